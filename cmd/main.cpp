@@ -1,0 +1,62 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "cmd/options.hpp"
+#include "lib/deploy.hpp"
+#include "lib/error.hpp"
+#include "lib/interrupt.hpp"
+#include "lib/log.hpp"
+#include "lib/process.hpp"
+#include "lib/status.hpp"
+
+namespace {
+
+using namespace deployment;
+
+int carry_out(const Options& options, Log& log) {
+  ProcessRunner runner(log);
+  switch (options.action) {
+    case Options::Action::help:
+      fmt::print("{}", help_text());
+      return 0;
+    case Options::Action::version:
+      fmt::print("deployment-update {}\n", VERSION);
+      return 0;
+    case Options::Action::status:
+      fmt::print("{}",
+                 describe_status(options.config, options.request.json, runner));
+      return 0;
+    case Options::Action::run:
+      return run(options.config, options.request, log, runner);
+  }
+  return exit_usage;
+}
+
+int report(Log& log, const Error& error) {
+  log.error(error.what());
+  if (!error.advice().empty()) {
+    log.error("what to do: " + error.advice());
+  }
+  return error.exit_code();
+}
+
+}  // namespace
+
+int main(int argc, char* argv[]) {
+  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
+  catch_termination();
+  const Log::Target target = Log::target_of(stderr);
+  Log log(stderr, target, false);
+  try {
+    const Options options = parse_options(argc, argv);
+    log = Log(stderr, target, options.verbose);
+    return carry_out(options, log);
+  } catch (const Error& error) {
+    return report(log, error);
+  } catch (const std::exception& error) {
+    log.error(fmt::format("unexpected: {}", error.what()));
+    return exit_failed;
+  }
+}

@@ -1,0 +1,184 @@
+#include "cmd/options.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/program_options.hpp>
+#include <cerrno>
+#include <sstream>
+
+#include "lib/error.hpp"
+#include "lib/file.hpp"
+#include "lib/text.hpp"
+
+namespace deployment {
+namespace po = boost::program_options;
+
+namespace {
+
+constexpr const char* default_config_file = "/etc/deployment-update.conf";
+
+// Settings, which a configuration file may give too.
+po::options_description settings() {
+  po::options_description options("Settings (also keys of the configuration)");
+  const auto text = [] { return po::value<std::string>(); };
+  options.add_options()  //
+      ("repo-dir", text()->value_name("DIR"),
+       "the checkout (/home/ubuntu/sinesiAI)")                       //
+      ("remote", text()->value_name("NAME"), "the remote (origin)")  //
+      ("branch", text()->value_name("NAME"), "the branch (prod)")    //
+      ("state-dir", text()->value_name("DIR"),
+       "where the record is kept ($STATE_DIRECTORY, else "
+       "/var/lib/deployment-update for root, else "
+       "$XDG_STATE_HOME/deployment-update)")  //
+      ("build", text()->value_name("in-place|staged"),
+       "how an environment is built (in-place)");
+  return options;
+}
+
+po::options_description actions() {
+  po::options_description options("Options");
+  options.add_options()  //
+      ("config", po::value<std::string>()->value_name("FILE"),
+       "configuration (/etc/deployment-update.conf if it exists)")  //
+      ("dry-run", "print the plan and change nothing")              //
+      ("force",
+       "install and restart every component at the remote's tip although "
+       "nothing changed, and try a failed deployment again now")  //
+      ("status", "print what is deployed and what is pending")    //
+      ("json", "with --dry-run and --status: print JSON")         //
+      ("wait", po::value<std::string>()->value_name("SECONDS"),
+       "wait for another run that holds the lock")  //
+      ("verbose,v", "log every command")            //
+      ("help,h", "print this help")                 //
+      ("version", "print the version");
+  return options;
+}
+
+po::variables_map parse_command_line(int argc, const char* const argv[]) {
+  namespace style = po::command_line_style;
+  po::options_description all;
+  all.add(actions()).add(settings());
+  po::variables_map values;
+  try {
+    po::store(po::command_line_parser(argc, argv)
+                  .options(all)
+                  .positional({})
+                  .style(style::unix_style & ~style::allow_guessing)
+                  .run(),
+              values);
+  } catch (const po::error& error) {
+    throw UsageError(
+        fmt::format("command line: {}; see --help", escaped(error.what())));
+  }
+  return values;
+}
+
+// Whoever can write the configuration decides what root runs.
+void refuse_if_others_write(int fd, const std::string& path) {
+  struct stat status {};
+  if (fstat(fd, &status) != 0) {
+    throw_errno(fmt::format("look at {}", path));
+  }
+  if (geteuid() == 0 && (status.st_uid != 0 || (status.st_mode & 022U) != 0)) {
+    throw UsageError(fmt::format(
+        "{}: others than root can write it; chown root: {} && chmod go-w {}",
+        path, path, path));
+  }
+}
+
+void read_config_file(Config& config, const std::string& path, bool required) {
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.is_open()) {
+    if (errno == ENOENT && !required) {
+      return;
+    }
+    throw UsageError(
+        fmt::format("{}: cannot be read: {}", path, errno_text(errno)));
+  }
+  refuse_if_others_write(fd.get(), path);
+  apply_config_file(config, read_all(fd.get(), path), path);
+}
+
+Options::Action action_of(const po::variables_map& values) {
+  if (values.count("help") != 0) {
+    return Options::Action::help;
+  }
+  if (values.count("version") != 0) {
+    return Options::Action::version;
+  }
+  return values.count("status") != 0 ? Options::Action::status
+                                     : Options::Action::run;
+}
+
+std::chrono::seconds parse_wait(const std::string& value) {
+  if (value.empty() || value.size() > 6 ||
+      value.find_first_not_of("0123456789") != std::string::npos) {
+    throw UsageError(fmt::format(
+        "command line: --wait = '{}' is not allowed; it takes a whole number "
+        "of seconds",
+        escaped(value)));
+  }
+  return std::chrono::seconds(std::stoi(value));
+}
+
+void require_sense(const Options& options) {
+  const Request& request = options.request;
+  if (request.json && !request.dry_run &&
+      options.action != Options::Action::status) {
+    throw UsageError("command line: --json goes with --dry-run or --status");
+  }
+}
+
+}  // namespace
+
+Options parse_options(int argc, const char* const argv[]) {
+  const po::variables_map values = parse_command_line(argc, argv);
+  Options options{.action = action_of(values),
+                  .verbose = values.count("verbose") != 0};
+  if (options.action == Options::Action::help ||
+      options.action == Options::Action::version) {
+    return options;
+  }
+  options.request = {.dry_run = values.count("dry-run") != 0,
+                     .force = values.count("force") != 0,
+                     .json = values.count("json") != 0};
+  if (values.count("wait") != 0) {
+    options.request.wait = parse_wait(values["wait"].as<std::string>());
+  }
+  require_sense(options);
+  const bool named = values.count("config") != 0;
+  read_config_file(
+      options.config,
+      named ? values["config"].as<std::string>() : default_config_file, named);
+  for (const std::string& name : setting_names()) {
+    if (values.count(name) != 0) {
+      set(options.config, name, values[name].as<std::string>(), "command line");
+    }
+  }
+  if (options.config.state_dir.empty()) {
+    options.config.state_dir = default_state_dir();
+  }
+  return options;
+}
+
+std::string help_text() {
+  std::ostringstream text;
+  text << "Usage: deployment-update [OPTION]...\n\n"
+          "Deploys what a remote's branch holds to this host: fetch, "
+          "fast-forward, install\nwhat changed, restart the services, verify "
+          "that they stay up. Without options it\ndoes what the notes say.\n\n"
+       << actions() << '\n'
+       << settings()
+       << "\nExit codes:\n"
+          "  0   up to date, or deployed\n"
+          "  1   failed; the deployment stays pending and is tried again\n"
+          "  2   usage or configuration\n"
+          "  75  another run holds the lock\n"
+          "  128+N  ended by signal N\n";
+  return text.str();
+}
+
+}  // namespace deployment

@@ -1,0 +1,27 @@
+// The command line and the configuration file, made into values.
+#pragma once
+
+#include <string>
+
+#include "lib/config.hpp"
+#include "lib/deploy.hpp"
+
+namespace deployment {
+
+struct Options {
+  enum class Action { run, status, help, version };
+
+  Action action = Action::run;
+  Config config = {};
+  Request request = {};
+  bool verbose = false;
+};
+
+// Reads the command line, and the configuration file that it names or that is
+// there. Throws UsageError: one line that names the option or key, where it
+// stands, and what is allowed.
+Options parse_options(int argc, const char* const argv[]);
+
+std::string help_text();
+
+}  // namespace deployment

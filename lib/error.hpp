@@ -1,0 +1,51 @@
+// The errors that stop a run, and the one place that names an errno.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace deployment {
+
+// Exit codes of the program; 75 is EX_TEMPFAIL of sysexits(3).
+constexpr int exit_failed = 1;
+constexpr int exit_usage = 2;
+constexpr int exit_locked = 75;
+
+// This run cannot go on. what() says what was being done and how it ended,
+// advice() what a person does about it; either may have several lines.
+class Error : public std::runtime_error {
+ public:
+  explicit Error(const std::string& what, std::string advice = {},
+                 int exit_code = exit_failed)
+      : std::runtime_error(what),
+        advice_(std::move(advice)),
+        exit_code_(exit_code) {}
+
+  const std::string& advice() const { return advice_; }
+  int exit_code() const { return exit_code_; }
+
+ private:
+  std::string advice_;
+  int exit_code_;
+};
+
+// The command line or a configuration file says something it cannot say.
+class UsageError : public Error {
+ public:
+  explicit UsageError(const std::string& what) : Error(what, {}, exit_usage) {}
+};
+
+// SIGTERM, SIGINT or SIGHUP asked the run to end; the exit code is 128 +
+// signal.
+class Interrupted : public Error {
+ public:
+  explicit Interrupted(int signal);
+};
+
+// "No such file or directory" for ENOENT, and so on.
+std::string errno_text(int error_number);
+
+// Throws Error: "cannot ACTION: TEXT OF errno".
+[[noreturn]] void throw_errno(const std::string& action);
+
+}  // namespace deployment

@@ -1,0 +1,79 @@
+// Files that this program owns: read whole, replaced atomically.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace deployment {
+
+// A file descriptor with one owner, closed at the end of its life.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
+  Descriptor& operator=(Descriptor&& other) noexcept;
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() { reset(); }
+
+  int get() const { return fd_; }
+  bool is_open() const { return fd_ >= 0; }
+  int release();
+  void reset();
+
+ private:
+  int fd_ = -1;
+};
+
+// A folder whose files are reached through its descriptor, never by a path
+// that somebody may exchange meanwhile.
+class Directory {
+ public:
+  // nullopt when there is none. Throws Error when it cannot be opened, is a
+  // symbolic link or, for root, when others than root may write to it.
+  static std::optional<Directory> open(const std::filesystem::path& path);
+
+  // Opens it, and first makes it with mode 0755, and its parents, if absent.
+  static Directory create(const std::filesystem::path& path);
+
+  // The content of a file; nullopt when there is none. Throws Error else.
+  std::optional<std::string> read(const std::string& name) const;
+
+  // Replaces a file by `content` so that after a crash or a power loss either
+  // the old or the new content is there: write aside, fsync, rename, fsync of
+  // the folder. Throws Error, and then the old file is as it was.
+  void replace(const std::string& name, std::string_view content) const;
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  Directory(std::filesystem::path path, Descriptor fd);
+
+  std::filesystem::path path_;
+  Descriptor fd_;
+};
+
+// The whole content of what `fd` reads from.
+std::string read_all(int fd, const std::string& name);
+
+// A folder below $TMPDIR with a name that nobody can predict, removed with all
+// that is in it at the end of its life. It belongs to `uid`.
+class TemporaryDirectory {
+ public:
+  explicit TemporaryDirectory(uid_t uid, gid_t gid);
+  ~TemporaryDirectory();
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace deployment

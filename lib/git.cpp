@@ -1,0 +1,414 @@
+#include "lib/git.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <set>
+
+#include "lib/text.hpp"
+
+namespace deployment {
+namespace {
+
+constexpr std::string_view link_mode = "120000";
+constexpr int longest_link_chain = 5;
+constexpr std::size_t paths_per_command = 1000;  // well below ARG_MAX
+
+[[noreturn]] void refuse(const char* command, std::string_view text) {
+  throw Error(fmt::format("git {} gave an answer that is none: '{}'", command,
+                          std::string(text.substr(0, 200))));
+}
+
+std::vector<std::string> joined(std::vector<std::string> first,
+                                std::span<const std::string> second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+// `path` in C quotes, as GIT_ALTERNATE_OBJECT_DIRECTORIES takes it (git(1)):
+// unquoted, a colon would end it.
+std::string c_quoted(const std::string& path) {
+  std::string out = "\"";
+  for (const char c : path) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+    }
+    out += c;
+  }
+  return out + '"';
+}
+
+// Whether something stands at `path` that a checkout would have to replace.
+bool is_there(const std::filesystem::path& path) {
+  struct stat status {};
+  return lstat(path.c_str(), &status) == 0;
+}
+
+// Whether writing `changed` would touch the local change `dirty`; a folder of
+// untracked files ends with a slash.
+bool touches(const std::string& changed, const std::string& dirty,
+             const std::filesystem::path& checkout) {
+  if (changed == dirty || dirty.starts_with(changed + "/") ||
+      changed.starts_with(dirty + "/")) {
+    return true;
+  }
+  return dirty.ends_with('/') && changed.starts_with(dirty) &&
+         is_there(checkout / changed);
+}
+
+}  // namespace
+
+std::string parse_ls_remote(std::string_view text, const std::string& ref) {
+  for (const std::string_view line : split(text, '\n')) {
+    const std::size_t tab = line.find('\t');
+    if (tab == std::string_view::npos || !is_object_id(line.substr(0, tab))) {
+      refuse("ls-remote", line);
+    }
+    // The pattern matches the end of a name too: a/refs/heads/prod.
+    if (line.substr(tab + 1) == ref) {
+      return std::string(line.substr(0, tab));
+    }
+  }
+  return {};
+}
+
+Heads parse_for_each_ref(std::string_view text, const std::string& local_ref) {
+  Heads heads;
+  for (const std::string_view line : split(text, '\n')) {
+    const std::size_t gap = line.find(' ', 2);
+    if (gap == std::string_view::npos || line[1] != ' ' ||
+        !is_object_id(line.substr(2, gap - 2))) {
+      refuse("for-each-ref", line);
+    }
+    const std::string_view name = line.substr(gap + 1);
+    const std::string id(line.substr(2, gap - 2));
+    if (name == local_ref) {
+      heads.local = id;
+      heads.on_branch = line.front() == '*';
+    } else if (name.starts_with("refs/remotes/")) {
+      heads.tracking = id;
+    }
+  }
+  return heads;
+}
+
+Divergence parse_divergence(std::string_view text) {
+  const std::string_view line = trimmed(text);
+  const std::size_t tab = line.find('\t');
+  const auto number = [&](std::string_view digits) {
+    int value = 0;
+    const char* const last = digits.data() + digits.size();
+    const auto [end, error] = std::from_chars(digits.data(), last, value);
+    if (error != std::errc() || end != last || digits.empty()) {
+      refuse("rev-list", line);
+    }
+    return value;
+  };
+  if (tab == std::string_view::npos) {
+    refuse("rev-list", line);
+  }
+  return {.ours = number(line.substr(0, tab)),
+          .theirs = number(line.substr(tab + 1))};
+}
+
+std::vector<std::string> parse_status(std::string_view text) {
+  std::vector<std::string> paths;
+  for (const std::string_view entry : split(text, '\0')) {
+    if (entry.size() < 4 || entry[2] != ' ') {
+      refuse("status", entry);
+    }
+    if (entry.substr(0, 2) != " D") {
+      paths.emplace_back(entry.substr(3));
+    }
+  }
+  return paths;
+}
+
+std::map<std::string, TreeEntry> parse_ls_tree(std::string_view text) {
+  std::map<std::string, TreeEntry> entries;
+  for (const std::string_view entry : split(text, '\0')) {
+    const std::size_t tab = entry.find('\t');
+    const auto words = split(entry.substr(0, tab), ' ');
+    if (tab == std::string_view::npos || words.size() != 3 ||
+        !is_object_id(words[2])) {
+      refuse("ls-tree", entry);
+    }
+    entries[std::string(entry.substr(tab + 1))] = {
+        .mode = std::string(words[0]), .id = std::string(words[2])};
+  }
+  return entries;
+}
+
+GitReader::GitReader(CommandRunner& runner, const Command& prototype,
+                     std::string remote, std::string branch)
+    : runner_(&runner),
+      prototype_(prototype),
+      remote_(std::move(remote)),
+      branch_(std::move(branch)) {
+  prototype_.program = "git";
+  Environment& environment = prototype_.environment;
+  environment["GIT_TERMINAL_PROMPT"] = "0";
+  environment["GIT_LITERAL_PATHSPECS"] = "1";
+  environment["GIT_OPTIONAL_LOCKS"] = "0";
+  // A checkout whose .git is damaged must not be taken for a part of another.
+  environment["GIT_CEILING_DIRECTORIES"] =
+      prototype_.directory.parent_path().string();
+}
+
+const std::filesystem::path& GitReader::directory() const {
+  return prototype_.directory;
+}
+
+Command GitReader::command(std::string purpose,
+                           std::vector<std::string> arguments) const {
+  Command command = prototype_;
+  command.purpose = std::move(purpose);
+  command.arguments = std::move(arguments);
+  command.on_line = nullptr;
+  return command;
+}
+
+CommandResult GitReader::run(std::string purpose,
+                             std::vector<std::string> arguments) const {
+  return runner_->run_checked(
+      command(std::move(purpose), std::move(arguments)));
+}
+
+std::string GitReader::remote_ref() const {
+  return "refs/heads/" + branch_;
+}
+
+Heads GitReader::look() const {
+  const std::string ref = remote_ref();
+  const std::array commands = {
+      command(fmt::format("asking {} for branch {}", remote_, branch_),
+              {"ls-remote", "--", remote_, ref}),
+      command(
+          fmt::format("looking at branch {} of the checkout", branch_),
+          {"for-each-ref", "--format=%(HEAD) %(objectname) %(refname)", "--",
+           ref, fmt::format("refs/remotes/{}/{}", remote_, branch_)})};
+  const std::vector<CommandResult> results = runner_->run_all(commands);
+  if (!results[1].status.success()) {
+    throw CommandError(
+        commands[1], results[1],
+        "look at the checkout: git -C " + directory().string() + " status");
+  }
+  if (!results[0].status.success()) {
+    throw RemoteUnreachable(commands[0], results[0],
+                            "nothing was changed; the next run asks again. Try "
+                            "it by hand: git -C " +
+                                directory().string() + " ls-remote " + remote_);
+  }
+  Heads heads = parse_for_each_ref(results[1].out, ref);
+  heads.tip = parse_ls_remote(results[0].out, ref);
+  if (heads.tip.empty()) {
+    throw Error(fmt::format("the remote {} has no branch {}", remote_, branch_),
+                "push the branch, or name another one with --branch");
+  }
+  return heads;
+}
+
+bool GitReader::has_commit(const std::string& id) const {
+  return runner_
+      ->run(command("looking for commit " + id,
+                    {"cat-file", "-e", id + "^{commit}"}))
+      .status.success();
+}
+
+std::string GitReader::current_commit() const {
+  return std::string(
+      trimmed(run("looking at the checked out commit",
+                  {"rev-parse", "--verify", "--end-of-options", "HEAD"})
+                  .out));
+}
+
+std::string GitReader::current_branch() const {
+  return std::string(
+      trimmed(runner_
+                  ->run(command("looking at the checked out branch",
+                                {"symbolic-ref", "--quiet", "--short", "HEAD"}))
+                  .out));
+}
+
+Divergence GitReader::compare(const std::string& ours,
+                              const std::string& theirs) const {
+  return parse_divergence(run("comparing the checkout with the remote",
+                              {"rev-list", "--left-right", "--count",
+                               fmt::format("{}...{}", ours, theirs), "--"})
+                              .out);
+}
+
+std::string GitReader::subject(const std::string& id) const {
+  return std::string(
+      trimmed(run("reading the subject of " + id,
+                  {"log", "-1", "--no-show-signature", "--format=%s", id, "--"})
+                  .out));
+}
+
+std::map<std::string, TreeEntry> GitReader::list_tree(
+    const std::string& commit, const std::vector<std::string>& paths) const {
+  return parse_ls_tree(
+      run("listing files of " + commit,
+          joined({"ls-tree", "-z", "--full-tree", commit, "--"}, paths))
+          .out);
+}
+
+std::string GitReader::read_blob(const std::string& id) const {
+  return run("reading a file of the repository", {"cat-file", "blob", id}).out;
+}
+
+std::map<std::string, std::string> GitReader::read_files(
+    const std::string& commit, const std::vector<std::string>& paths) const {
+  std::map<std::string, std::string> contents;
+  if (paths.empty()) {
+    return contents;
+  }
+  for (const auto& [path, entry] : list_tree(commit, paths)) {
+    TreeEntry file = entry;
+    std::filesystem::path place = path;
+    for (int i = 0; file.mode == link_mode && i < longest_link_chain; ++i) {
+      place = (place.parent_path() / read_blob(file.id)).lexically_normal();
+      const auto found = list_tree(commit, {place.string()});
+      file = found.empty() ? TreeEntry{} : found.begin()->second;
+    }
+    if (file.mode.starts_with("100")) {
+      contents[path] = read_blob(file.id);
+    }
+  }
+  return contents;
+}
+
+std::vector<std::string> GitReader::in_the_way(const std::string& from,
+                                               const std::string& to) const {
+  const std::vector<std::string> dirty = parse_status(
+      run("looking for local changes",
+          {"status", "--porcelain=v1", "-z", "--untracked-files=normal",
+           "--no-renames", "--ignore-submodules=all"})
+          .out);
+  if (dirty.empty()) {
+    return {};
+  }
+  const CommandResult diff = run(
+      "comparing two commits",
+      {"diff-tree", "-r", "-z", "--name-only", "--no-renames", from, to, "--"});
+  std::set<std::string> found;
+  for (const std::string_view part : split(diff.out, '\0')) {
+    const std::string changed(part);
+    for (const std::string& path : dirty) {
+      if (touches(changed, path, directory())) {
+        found.insert(path.ends_with('/') ? changed : path);
+      }
+    }
+  }
+  return {found.begin(), found.end()};
+}
+
+void GitReader::verify_signature(const std::string& commit) const {
+  const Command verify =
+      command("checking the signature of " + commit, {"verify-commit", commit});
+  const CommandResult result = runner_->run(verify);
+  if (!result.status.success()) {
+    throw CommandError(
+        verify, result,
+        "nothing was changed; push a commit signed with a key that the "
+        "checkout's user trusts");
+  }
+}
+
+GitReader GitReader::with_objects_aside(
+    const std::filesystem::path& objects) const {
+  const std::filesystem::path own =
+      directory() / trimmed(run("looking for the object directory",
+                                {"rev-parse", "--git-path", "objects"})
+                                .out);
+  GitReader aside = *this;
+  Environment& environment = aside.prototype_.environment;
+  environment["GIT_OBJECT_DIRECTORY"] = objects;
+  environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = c_quoted(own);
+  aside.run(fmt::format("fetching {} of {} aside", branch_, remote_),
+            {"fetch", "--quiet", "--no-write-fetch-head", "--no-tags",
+             "--refmap=", "--no-auto-maintenance", "--no-recurse-submodules",
+             "--", remote_, remote_ref()});
+  return aside;
+}
+
+namespace {
+
+// git pull would start housekeeping in the background, beyond the deadline
+// and the log; maintain() does it at the end instead.
+const std::vector<std::string> no_maintenance = {"-c", "gc.auto=0", "-c",
+                                                 "maintenance.auto=false"};
+
+}  // namespace
+
+CommandResult Git::change(std::string purpose,
+                          std::vector<std::string> arguments) const {
+  return runner().run_checked(
+      changing(std::move(purpose), std::move(arguments)));
+}
+
+Command Git::changing(std::string purpose,
+                      std::vector<std::string> arguments) const {
+  Command changing =
+      command(std::move(purpose), joined(no_maintenance, arguments));
+  changing.on_line = prototype().on_line;
+  return changing;
+}
+
+void Git::fetch() const {
+  change(fmt::format("fetching {} of {}", branch(), remote()),
+         {"fetch", "--quiet", "--", remote(), remote_ref()});
+}
+
+void Git::checkout() const {
+  change("checking out " + branch(), {"checkout", "--quiet", branch(), "--"});
+}
+
+void Git::fast_forward(const std::string& commit) const {
+  change("fast-forwarding to " + commit,
+         {"merge", "--quiet", "--ff-only", commit});
+}
+
+void Git::reset(const std::string& commit) const {
+  change("resetting to " + commit,
+         {"reset", "--quiet", "--keep", commit, "--"});
+}
+
+void Git::keep(const std::string& ref, const std::string& commit) const {
+  change("keeping " + commit, {"update-ref", ref, commit});
+}
+
+void Git::restore(const std::vector<std::string>& paths) const {
+  for (std::size_t i = 0; i < paths.size(); i += paths_per_command) {
+    const auto some = std::span(paths).subspan(
+        i, std::min(paths_per_command, paths.size() - i));
+    change("unstaging", joined({"reset", "--quiet", "HEAD", "--"}, some));
+    const auto tracked = list_tree("HEAD", {some.begin(), some.end()});
+    for (const std::string& path : some) {
+      if (tracked.contains(path)) {
+        change("restoring " + path,
+               {"checkout", "--quiet", "HEAD", "--", path});
+      } else {
+        remove_file(path);
+      }
+    }
+  }
+}
+
+void Git::remove_file(const std::filesystem::path& path) const {
+  Command remove = command("removing " + path.string(), {"-f", "--", path});
+  remove.program = "rm";
+  runner().run_checked(remove);
+}
+
+void Git::maintain(std::chrono::milliseconds timeout) const {
+  Command gc = command("tidying the repository", {"-c", "gc.autoDetach=false",
+                                                  "gc", "--auto", "--quiet"});
+  gc.timeout = timeout;
+  runner().run_checked(gc);
+}
+
+}  // namespace deployment

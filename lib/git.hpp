@@ -1,0 +1,143 @@
+// git(1), in one checkout, for one branch of one remote.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/command.hpp"
+
+namespace deployment {
+
+// Where the branch stands, here and at the remote.
+struct Heads {
+  std::string tip;       // the remote's commit
+  std::string local;     // the local branch's; empty: there is none
+  std::string tracking;  // refs/remotes/REMOTE/BRANCH; empty: there is none
+  bool on_branch = false;
+
+  bool operator==(const Heads&) const = default;
+};
+
+// How two commits relate: how many each has that the other does not contain.
+struct Divergence {
+  int ours = 0;
+  int theirs = 0;
+};
+
+// The remote could not be asked: no network, no such host, no access, …
+class RemoteUnreachable : public CommandError {
+ public:
+  using CommandError::CommandError;
+};
+
+// Parsers of git's answers. Each throws Error for text that is none.
+std::string parse_ls_remote(std::string_view text, const std::string& ref);
+Heads parse_for_each_ref(std::string_view text, const std::string& local_ref);
+Divergence parse_divergence(std::string_view text);
+
+// The paths of `git status --porcelain=v1 -z` that a fast-forward must not
+// touch: changed files and untracked ones, folders with a slash at the end. A
+// file that is only missing from the work tree is in nobody's way.
+std::vector<std::string> parse_status(std::string_view text);
+
+// "MODE TYPE ID\tPATH" of `git ls-tree -z`.
+struct TreeEntry {
+  std::string mode;
+  std::string id;
+};
+std::map<std::string, TreeEntry> parse_ls_tree(std::string_view text);
+
+// Questions only: it cannot change the checkout even by mistake.
+class GitReader {
+ public:
+  // `prototype` carries environment, user, directory and timeout.
+  GitReader(CommandRunner& runner, const Command& prototype, std::string remote,
+            std::string branch);
+
+  // Asks the remote for the branch's tip and the checkout for its branch, at
+  // the same time, with one process each. Throws RemoteUnreachable; Error when
+  // the remote has no such branch.
+  Heads look() const;
+
+  bool has_commit(const std::string& id) const;
+  std::string current_commit() const;
+  std::string current_branch() const;  // empty: HEAD is detached
+  Divergence compare(const std::string& ours, const std::string& theirs) const;
+  std::string subject(const std::string& id) const;
+
+  // The content of those of `paths` that are files in `commit`, links inside
+  // the commit followed.
+  std::map<std::string, std::string> read_files(
+      const std::string& commit, const std::vector<std::string>& paths) const;
+
+  // The local changes that moving the work tree from one commit to another
+  // would overwrite.
+  std::vector<std::string> in_the_way(const std::string& from,
+                                      const std::string& to) const;
+
+  // Throws CommandError unless the commit has a good signature.
+  void verify_signature(const std::string& commit) const;
+
+  // A reader that sees `commit`, fetched into `objects` if need be, with the
+  // repository's own objects as alternate. Nothing in the repository changes.
+  GitReader with_objects_aside(const std::filesystem::path& objects) const;
+
+  const std::string& remote() const { return remote_; }
+  const std::string& branch() const { return branch_; }
+  const std::filesystem::path& directory() const;
+
+ protected:
+  Command command(std::string purpose,
+                  std::vector<std::string> arguments) const;
+  CommandResult run(std::string purpose,
+                    std::vector<std::string> arguments) const;
+  std::map<std::string, TreeEntry> list_tree(
+      const std::string& commit, const std::vector<std::string>& paths) const;
+  std::string remote_ref() const;
+  CommandRunner& runner() const { return *runner_; }
+  const Command& prototype() const { return prototype_; }
+
+ private:
+  std::string read_blob(const std::string& id) const;
+
+  CommandRunner* runner_;
+  Command prototype_;
+  std::string remote_;
+  std::string branch_;
+};
+
+// What changes the repository or the work tree.
+class Git : public GitReader {
+ public:
+  using GitReader::GitReader;
+
+  // Fetches the branch, tags and remote-tracking branch included, as git pull
+  // does.
+  void fetch() const;
+  void checkout() const;
+  void fast_forward(const std::string& commit) const;
+
+  // Makes `paths` what the checked out commit has: tracked ones are restored,
+  // others removed.
+  void restore(const std::vector<std::string>& paths) const;
+
+  // Keeps `commit` reachable under `ref`.
+  void keep(const std::string& ref, const std::string& commit) const;
+  void reset(const std::string& commit) const;
+  void remove_file(const std::filesystem::path& path) const;
+
+  // What git pull would have started in the background.
+  void maintain(std::chrono::milliseconds timeout) const;
+
+ private:
+  Command changing(std::string purpose,
+                   std::vector<std::string> arguments) const;
+  CommandResult change(std::string purpose,
+                       std::vector<std::string> arguments) const;
+};
+
+}  // namespace deployment

@@ -1,0 +1,49 @@
+// What the program tells: levelled lines on standard error.
+#pragma once
+
+#include <chrono>
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+namespace deployment {
+
+// Numbers are those of syslog(3) and of sd-daemon(3)'s line prefix.
+enum class Level { critical = 2, error, warning, notice, info, debug };
+
+// Writes whole lines, escaped, so that foreign text can neither move the
+// cursor nor forge a line. When the stream is the journal each line begins
+// with its level, <3> for an error. On a terminal one transient line below the
+// log says what runs now and for how long.
+class Log {
+ public:
+  enum class Target { plain, journal, terminal };
+
+  // What `stream` leads to: $JOURNAL_STREAM names the device and inode of the
+  // journal's socket (systemd.exec(5)).
+  static Target target_of(std::FILE* stream);
+
+  Log(std::FILE* stream, Target target, bool verbose);
+
+  // One line per line of `text`; Level::debug is written when verbose.
+  void write(Level level, std::string_view text);
+  void error(std::string_view text) { write(Level::error, text); }
+  void warning(std::string_view text) { write(Level::warning, text); }
+  void info(std::string_view text) { write(Level::info, text); }
+  void debug(std::string_view text) { write(Level::debug, text); }
+
+  // Shows `activity` and its age on a terminal until the next line or the
+  // next activity; elsewhere does nothing.
+  void show_activity(std::string_view activity, std::chrono::seconds age);
+
+ private:
+  void write_line(Level level, std::string_view line);
+  void clear_activity();
+
+  std::FILE* stream_;
+  Target target_;
+  bool verbose_;
+  bool activity_shown_ = false;
+};
+
+}  // namespace deployment

@@ -1,0 +1,192 @@
+#include "lib/observation.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <set>
+
+#include "lib/requirements.hpp"
+#include "lib/sha256.hpp"
+
+namespace deployment {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A path of the checkout as git spells it.
+std::string in_checkout(const fs::path& path) {
+  return path.lexically_normal().generic_string();
+}
+
+// `path` of the checkout as a person in the component's folder calls it.
+std::string in_component(const std::string& path, const Component& component) {
+  return fs::path(path)
+      .lexically_relative(component.directory.lexically_normal())
+      .generic_string();
+}
+
+bool leaves_checkout(const std::string& path) {
+  return path.starts_with('/') || path == ".." || path.starts_with("../");
+}
+
+// The files, and what they include, that `commit` has of `first`, by path in
+// the checkout.
+std::map<std::string, std::string> read_with_includes(
+    const GitReader& git, const std::string& commit,
+    const std::vector<std::string>& first) {
+  std::map<std::string, std::string> contents;
+  std::set<std::string> asked(first.begin(), first.end());
+  std::vector<std::string> wanted = first;
+  while (!wanted.empty()) {
+    std::vector<std::string> next;
+    for (auto& [path, text] : git.read_files(commit, wanted)) {
+      for (const std::string& file : included_files(text)) {
+        const std::string included =
+            in_checkout(fs::path(path).parent_path() / file);
+        if (!leaves_checkout(included) && asked.insert(included).second) {
+          next.push_back(included);
+        }
+      }
+      contents.emplace(path, std::move(text));
+    }
+    wanted = std::move(next);
+  }
+  return contents;
+}
+
+ComponentFacts facts_of(const Component& component, const GitReader& git,
+                        const std::string& commit,
+                        const std::function<std::string()>& python) {
+  std::vector<std::string> files;
+  for (const fs::path& manifest : component.manifests) {
+    files.push_back(in_checkout(component.directory / manifest));
+  }
+  const bool is_python = component.type == Component::Type::python;
+  const auto manifests = files;
+  if (!is_python) {
+    files.push_back(in_checkout(component.directory / "package-lock.json"));
+  }
+  const auto contents = is_python ? read_with_includes(git, commit, files)
+                                  : git.read_files(commit, files);
+  ComponentFacts facts;
+  for (std::size_t i = 0; i < manifests.size(); ++i) {
+    if (contents.contains(manifests[i])) {
+      facts.manifests.push_back(component.manifests[i]);
+    }
+  }
+  if (facts.manifests.empty()) {
+    return facts;
+  }
+  for (const auto& [path, text] : contents) {
+    facts.inputs[in_component(path, component)] = sha256(text);
+  }
+  if (is_python) {
+    facts.inputs["python3"] = python();
+  }
+  return facts;
+}
+
+std::vector<std::string> in_the_way(const GitReader& objects,
+                                    const Record& record,
+                                    const std::string& from,
+                                    const std::string& to) {
+  std::vector<std::string> paths;
+  if (from != to) {
+    paths = objects.in_the_way(from, to);
+  }
+  if (!record.moving_to.empty() && record.moving_to != to &&
+      objects.has_commit(record.moving_to)) {
+    const auto more = objects.in_the_way(from, record.moving_to);
+    paths.insert(paths.end(), more.begin(), more.end());
+    std::sort(paths.begin(), paths.end());
+    paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
+  }
+  return paths;
+}
+
+Target look_at_target(const Config& config, const Record& record,
+                      const Observation& seen, const std::string& commit,
+                      const GitReader& objects,
+                      const std::function<std::string()>& python) {
+  Target target{.commit = commit};
+  const std::string& from =
+      record.deployed.empty() || !objects.has_commit(record.deployed)
+          ? seen.current_commit
+          : record.deployed;
+  target.from_subject = objects.subject(from);
+  target.to_subject = objects.subject(commit);
+  target.in_the_way = in_the_way(objects, record, seen.current_commit, commit);
+  std::string version;
+  const auto python_once = [&] {
+    if (version.empty()) {
+      version = python();
+    }
+    return version;
+  };
+  for (const Component& component : config.components) {
+    target.components[component.name] =
+        facts_of(component, objects, commit, python_once);
+  }
+  return target;
+}
+
+}  // namespace
+
+const std::string& local_commit(const Heads& heads) {
+  return heads.local.empty() ? heads.tracking : heads.local;
+}
+
+bool is_settled(const Config& config, const Record& record,
+                const Heads& heads) {
+  if (record.pending) {
+    return false;
+  }
+  if (record.deployed.empty()) {
+    return true;
+  }
+  const bool deployed =
+      record.deployed == local_commit(heads) || record.deployed == heads.tip;
+  return deployed &&
+         std::all_of(config.components.begin(), config.components.end(),
+                     [&](const Component& component) {
+                       return record.components.contains(component.name);
+                     });
+}
+
+bool is_up_to_date(const Config& config, const Record& record,
+                   const Heads& heads) {
+  return heads.on_branch && heads.tip == heads.local &&
+         is_settled(config, record, heads);
+}
+
+Observation observe(const Config& config, const Record& record,
+                    const Heads& heads, bool force, const GitReader& git,
+                    const GitReader& objects,
+                    const std::function<std::string()>& python) {
+  Observation seen{.now = now(), .heads = heads};
+  if (!force && is_up_to_date(config, record, heads)) {
+    return seen;
+  }
+  seen.current_commit = git.current_commit();
+  seen.current_branch = git.current_branch();
+  seen.git_locks =
+      find_git_locks(config.repo_dir, config.remote, config.branch);
+  seen.tip_is_here = git.has_commit(heads.tip);
+  if (!objects.has_commit(heads.tip)) {
+    return seen;
+  }
+  const std::string& local = local_commit(heads);
+  seen.divergence = local.empty() ? Divergence{.ours = 0, .theirs = 1}
+                                  : objects.compare(local, heads.tip);
+  const bool contained = seen.divergence->theirs == 0;
+  if (contained && !force && is_settled(config, record, heads)) {
+    return seen;
+  }
+  if (config.verify_signatures && !contained) {
+    objects.verify_signature(heads.tip);
+  }
+  seen.target = look_at_target(config, record, seen,
+                               contained ? local : heads.tip, objects, python);
+  return seen;
+}
+
+}  // namespace deployment

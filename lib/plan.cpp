@@ -1,0 +1,387 @@
+#include "lib/plan.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "lib/text.hpp"
+#include "lib/time.hpp"
+
+namespace deployment {
+namespace {
+
+template <typename... Functions>
+struct Overloaded : Functions... {
+  using Functions::operator()...;
+};
+
+bool is_interrupted(const Record& record) {
+  return record.pending && record.pending->running;
+}
+
+// A lock may go when nobody works behind it and it is known to be a leftover.
+RemoveLock removal_of(const GitLock& lock, const Config& config,
+                      const Record& record) {
+  const std::string path = lock.path.string();
+  if (lock.holder != 0) {
+    throw Error(fmt::format("{} is there, and git (process {}) works in the "
+                            "checkout",
+                            path, lock.holder),
+                "wait until it is done; the next run goes on");
+  }
+  if (is_interrupted(record)) {
+    return {lock.path, "this program's own git was killed"};
+  }
+  if (lock.age <= config.git_timeout) {
+    throw Error(
+        fmt::format("{} is there for {} s, and no git works in the checkout",
+                    path, lock.age.count()),
+        fmt::format("it is removed when it is older than {} s; or: rm {}",
+                    config.git_timeout.count(), path));
+  }
+  return {lock.path, fmt::format("it is {} old and no git works in the "
+                                 "checkout",
+                                 describe_duration(lock.age))};
+}
+
+bool is_lock_file_of_npm(const Config& config, const std::string& path) {
+  return std::any_of(
+      config.components.begin(), config.components.end(),
+      [&](const Component& component) {
+        return component.type == Component::Type::npm &&
+               (component.directory / "package-lock.json").lexically_normal() ==
+                   path;
+      });
+}
+
+// What stands in the way may be restored when this program or npm made it.
+Restore restoration_of(const Config& config, const Record& record,
+                       const std::vector<std::string>& in_the_way) {
+  if (!record.moving_to.empty()) {
+    return {in_the_way, "an earlier run was stopped while it wrote them"};
+  }
+  std::vector<std::string> foreign;
+  for (const std::string& path : in_the_way) {
+    if (!is_lock_file_of_npm(config, path)) {
+      foreign.push_back(path);
+    }
+  }
+  if (!foreign.empty()) {
+    throw Error(fmt::format("local changes would be overwritten; nothing was "
+                            "changed:\n{}",
+                            fmt::join(foreign, "\n")),
+                fmt::format("commit them, or give them up: git -C {0} stash "
+                            "--include-untracked",
+                            config.repo_dir.string()));
+  }
+  return {in_the_way, "npm rewrote it, and it would block the fast-forward"};
+}
+
+[[noreturn]] void refuse_divergence(const Config& config,
+                                    const Observation& seen) {
+  throw Error(
+      fmt::format("branch {} diverged: the checkout is at {} ({} commits that "
+                  "{} has not), {} is at {} ({} commits that the checkout has "
+                  "not); nothing was changed",
+                  config.branch, local_commit(seen.heads),
+                  seen.divergence->ours, config.remote, config.remote,
+                  seen.heads.tip, seen.divergence->theirs),
+      fmt::format("push the checkout's commits, or take the remote's: git -C "
+                  "{} reset --keep {}; or set on-divergence = reset",
+                  config.repo_dir.string(), seen.heads.tip));
+}
+
+// Puts the branch, and with it the work tree, on the target.
+void plan_moves(Plan& plan, const Config& config, const Record& record,
+                const Observation& seen) {
+  const Divergence divergence = seen.divergence.value_or(Divergence{});
+  const std::string& local = local_commit(seen.heads);
+  if (seen.target && !seen.target->in_the_way.empty()) {
+    plan.steps.emplace_back(
+        restoration_of(config, record, seen.target->in_the_way));
+  }
+  if (!seen.heads.on_branch) {
+    plan.steps.emplace_back(
+        Checkout{.from = seen.current_branch,
+                 .to = config.branch,
+                 .commit = local.empty() ? seen.heads.tip : local});
+  }
+  if (divergence.theirs == 0) {
+    return;
+  }
+  if (divergence.ours == 0) {
+    plan.steps.emplace_back(FastForward{.from = local, .to = seen.heads.tip});
+  } else if (config.on_divergence == OnDivergence::reset) {
+    plan.steps.emplace_back(
+        Reset{.from = local, .to = seen.heads.tip, .lost = divergence.ours});
+  } else {
+    refuse_divergence(config, seen);
+  }
+}
+
+std::string describe_change(const std::string& name, const std::string& before,
+                            const std::string& after) {
+  if (name == "python3") {
+    return fmt::format("python3 was {} and is {}", before, after);
+  }
+  if (before.empty()) {
+    return fmt::format("{} is new ({})", name, abbreviated(after));
+  }
+  if (after.empty()) {
+    return fmt::format("{} is gone (was {})", name, abbreviated(before));
+  }
+  return fmt::format("{} changed ({} -> {})", name, abbreviated(before),
+                     abbreviated(after));
+}
+
+// Why an environment made from `before` does not serve `after`; empty: it does.
+std::string reason_to_install(const Inputs& before, const Inputs& after) {
+  if (before.empty()) {
+    std::vector<std::string> files;
+    for (const auto& [name, value] : after) {
+      files.push_back(fmt::format("{} ({})", name, abbreviated(value)));
+    }
+    return fmt::format("no install is recorded for {}", fmt::join(files, ", "));
+  }
+  std::vector<std::string> changes;
+  const auto value_in = [](const Inputs& inputs, const std::string& name) {
+    const auto found = inputs.find(name);
+    return found == inputs.end() ? std::string() : found->second;
+  };
+  for (const auto& [name, value] : before) {
+    const std::string now = value_in(after, name);
+    if (now != value) {
+      changes.push_back(describe_change(name, value, now));
+    }
+  }
+  for (const auto& [name, value] : after) {
+    if (!before.contains(name)) {
+      changes.push_back(describe_change(name, {}, value));
+    }
+  }
+  return fmt::format("{}", fmt::join(changes, ", "));
+}
+
+void plan_component(Plan& plan, Verify& verify, const Component& component,
+                    const ComponentFacts& facts, const Record& record,
+                    bool force) {
+  const auto found = record.components.find(component.name);
+  const ComponentRecord before =
+      found == record.components.end() ? ComponentRecord{} : found->second;
+  if (facts.manifests.empty()) {
+    if (before.commit != plan.to) {
+      plan.steps.emplace_back(Skip{component});
+    }
+    return;
+  }
+  std::string reason = reason_to_install(before.inputs, facts.inputs);
+  if (reason.empty() && force) {
+    reason = "--force";
+  }
+  if (!reason.empty()) {
+    plan.steps.emplace_back(Install{component, facts, reason});
+  }
+  if (!reason.empty() || before.commit != plan.to) {
+    plan.steps.emplace_back(Restart{component});
+    verify.components.push_back(component);
+  }
+}
+
+void plan_components(Plan& plan, const Config& config, const Record& record,
+                     const Target& target, bool force) {
+  Verify verify;
+  for (const Component& component : config.components) {
+    plan_component(plan, verify, component,
+                   target.components.at(component.name), record, force);
+  }
+  if (!verify.components.empty()) {
+    plan.steps.emplace_back(verify);
+  }
+}
+
+bool is_postponed(const Record& record, const Observation& seen) {
+  using namespace std::chrono_literals;
+  if (!record.pending || record.pending->running ||
+      record.pending->tip != seen.heads.tip) {
+    return false;
+  }
+  // A clock that was set back must not postpone for longer than the longest
+  // wait there is.
+  return seen.now < record.pending->next_try &&
+         record.pending->next_try - seen.now <= 60min;
+}
+
+std::string subject_in_parentheses(const std::string& subject) {
+  return subject.empty() ? "" : fmt::format(" ({})", subject);
+}
+
+std::string where(const Component& component) {
+  return component.directory.string();
+}
+
+std::string describe_install(const Install& install) {
+  if (install.component.type == Component::Type::npm) {
+    return fmt::format("npm install --no-save in {}", where(install.component));
+  }
+  std::string files;
+  for (const auto& manifest : install.facts.manifests) {
+    files += " -r " + manifest.string();
+  }
+  return fmt::format("make {}/venv anew, pip install{}",
+                     where(install.component), files);
+}
+
+}  // namespace
+
+Plan make_plan(const Config& config, const Record& record,
+               const Observation& seen, bool force) {
+  Plan plan;
+  if (!force && is_up_to_date(config, record, seen.heads)) {
+    return plan;
+  }
+  if (!force && is_postponed(record, seen)) {
+    plan.postponed = true;
+    return plan;
+  }
+  for (const GitLock& lock : seen.git_locks) {
+    plan.steps.emplace_back(removal_of(lock, config, record));
+  }
+  if (!seen.tip_is_here) {
+    plan.steps.emplace_back(Fetch{seen.heads.tip});
+  }
+  if (!seen.divergence) {
+    plan.look_again = true;
+    return plan;
+  }
+  if (seen.target) {
+    plan.from = record.deployed.empty() ? seen.current_commit : record.deployed;
+    plan.from_subject = seen.target->from_subject;
+    plan.to = seen.target->commit;
+    plan.to_subject = seen.target->to_subject;
+  }
+  plan_moves(plan, config, record, seen);
+  if (seen.target) {
+    plan_components(plan, config, record, *seen.target, force);
+  }
+  return plan;
+}
+
+std::string describe(const Step& step) {
+  return std::visit(
+      Overloaded{
+          [](const RemoveLock& s) {
+            return fmt::format("remove {}: {}", s.path.string(), s.reason);
+          },
+          [](const Fetch& s) {
+            return fmt::format(
+                "fetch {}: the remote has it, the checkout "
+                "has not",
+                abbreviated(s.commit));
+          },
+          [](const Restore& s) {
+            return fmt::format("restore {}: {}", fmt::join(s.paths, ", "),
+                               s.reason);
+          },
+          [](const Checkout& s) {
+            return fmt::format(
+                "check out {}: the checkout is on {}", s.to,
+                s.from.empty() ? "no branch" : "branch " + s.from);
+          },
+          [](const FastForward& s) {
+            return fmt::format(
+                "fast-forward {} -> {}: the remote is ahead",
+                s.from.empty() ? "(nothing)" : abbreviated(s.from),
+                abbreviated(s.to));
+          },
+          [](const Reset& s) {
+            return fmt::format(
+                "reset {} -> {}: the branch diverged and on-divergence = "
+                "reset; {} commits are kept under "
+                "refs/deployment-update/lost/{}",
+                abbreviated(s.from), abbreviated(s.to), s.lost, s.from);
+          },
+          [](const Install& s) {
+            return fmt::format("{}: {}: {}", s.component.name,
+                               describe_install(s), s.reason);
+          },
+          [](const Restart& s) {
+            return fmt::format("{}: restart {}: it runs on the new commit",
+                               s.component.name, s.component.service);
+          },
+          [](const Skip& s) {
+            std::vector<std::string> files;
+            for (const auto& manifest : s.component.manifests) {
+              files.push_back((s.component.directory / manifest).string());
+            }
+            return fmt::format("{}: skip: there is no {}", s.component.name,
+                               fmt::join(files, ", "));
+          },
+          [](const Verify& s) {
+            std::vector<std::string> units;
+            for (const Component& component : s.components) {
+              units.push_back(component.service);
+            }
+            return fmt::format("verify that {} stay up: they were restarted",
+                               fmt::join(units, ", "));
+          },
+      },
+      step);
+}
+
+std::string_view name_of(const Step& step) {
+  constexpr std::string_view names[] = {
+      "remove-lock", "fetch",   "restore", "checkout", "fast-forward",
+      "reset",       "install", "restart", "skip",     "verify"};
+  static_assert(std::size(names) == std::variant_size_v<Step>);
+  return names[step.index()];
+}
+
+std::string component_of(const Step& step) {
+  return std::visit(
+      [](const auto& s) -> std::string {
+        if constexpr (requires { s.component; }) {
+          return s.component.name;
+        } else {
+          return {};
+        }
+      },
+      step);
+}
+
+std::string label_of(const Step& step) {
+  const std::string component = component_of(step);
+  return component.empty() ? std::string(name_of(step))
+                           : fmt::format("{}: {}", component, name_of(step));
+}
+
+std::string describe_change(const Plan& plan) {
+  if (plan.from == plan.to) {
+    return fmt::format("{}{}", abbreviated(plan.to),
+                       subject_in_parentheses(plan.to_subject));
+  }
+  return fmt::format("{}{} -> {}{}", abbreviated(plan.from),
+                     subject_in_parentheses(plan.from_subject),
+                     abbreviated(plan.to),
+                     subject_in_parentheses(plan.to_subject));
+}
+
+std::string to_json(const Plan& plan) {
+  std::vector<std::string> steps;
+  for (const Step& step : plan.steps) {
+    const std::string component = component_of(step);
+    steps.push_back(fmt::format(
+        R"({{"step":{},{}"description":{}}})", json_string(name_of(step)),
+        component.empty()
+            ? ""
+            : fmt::format(R"("component":{},)", json_string(component)),
+        json_string(describe(step))));
+  }
+  return fmt::format(
+      R"({{"from":{},"from_subject":{},"to":{},"to_subject":{},"steps":[{}]}})",
+      json_string(plan.from), json_string(plan.from_subject),
+      json_string(plan.to), json_string(plan.to_subject),
+      fmt::join(steps, ","));
+}
+
+}  // namespace deployment

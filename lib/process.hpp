@@ -1,0 +1,29 @@
+// The real CommandRunner. Its source is the only one that knows
+// Boost.Process, which it uses to launch, not to wait.
+#pragma once
+
+#include "lib/command.hpp"
+#include "lib/log.hpp"
+
+namespace deployment {
+
+// Each child leads a session and process group of its own, which is ended as a
+// whole: SIGTERM at the deadline or when this process is told to end, SIGKILL
+// after `grace`. When the child has ended, what is left of its group is
+// killed; a process that left the group may hold the pipes, so they are read
+// for at most `drain` more. A child dies with this process (PR_SET_PDEATHSIG).
+class ProcessRunner : public CommandRunner {
+ public:
+  explicit ProcessRunner(Log& log) : log_(log) {}
+
+  std::vector<CommandResult> run_all(
+      std::span<const Command> commands) override;
+
+  static constexpr std::chrono::seconds grace{10};
+  static constexpr std::chrono::seconds drain{2};
+
+ private:
+  Log& log_;
+};
+
+}  // namespace deployment

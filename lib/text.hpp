@@ -1,0 +1,36 @@
+// Text that came from elsewhere, made fit to be looked at or split.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace deployment {
+
+// `text` with every byte that could move a terminal's cursor, forge a line of
+// the journal or break UTF-8 written as \xNN: C0 and C1 controls, DEL, bytes
+// that are no UTF-8, and the marks that reorder text (bidirectional controls).
+std::string escaped(std::string_view text);
+
+// A JSON string literal of `text`, quotes included (RFC 8259); bytes that are
+// no UTF-8 become U+FFFD.
+std::string json_string(std::string_view text);
+
+// The parts between `separator`s. A separator at the end closes the last part
+// and does not open an empty one; empty text has no parts.
+std::vector<std::string_view> split(std::string_view text, char separator);
+std::vector<std::string_view> split(std::string&&, char) = delete;
+
+// `text` without white space at both ends.
+std::string_view trimmed(std::string_view text);
+
+// The last lines of `text`, at most `lines` of them.
+std::string_view tail(std::string_view text, std::size_t lines);
+
+// The first twelve digits of a commit id or a hash, as people quote them.
+std::string_view abbreviated(std::string_view hash);
+
+// True for 40 (SHA-1) or 64 (SHA-256) lower-case hexadecimal digits.
+bool is_object_id(std::string_view text);
+
+}  // namespace deployment

@@ -1,0 +1,64 @@
+#include "lib/user.hpp"
+
+#include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
+
+#include <array>
+#include <functional>
+
+#include "lib/error.hpp"
+
+namespace deployment {
+namespace {
+
+std::vector<gid_t> groups_of(const char* name, gid_t gid) {
+  int count = 64;
+  std::vector<gid_t> groups(static_cast<std::size_t>(count));
+  if (getgrouplist(name, gid, groups.data(), &count) < 0) {
+    groups.resize(static_cast<std::size_t>(count));
+    getgrouplist(name, gid, groups.data(), &count);
+  }
+  groups.resize(static_cast<std::size_t>(count));
+  return groups;
+}
+
+using LookUp = std::function<int(passwd*, char*, std::size_t, passwd**)>;
+
+User find(const LookUp& look_up, const std::string& whom) {
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, 16384> buffer{};
+  const int error = look_up(&entry, buffer.data(), buffer.size(), &found);
+  if (found == nullptr) {
+    throw Error(fmt::format("there is no user {}{}", whom,
+                            error == 0 ? "" : ": " + errno_text(error)),
+                "create the user, or name another one with run-as");
+  }
+  return {.uid = entry.pw_uid,
+          .gid = entry.pw_gid,
+          .groups = groups_of(entry.pw_name, entry.pw_gid),
+          .name = entry.pw_name,
+          .home = entry.pw_dir,
+          .shell = entry.pw_shell};
+}
+
+}  // namespace
+
+User find_user(uid_t uid) {
+  return find(
+      [&](passwd* entry, char* buffer, std::size_t size, passwd** found) {
+        return getpwuid_r(uid, entry, buffer, size, found);
+      },
+      fmt::format("with the id {}", uid));
+}
+
+User find_user(const std::string& name) {
+  return find(
+      [&](passwd* entry, char* buffer, std::size_t size, passwd** found) {
+        return getpwnam_r(name.c_str(), entry, buffer, size, found);
+      },
+      fmt::format("'{}'", name));
+}
+
+}  // namespace deployment

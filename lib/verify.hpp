@@ -1,0 +1,27 @@
+// A restart is believed only when the service stays up.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "lib/config.hpp"
+#include "lib/systemd.hpp"
+
+namespace deployment {
+
+// What units were before their restart, by unit.
+using StatesBefore = std::map<std::string, UnitState>;
+
+// Why `now` does not look like a unit that was restarted and stayed up since
+// `first` was seen, just after the restart; empty: it does.
+std::string why_not_up(const UnitState& before, const UnitState& first,
+                       const UnitState& now);
+
+// Watches the restarted units for config.settle, and lets each health check
+// succeed once within config.health_timeout. Throws Error that names what did
+// not stay up; a failed query is a failure.
+void verify(const Config& config, const std::vector<Component>& components,
+            const StatesBefore& before, const Systemd& systemd,
+            CommandRunner& runner, const Command& prototype);
+
+}  // namespace deployment
