@@ -46,7 +46,7 @@ int report(Log& log, const Error& error) {
 
 int main(int argc, char* argv[]) {
   std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
-  catch_termination();
+  catch_signals();
   const Log::Target target = Log::target_of(stderr);
   Log log(stderr, target, false);
   try {

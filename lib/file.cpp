@@ -58,7 +58,7 @@ void Descriptor::reset() {
 
 std::string read_all(int fd, const std::string& name) {
   std::string content;
-  std::array<char, 16384> buffer{};
+  std::array<char, 4096> buffer;  // NOLINT: read(2) fills it
   for (;;) {
     const ssize_t count = ::read(fd, buffer.data(), buffer.size());
     if (count == 0) {

@@ -10,29 +10,46 @@ namespace deployment {
 namespace {
 
 volatile std::sig_atomic_t raised = 0;
-sigset_t mask_before;
 
 void raise_flag(int signal) {
   raised = signal;
 }
 
-}  // namespace
+void wake(int /*signal*/) {}
 
-void catch_termination() {
+bool is_ignored(int signal) {
+  struct sigaction action {};
+  sigaction(signal, nullptr, &action);
+  return action.sa_handler == SIG_IGN;
+}
+
+void handle(int signal, void (*handler)(int), sigset_t& blocked) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  sigaction(signal, &action, nullptr);
+  sigaddset(&blocked, signal);
+}
+
+sigset_t block_and_handle() {
   sigset_t blocked;
   sigemptyset(&blocked);
+  handle(SIGCHLD, wake, blocked);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
-    struct sigaction before {};
-    sigaction(signal, nullptr, &before);
-    if (before.sa_handler != SIG_IGN) {
-      struct sigaction action {};
-      action.sa_handler = raise_flag;
-      sigaction(signal, &action, nullptr);
-      sigaddset(&blocked, signal);
+    if (!is_ignored(signal)) {
+      handle(signal, raise_flag, blocked);
     }
   }
-  sigprocmask(SIG_BLOCK, &blocked, &mask_before);
   std::signal(SIGPIPE, SIG_IGN);
+  sigset_t before;
+  sigprocmask(SIG_BLOCK, &blocked, &before);
+  sigdelset(&before, SIGCHLD);
+  return before;
+}
+
+}  // namespace
+
+void catch_signals() {
+  wait_mask();
 }
 
 int termination_signal() {
@@ -40,7 +57,8 @@ int termination_signal() {
 }
 
 const sigset_t& wait_mask() {
-  return mask_before;
+  static const sigset_t mask = block_and_handle();
+  return mask;
 }
 
 void throw_if_interrupted() {

@@ -1,4 +1,4 @@
-// SIGTERM, SIGINT and SIGHUP as a flag that waits look at.
+// Signals that waits look at: the ends of children, and the wish to end.
 #pragma once
 
 #include <chrono>
@@ -6,16 +6,17 @@
 
 namespace deployment {
 
-// From here on the three signals only raise a flag, and are delivered only
-// inside a wait that takes wait_mask() (ppoll(2)): none is lost between a look
-// at the flag and the wait. A signal that was ignored stays ignored (nohup).
-// SIGPIPE is ignored: a reader that went away must not end a deployment.
-void catch_termination();
+// From here on SIGTERM, SIGINT and SIGHUP only raise a flag, and SIGCHLD only
+// wakes a wait. All four are delivered only inside a wait that takes
+// wait_mask() (ppoll(2)): none is lost between a look and the wait. A signal
+// that was ignored stays ignored (nohup). SIGPIPE is ignored: a reader that
+// went away must not end a deployment. Calling it again changes nothing.
+void catch_signals();
 
 // The signal that asked this run to end; 0: none.
 int termination_signal();
 
-// The mask to wait with; every other mask keeps the three signals blocked.
+// The mask to wait with; every other mask keeps the signals blocked.
 const sigset_t& wait_mask();
 
 // Throws Interrupted when the flag is up.

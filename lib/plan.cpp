@@ -15,6 +15,8 @@ template <typename... Functions>
 struct Overloaded : Functions... {
   using Functions::operator()...;
 };
+template <typename... Functions>  // clang 14 deduces none for an aggregate
+Overloaded(Functions...)->Overloaded<Functions...>;
 
 bool is_interrupted(const Record& record) {
   return record.pending && record.pending->running;

@@ -5,7 +5,6 @@
 #include <grp.h>
 #include <poll.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,11 +13,13 @@
 #include <csignal>
 #include <utility>  // before Boost.Asio 1.74, which forgets it
 
+// Boost asks _XOPEN_SOURCE whether there is a vfork(2), and misses glibc's.
+#define BOOST_POSIX_HAS_VFORK 1
+
 // From Boost 1.86 on version 1 lives in a folder and namespace of its own.
 #if __has_include(<boost/process/v1/child.hpp>)
 #include <boost/process/v1/args.hpp>
 #include <boost/process/v1/child.hpp>
-#include <boost/process/v1/env.hpp>
 #include <boost/process/v1/exe.hpp>
 #include <boost/process/v1/extend.hpp>
 #include <boost/process/v1/io.hpp>
@@ -27,7 +28,6 @@ namespace bp = boost::process::v1;
 #else
 #include <boost/process/args.hpp>
 #include <boost/process/child.hpp>
-#include <boost/process/env.hpp>
 #include <boost/process/exe.hpp>
 #include <boost/process/extend.hpp>
 #include <boost/process/io.hpp>
@@ -94,7 +94,8 @@ struct SetupFailure {
 }
 
 // Runs in the child, where a failure must stop everything: exec after a failed
-// setuid would run the program as root.
+// setuid would run the program as root. The child of vfork(2) borrows this
+// process's memory until exec, so nothing is allocated here.
 void prepare_child(const Command& command, pid_t parent, int report) {
   const auto require = [report](bool done, const char* action) {
     if (!done) {
@@ -131,13 +132,26 @@ void throw_if_setup_failed(const Command& command, int fd) {
   }
 }
 
-bp::environment to_boost(const Environment& environment) {
-  bp::environment result;
-  for (const auto& [name, value] : environment) {
-    result[name] = value;
+// `environment` as execve(2) takes it. A bp::environment would be filled in
+// quadratic time.
+class EnvironmentBlock {
+ public:
+  explicit EnvironmentBlock(const Environment& environment) {
+    for (const auto& [name, value] : environment) {
+      entries_.push_back(name + '=' + value);
+    }
+    for (std::string& entry : entries_) {
+      pointers_.push_back(entry.data());
+    }
+    pointers_.push_back(nullptr);
   }
-  return result;
-}
+
+  char** data() { return pointers_.data(); }
+
+ private:
+  std::vector<std::string> entries_;
+  std::vector<char*> pointers_;
+};
 
 // One of a child's two output streams.
 class Stream {
@@ -149,7 +163,7 @@ class Stream {
   int fd() const { return fd_.get(); }
 
   void read_some() {
-    std::array<char, 65536> buffer{};
+    std::array<char, 16384> buffer;  // NOLINT: read(2) fills it
     const ssize_t count = ::read(fd_.get(), buffer.data(), buffer.size());
     if (count > 0) {
       take({buffer.data(), static_cast<std::size_t>(count)});
@@ -233,20 +247,19 @@ class Child {
     const auto add = [&](int fd) {
       fds.push_back({.fd = fd, .events = POLLIN, .revents = 0});
     };
-    add(exited_ ? -1 : pidfd_.get());
     add(out_->is_open() ? out_->fd() : -1);
     add(err_->is_open() ? err_->fd() : -1);
   }
 
-  // `ready` are the three entries that add_to() made.
+  // `ready` are the two entries that add_to() made.
   void handle(std::span<const pollfd> ready) {
-    if (ready[1].revents != 0) {
+    if (ready[0].revents != 0) {
       out_->read_some();
     }
-    if (ready[2].revents != 0) {
+    if (ready[1].revents != 0) {
       err_->read_some();
     }
-    if (ready[0].revents != 0) {
+    if (!exited_ && has_exited()) {
       exited_ = true;
       next_action_ = steady_clock::now() + ProcessRunner::drain;
     }
@@ -282,12 +295,14 @@ class Child {
     Pipe report = make_pipe();
     const pid_t parent = getpid();
     const int report_fd = report.write.get();
+    EnvironmentBlock environment(command_.environment);
     std::error_code error;
     bp::child child(
-        bp::exe = program, bp::args = command_.arguments,
-        to_boost(command_.environment), bp::std_in < bp::null,
+        bp::exe = program, bp::args = command_.arguments, bp::std_in < bp::null,
         bp::posix::fd.bind(STDOUT_FILENO, out),
-        bp::posix::fd.bind(STDERR_FILENO, err),
+        bp::posix::fd.bind(STDERR_FILENO, err), bp::posix::use_vfork,
+        bp::extend::on_setup =
+            [&](auto& executor) { executor.env = environment.data(); },
         bp::extend::on_exec_setup =
             [&](auto&) { prepare_child(command_, parent, report_fd); },
         error);
@@ -299,13 +314,16 @@ class Child {
     child.detach();
     report.write.reset();
     throw_if_setup_failed(command_, report.read.get());
-    pidfd_ = Descriptor(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
-    if (!pidfd_.is_open()) {
-      throw_errno(fmt::format("watch {}", program));
-    }
   }
 
-  // The child is a zombie still, so its group cannot be anybody else's.
+  // Leaves the child a zombie: until finish() its group can be nobody else's.
+  bool has_exited() const {
+    siginfo_t info{};
+    return waitid(P_PID, static_cast<id_t>(pid_), &info,
+                  WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == pid_;
+  }
+
   void finish() {
     out_->close();
     err_->close();
@@ -326,7 +344,6 @@ class Child {
   steady_clock::time_point started_;
   steady_clock::time_point next_action_;
   pid_t pid_ = 0;
-  Descriptor pidfd_;
   std::optional<Stream> out_;
   std::optional<Stream> err_;
   bool exited_ = false;
@@ -360,7 +377,7 @@ void wait_once(const Children& children) {
   }
   for (std::size_t i = 0; i < children.size(); ++i) {
     Child& child = *children[i];
-    child.handle(std::span(fds).subspan(3 * i, 3));
+    child.handle(std::span(fds).subspan(2 * i, 2));
     if (!child.ended() && steady_clock::now() >= child.next_action()) {
       child.act();
     }
@@ -371,6 +388,10 @@ void wait_once(const Children& children) {
 }
 
 }  // namespace
+
+ProcessRunner::ProcessRunner(Log& log) : log_(log) {
+  catch_signals();
+}
 
 std::vector<CommandResult> ProcessRunner::run_all(
     std::span<const Command> commands) {

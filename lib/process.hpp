@@ -14,7 +14,8 @@ namespace deployment {
 // for at most `drain` more. A child dies with this process (PR_SET_PDEATHSIG).
 class ProcessRunner : public CommandRunner {
  public:
-  explicit ProcessRunner(Log& log) : log_(log) {}
+  // Catches signals (interrupt.hpp).
+  explicit ProcessRunner(Log& log);
 
   std::vector<CommandResult> run_all(
       std::span<const Command> commands) override;
