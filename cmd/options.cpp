@@ -34,7 +34,7 @@ po::options_description settings() {
        "/var/lib/deployment-update for root, else "
        "$XDG_STATE_HOME/deployment-update)")  //
       ("build", text()->value_name("in-place|staged"),
-       "how an environment is built (in-place)");
+       "where an environment is built (staged)");
   return options;
 }
 
@@ -47,8 +47,11 @@ po::options_description actions() {
       ("force",
        "install and restart every component at the remote's tip although "
        "nothing changed, and try a failed deployment again now")  //
-      ("status", "print what is deployed and what is pending")    //
-      ("json", "with --dry-run and --status: print JSON")         //
+      ("rollback",
+       "return to the deployment before this one and quarantine the remote's "
+       "commit")                                                //
+      ("status", "print what is deployed and what is pending")  //
+      ("json", "with --dry-run and --status: print JSON")       //
       ("wait", po::value<std::string>()->value_name("SECONDS"),
        "wait for another run that holds the lock")  //
       ("verbose,v", "log every command")            //
@@ -130,6 +133,10 @@ void require_sense(const Options& options) {
       options.action != Options::Action::status) {
     throw UsageError("command line: --json goes with --dry-run or --status");
   }
+  if (request.roll_back && (request.dry_run || request.force)) {
+    throw UsageError(
+        "command line: --rollback goes neither with --dry-run nor --force");
+  }
 }
 
 }  // namespace
@@ -144,6 +151,7 @@ Options parse_options(int argc, const char* const argv[]) {
   }
   options.request = {.dry_run = values.count("dry-run") != 0,
                      .force = values.count("force") != 0,
+                     .roll_back = values.count("rollback") != 0,
                      .json = values.count("json") != 0};
   if (values.count("wait") != 0) {
     options.request.wait = parse_wait(values["wait"].as<std::string>());

@@ -65,6 +65,19 @@ CommandError::CommandError(const Command& command, const CommandResult& result,
                            const std::string& advice)
     : Error(failure_text(command, result), advice) {}
 
+std::vector<CommandResult> CommandRunner::run_all(
+    std::span<const Command> commands) {
+  std::vector<Sequence> sequences;
+  for (const Command& command : commands) {
+    sequences.push_back({command});
+  }
+  std::vector<CommandResult> results;
+  for (std::vector<CommandResult>& result : run_sequences(sequences)) {
+    results.push_back(std::move(result.front()));
+  }
+  return results;
+}
+
 CommandResult CommandRunner::run(const Command& command) {
   return std::move(run_all({&command, 1}).front());
 }
@@ -75,6 +88,16 @@ CommandResult CommandRunner::run_checked(const Command& command) {
     throw CommandError(command, result);
   }
   return result;
+}
+
+void CommandRunner::run_sequences_checked(std::span<const Sequence> sequences) {
+  const auto results = run_sequences(sequences);
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    if (!results[i].empty() && !results[i].back().status.success()) {
+      throw CommandError(sequences[i][results[i].size() - 1],
+                         results[i].back());
+    }
+  }
 }
 
 }  // namespace deployment

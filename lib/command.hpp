@@ -18,6 +18,15 @@ namespace deployment {
 
 using Environment = std::map<std::string, std::string, std::less<>>;
 
+// A folder or file shown at another place, in a command's own mount namespace.
+struct Mount {
+  std::filesystem::path source;
+  std::filesystem::path target;  // exists
+  bool read_only = false;
+
+  bool operator==(const Mount&) const = default;
+};
+
 // One program to run. It gets an argv array and never a shell, /dev/null as
 // standard input, a session of its own, and nothing of this process but what
 // is named here.
@@ -28,6 +37,9 @@ struct Command {
   std::filesystem::path directory = {};
   Environment environment = {};
   std::optional<User> user = {};  // nullopt: who this process is
+  // Not empty: the command gets a mount namespace of its own in which these
+  // are bound, in order; nobody else sees them. Needs CAP_SYS_ADMIN.
+  std::vector<Mount> mounts = {};
   std::chrono::milliseconds timeout{};
   // Called with each line of both streams as it comes, for a command whose
   // output is worth seeing; a query's output is only kept.
@@ -64,21 +76,30 @@ class CommandError : public Error {
                const std::string& advice = {});
 };
 
+// Commands that run one after the other; the first that fails ends them.
+using Sequence = std::vector<Command>;
+
 // Runs commands. Tests have a runner of their own that records.
 class CommandRunner {
  public:
   virtual ~CommandRunner() = default;
 
-  // Starts all at once, waits for all, and returns results in their order.
-  // Throws Error when one cannot be started at all (no such program, no such
-  // directory) and Interrupted on SIGTERM and SIGINT; none is left running.
-  virtual std::vector<CommandResult> run_all(
-      std::span<const Command> commands) = 0;
+  // Runs the sequences at the same time, waits for all, and returns the
+  // results of what was run in the same order. Throws Error when a command
+  // cannot be started at all (no such program, no such directory) and
+  // Interrupted on SIGTERM, SIGINT and SIGHUP; none is left running.
+  virtual std::vector<std::vector<CommandResult>> run_sequences(
+      std::span<const Sequence> sequences) = 0;
+
+  // Runs all at the same time.
+  std::vector<CommandResult> run_all(std::span<const Command> commands);
 
   CommandResult run(const Command& command);
 
-  // Throws CommandError unless the command succeeds.
+  // Each throws CommandError unless the commands succeed; of several that
+  // failed, for the first one.
   CommandResult run_checked(const Command& command);
+  void run_sequences_checked(std::span<const Sequence> sequences);
 };
 
 }  // namespace deployment

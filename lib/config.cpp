@@ -26,15 +26,33 @@ struct Refused {
 using Setter = std::function<void(Config&, const std::string&)>;
 using ComponentSetter = std::function<void(Component&, const std::string&)>;
 
+// True for a relative path that does not climb out of where it starts.
+bool stays_inside(const std::filesystem::path& path) {
+  const auto normal = path.lexically_normal();
+  return !normal.empty() && !normal.is_absolute() && *normal.begin() != "..";
+}
+
 std::filesystem::path inside_checkout(const std::string& value) {
-  const auto path = std::filesystem::path(value).lexically_normal();
-  if (path.is_absolute() || *path.begin() == "..") {
+  const std::filesystem::path path = value;
+  if (!stays_inside(path)) {
     throw Refused{"a path inside the checkout, relative to it"};
   }
-  return path;
+  return path.lexically_normal();
+}
+
+// Whether it stays inside the checkout is known with the directory only.
+std::filesystem::path in_directory(const std::string& value) {
+  const std::filesystem::path path = value;
+  if (path.empty() || path.is_absolute()) {
+    throw Refused{"a path relative to the component's directory"};
+  }
+  return path.lexically_normal();
 }
 
 std::filesystem::path absolute(const std::string& value) {
+  if (value.empty()) {
+    throw Refused{"a folder"};
+  }
   std::filesystem::path path = std::filesystem::absolute(value);
   path = path.lexically_normal();
   return path.has_filename() ? path : path.parent_path();
@@ -79,7 +97,7 @@ std::string unit_name(const std::string& value) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
            std::string_view(":_.\\@-").find(c) != std::string_view::npos;
   });
-  if (!plain || value.front() == '-' || value.size() > 255 ||
+  if (!plain || value.starts_with('-') || value.size() > 255 ||
       !value.ends_with(".service")) {
     throw Refused{"the name of a systemd service, NAME.service"};
   }
@@ -96,6 +114,13 @@ std::string branch_name(const std::string& value) {
 std::string remote_name(const std::string& value) {
   if (!is_branch_name(value)) {
     throw Refused{"a name that git accepts for a remote"};
+  }
+  return value;
+}
+
+std::string user_name(const std::string& value) {
+  if (value.empty()) {
+    throw Refused{"the name of a user"};
   }
   return value;
 }
@@ -119,7 +144,8 @@ const std::map<std::string, Setter>& setters() {
        [](Config& c, const std::string& v) { c.branch = branch_name(v); }},
       {"state-dir",
        [](Config& c, const std::string& v) { c.state_dir = absolute(v); }},
-      {"run-as", [](Config& c, const std::string& v) { c.run_as = v; }},
+      {"run-as",
+       [](Config& c, const std::string& v) { c.run_as = user_name(v); }},
       {"build",
        [](Config& c, const std::string& v) {
          c.build = one_of<BuildMode>(
@@ -170,7 +196,7 @@ const std::map<std::string, ComponentSetter>& component_setters() {
        }},
       {"manifest",
        [](Component& c, const std::string& v) {
-         c.manifests.push_back(inside_checkout(v));
+         c.manifests.push_back(in_directory(v));
        }},
       {"service",
        [](Component& c, const std::string& v) { c.service = unit_name(v); }},
@@ -202,14 +228,15 @@ void set_by(const Table& table, Target& target, const std::string& key,
                                  escaped(key),
                                  fmt::join(names_of(table), ", ")));
   }
-  if (value.empty()) {
-    throw UsageError(fmt::format("{}: {} has no value", source, key));
-  }
   try {
     setter->second(target, value);
   } catch (const Refused& refused) {
-    throw UsageError(fmt::format("{}: {} = '{}' is not allowed; it takes {}",
-                                 source, key, escaped(value), refused.allowed));
+    const std::string trouble =
+        value.empty()
+            ? fmt::format("{} has no value", key)
+            : fmt::format("{} = '{}' is not allowed", key, escaped(value));
+    throw UsageError(
+        fmt::format("{}: {}; it takes {}", source, trouble, refused.allowed));
   }
 }
 
@@ -248,12 +275,11 @@ void complete(Component& component, const std::set<std::string>& keys,
                                : "requirements.txt"};
   }
   for (const auto& manifest : component.manifests) {
-    const auto path = (component.directory / manifest).lexically_normal();
-    if (*path.begin() == "..") {
+    if (!stays_inside(component.directory / manifest)) {
       throw UsageError(fmt::format(
-          "{}: manifest = '{}' of component {} is not allowed; it takes a path "
-          "inside the checkout",
-          source, escaped(manifest.string()), component.name));
+          "{}: [{}]: manifest = '{}' is not allowed; it takes a path inside "
+          "the checkout",
+          source, component.name, escaped(manifest.string())));
     }
   }
 }
@@ -289,12 +315,17 @@ void apply_config_file(Config& config, std::string_view text,
   std::vector<Component> components;
   std::map<std::string, std::set<std::string>> keys_of;
   for (const IniEntry& entry : parse_ini(text, source)) {
+    const std::string place =
+        entry.section.empty()
+            ? source
+            : fmt::format("{}: [{}]", source, escaped(entry.section));
     const bool repeated = !keys_of[entry.section].insert(entry.key).second;
     if (repeated && !(entry.key == "manifest" && !entry.section.empty())) {
-      throw UsageError(fmt::format("{}: {} is given twice", source, entry.key));
+      throw UsageError(
+          fmt::format("{}: {} is given twice", place, escaped(entry.key)));
     }
     if (entry.section.empty()) {
-      set(config, entry.key, entry.value, source);
+      set(config, entry.key, entry.value, place);
       continue;
     }
     auto component = std::find_if(
@@ -304,8 +335,7 @@ void apply_config_file(Config& config, std::string_view text,
       require_component_name(entry.section, source);
       component = components.insert(component, {.name = entry.section});
     }
-    set_by(component_setters(), *component, entry.key, entry.value,
-           fmt::format("{}: [{}]", source, entry.section));
+    set_by(component_setters(), *component, entry.key, entry.value, place);
   }
   for (Component& component : components) {
     complete(component, keys_of[component.name], source);
@@ -317,7 +347,8 @@ void apply_config_file(Config& config, std::string_view text,
 
 std::filesystem::path default_state_dir() {
   constexpr const char* name = "deployment-update";
-  if (const char* given = std::getenv("STATE_DIRECTORY")) {
+  const char* given = std::getenv("STATE_DIRECTORY");
+  if (given != nullptr && given[0] != '\0') {
     return std::string(given).substr(0, std::string_view(given).find(':'));
   }
   if (geteuid() == 0) {

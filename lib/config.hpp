@@ -35,7 +35,7 @@ struct Config {
   std::string branch = "prod";
   std::filesystem::path state_dir;  // empty: default_state_dir()
   std::string run_as;               // empty: the owner of the checkout
-  BuildMode build = BuildMode::in_place;
+  BuildMode build = BuildMode::staged;
   OnDivergence on_divergence = OnDivergence::fail;
   bool verify_signatures = false;
   std::chrono::seconds git_timeout{120};

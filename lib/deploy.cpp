@@ -14,6 +14,7 @@
 #include "lib/observation.hpp"
 #include "lib/ownership.hpp"
 #include "lib/plan.hpp"
+#include "lib/stage.hpp"
 #include "lib/systemd.hpp"
 #include "lib/text.hpp"
 #include "lib/venv.hpp"
@@ -27,6 +28,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr std::size_t foreign_files_named = 3;
+constexpr std::size_t kept_environments = 2;  // beside the one in use
 
 milliseconds since(steady_clock::time_point start) {
   return duration_cast<milliseconds>(steady_clock::now() - start);
@@ -67,23 +69,34 @@ class Run {
                  .user = user_},
         git_(runner, prototype("git", config.git_timeout), config.remote,
              config.branch),
+        store_(config.repo_dir, user_),
         systemd_(runner, as_this_process(config.systemctl_timeout)),
         file_(config.state_dir),
         record_(file_.load().value_or(Record{})) {}
 
   int dry_run();
   int real_run();
+  int roll_back_by_hand();
 
  private:
   // Asks the remote; nullopt when it is away, and then that is logged.
   std::optional<Heads> look();
   Observation look_closer(const Heads& heads, const GitReader& objects) const;
 
-  int deploy(const Heads& heads);
+  int deploy_or_fail(const Heads& heads);
+  int deploy(Heads heads);
   void begin(const Heads& heads);
   void apply(const Plan& plan);
-  void finish(const Plan& plan);
+  bool can_roll_back(const Plan& plan) const;
+  void begin_roll_back(const Plan& plan, const Error& error);
+  int finish(const Plan& plan);
+  int finish_roll_back(const Plan& plan);
   int fail(const Error& error);
+  void note_failure(const Error& error);
+  void say_failure(const Error& error, bool known);
+  void add_failure_to_history();
+  void say_where_everything_is();
+  int report_quarantine();
   void note_interruption(const Interrupted& error);
   int report_pending();
   std::string advice_for(const Error& error) const;
@@ -97,6 +110,8 @@ class Run {
   void apply_step(const FastForward& step);
   void apply_step(const Reset& step);
   void apply_step(const Install& step);
+  void apply_step(const Build& step);
+  void apply_step(const Exchange& step);
   void apply_step(const Restart& step);
   void apply_step(const Skip& step);
   void apply_step(const Verify& step);
@@ -105,7 +120,8 @@ class Run {
   template <typename Move>
   void move_to(const std::string& commit, const Move& move);
 
-  void install(const Install& step);
+  Sequence install_commands(const Install& step) const;
+  void exchange(const Exchange& step);
   Command prototype(const std::string& tag, milliseconds timeout) const;
   Command as_this_process(milliseconds timeout) const;
   void save() { file_.save(record_); }
@@ -117,6 +133,7 @@ class Run {
   std::optional<User> user_;
   Command as_user_;
   Git git_;
+  Store store_;
   Systemd systemd_;
   RecordFile file_;
   Record record_;
@@ -126,6 +143,9 @@ class Run {
   std::string to_;     // to deploy; empty until it is known
   std::string doing_;  // the step at work
   StatesBefore states_before_;
+  bool moved_ = false;     // this run put new code or environments in place
+  bool switched_ = false;  // and began to restart services onto them
+  mutable std::string python_version_;  // asked once
 };
 
 // A command of the checkout's user whose output goes to the log.
@@ -169,11 +189,25 @@ std::optional<Heads> Run::look() {
 
 Observation Run::look_closer(const Heads& heads,
                              const GitReader& objects) const {
-  const auto python = [this] {
-    return python_version(runner_, prototype("python3", config_.git_timeout));
-  };
-  return observe(config_, record_, heads, request_.force, git_, objects,
-                 python);
+  const Sources sources{.git = git_,
+                        .objects = objects,
+                        .store = store_,
+                        .python_version =
+                            [this] {
+                              if (python_version_.empty()) {
+                                python_version_ = python_version(
+                                    runner_,
+                                    prototype("python3", config_.git_timeout));
+                              }
+                              return python_version_;
+                            },
+                        .in_place_reason =
+                            [this] {
+                              return config_.build == BuildMode::in_place
+                                         ? std::string("build = in-place")
+                                         : why_not_staged(runner_, as_user_);
+                            }};
+  return observe(config_, record_, heads, request_.force, sources);
 }
 
 int Run::dry_run() {
@@ -198,8 +232,14 @@ int Run::dry_run() {
   if (plan.postponed) {
     return report_pending();
   }
+  if (plan.quarantined) {
+    return report_quarantine();
+  }
   if (plan.deploys()) {
     std::puts(escaped("Plan: deploy " + describe_change(plan)).c_str());
+  }
+  if (!plan.in_place_reason.empty()) {
+    std::puts(escaped("In place: " + plan.in_place_reason).c_str());
   }
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     const std::string line = describe(plan.steps[i]);
@@ -220,9 +260,43 @@ int Run::real_run() {
     say_no_changes();
     return 0;
   }
+  if (!request_.force && is_quarantined(record_, *heads)) {
+    return report_quarantine();
+  }
+  // What is deployed next overtakes a rollback that is not done yet.
+  if (request_.force || !record_.pending ||
+      record_.pending->tip != heads->tip) {
+    record_.roll_back_to.clear();
+  }
+  return deploy_or_fail(*heads);
+}
+
+// To the commit that was deployed before this one, by the history.
+int Run::roll_back_by_hand() {
+  std::string before;
+  for (const Deployment& past : record_.history) {
+    if (past.outcome == Deployment::Outcome::deployed &&
+        past.to == record_.deployed && past.from != past.to) {
+      before = past.from;
+    }
+  }
+  if (before.empty()) {
+    throw Error("there is no earlier deployment on record to roll back to",
+                "look at: deployment-update --status");
+  }
+  const std::optional<Heads> heads = look();
+  if (!heads) {
+    return exit_failed;
+  }
+  record_.roll_back_to = before;
+  record_.quarantined = heads->tip;
+  return deploy_or_fail(*heads);
+}
+
+int Run::deploy_or_fail(const Heads& heads) {
   doing_ = "planning";
   try {
-    return deploy(*heads);
+    return deploy(heads);
   } catch (const Interrupted& error) {
     note_interruption(error);
     throw;
@@ -231,8 +305,8 @@ int Run::real_run() {
   }
 }
 
-int Run::deploy(const Heads& heads) {
-  for (;;) {
+int Run::deploy(Heads heads) {
+  for (;; heads = git_.look_here(heads.tip)) {
     const Plan plan =
         make_plan(config_, record_, look_closer(heads, git_), request_.force);
     if (plan.postponed) {
@@ -240,11 +314,20 @@ int Run::deploy(const Heads& heads) {
     }
     if (!plan.steps.empty() || plan.deploys()) {
       begin(heads);
-      apply(plan);
+      try {
+        apply(plan);
+      } catch (const Interrupted&) {
+        throw;
+      } catch (const Error& error) {
+        if (!can_roll_back(plan)) {
+          throw;
+        }
+        begin_roll_back(plan, error);
+        continue;
+      }
     }
     if (!plan.look_again) {
-      finish(plan);
-      return 0;
+      return finish(plan);
     }
   }
 }
@@ -260,6 +343,9 @@ void Run::begin(const Heads& heads) {
     record_.pending = Pending{.tip = heads.tip, .since = now()};
   }
   record_.pending->running = true;
+  if (request_.force) {
+    record_.quarantined.clear();
+  }
   save();
 }
 
@@ -267,22 +353,52 @@ void Run::apply(const Plan& plan) {
   if (plan.deploys()) {
     from_ = plan.from;
     to_ = plan.to;
-    log_.info("deploying " + describe_change(plan));
+    log_.info(record_.roll_back_to.empty()
+                  ? "deploying " + describe_change(plan)
+                  : fmt::format("rolling back to {} ({})", abbreviated(plan.to),
+                                plan.to_subject));
+    if (!plan.in_place_reason.empty()) {
+      log_.info("environments are built in place: " + plan.in_place_reason);
+    }
     warn_of_foreign_files();
   }
   for (const Step& step : plan.steps) {
     throw_if_interrupted();
-    doing_ = describe(step);
-    log_.info(doing_);
+    doing_ = label_of(step);
+    log_.info(describe(step));
     const auto start = steady_clock::now();
     std::visit([this](const auto& s) { apply_step(s); }, step);
-    log_.info(fmt::format("{}{}{}: done in {}", component_of(step),
-                          component_of(step).empty() ? "" : ": ", name_of(step),
-                          describe_duration(since(start))));
+    log_.info(
+        fmt::format("{}: done in {}", doing_, describe_duration(since(start))));
   }
 }
 
-void Run::finish(const Plan& plan) {
+// Only a staged deployment keeps what it replaces.
+bool Run::can_roll_back(const Plan& plan) const {
+  return config_.build == BuildMode::staged && plan.in_place_reason.empty() &&
+         moved_ && record_.roll_back_to.empty() && !plan.from.empty() &&
+         plan.from != plan.to;
+}
+
+// A commit whose services did not stay up is quarantined; one that could not
+// be put in place is tried again.
+void Run::begin_roll_back(const Plan& plan, const Error& error) {
+  note_failure(error);
+  say_failure(error, false);
+  add_failure_to_history();
+  record_.roll_back_to = plan.from;
+  if (switched_) {
+    record_.quarantined = record_.pending->tip;
+  }
+  record_.pending->running = true;
+  moved_ = false;
+  save();
+}
+
+int Run::finish(const Plan& plan) {
+  if (!record_.roll_back_to.empty()) {
+    return finish_roll_back(plan);
+  }
   const int failures = record_.pending ? record_.pending->attempts : 0;
   const bool wrote = record_.pending.has_value();
   record_.pending.reset();
@@ -291,9 +407,10 @@ void Run::finish(const Plan& plan) {
       save();
     }
     say_no_changes();
-    return;
+    return 0;
   }
   record_.deployed = plan.to;
+  record_.quarantined.clear();
   const auto took = since(started_);
   add_to_history(record_,
                  {.ended = now(),
@@ -308,43 +425,132 @@ void Run::finish(const Plan& plan) {
       failures == 0 ? ""
                     : fmt::format(", after {} failed attempts", failures)));
   tidy();
+  return 0;
+}
+
+int Run::finish_roll_back(const Plan& plan) {
+  const Pending pending = *record_.pending;
+  const bool quarantined = record_.quarantined == pending.tip;
+  const auto took = since(started_);
+  add_to_history(record_,
+                 {.ended = now(),
+                  .outcome = Deployment::Outcome::rolled_back,
+                  .duration = duration_cast<std::chrono::seconds>(took),
+                  .from = pending.tip,
+                  .to = plan.to});
+  record_.deployed = plan.to;
+  record_.roll_back_to.clear();
+  record_.pending->running = false;
+  if (quarantined) {
+    record_.pending.reset();
+  }
+  save();
+  log_.warning(fmt::format("rolled back to {} ({}) in {}", abbreviated(plan.to),
+                           plan.to_subject, describe_duration(took)));
+  tidy();
+  if (request_.roll_back) {
+    log_.info(
+        fmt::format("{} is quarantined: it is not tried again until "
+                    "another commit comes, or --force",
+                    abbreviated(pending.tip)));
+    return 0;
+  }
+  return quarantined ? report_quarantine() : report_pending();
 }
 
 // Records the failure, and says it in full when it is a new one.
 int Run::fail(const Error& error) {
+  const bool known = record_.pending && record_.pending->attempts > 0 &&
+                     record_.pending->error == one_line(error.what());
+  note_failure(error);
+  say_failure(error, known);
+  if (record_.roll_back_to.empty()) {
+    add_failure_to_history();
+  } else {
+    say_where_everything_is();
+  }
+  save();
+  return report_pending();
+}
+
+void Run::note_failure(const Error& error) {
   if (!record_.pending) {
     record_.pending = Pending{.since = now()};
   }
   Pending& pending = *record_.pending;
-  const std::string what = one_line(error.what());
-  const bool known = pending.attempts > 0 && pending.error == what;
   pending.running = false;
   pending.step = doing_;
-  pending.error = what;
+  pending.error = one_line(error.what());
   ++pending.attempts;
   pending.next_try = now() + back_off(pending.attempts);
-  if (!known) {
-    log_.error(error.what());
-    const std::string advice = advice_for(error);
-    if (!advice.empty()) {
-      log_.error("what to do: " + advice);
-    }
+}
+
+void Run::say_failure(const Error& error, bool known) {
+  if (known) {
+    return;
   }
-  if (!to_.empty()) {
-    if (!record_.history.empty() && record_.history.back().to == to_ &&
-        record_.history.back().outcome == Deployment::Outcome::failed) {
-      record_.history.pop_back();
-    }
-    add_to_history(
-        record_,
-        {.ended = now(),
-         .outcome = Deployment::Outcome::failed,
-         .duration = duration_cast<std::chrono::seconds>(since(started_)),
-         .from = from_,
-         .to = to_});
+  log_.error(error.what());
+  const std::string advice = advice_for(error);
+  if (!advice.empty()) {
+    log_.error("what to do: " + advice);
   }
-  save();
-  return report_pending();
+}
+
+// One line for a commit, however often it fails.
+void Run::add_failure_to_history() {
+  if (to_.empty()) {
+    return;
+  }
+  if (!record_.history.empty() && record_.history.back().to == to_ &&
+      record_.history.back().outcome == Deployment::Outcome::failed) {
+    record_.history.pop_back();
+  }
+  add_to_history(
+      record_,
+      {.ended = now(),
+       .outcome = Deployment::Outcome::failed,
+       .duration = duration_cast<std::chrono::seconds>(since(started_)),
+       .from = from_,
+       .to = to_});
+}
+
+// A rollback that fails leaves a mixture; whoever mends it has to know which.
+void Run::say_where_everything_is() {
+  const auto say = [&](const std::string& text) {
+    log_.write(Level::critical, text);
+  };
+  say(fmt::format("the rollback to {} failed at '{}'",
+                  abbreviated(record_.roll_back_to), doing_));
+  const auto asked = [](const auto& question) -> std::string {
+    try {
+      return question();
+    } catch (const Error& error) {
+      return one_line(error.what());
+    }
+  };
+  say(fmt::format("the checkout is at {}",
+                  asked([&] { return git_.current_commit(); })));
+  for (const Component& component : config_.components) {
+    const std::string state = asked([&] {
+      const UnitState unit = systemd_.state_of(component.service);
+      return fmt::format("{} ({})", unit.active_state, unit.sub_state);
+    });
+    const std::string environment = asked([&] {
+      const auto label = store_.live_label(component);
+      return label ? one_line(to_text(*label)) : std::string("not known");
+    });
+    say(fmt::format("{}: {} is {}; {} was made from: {}", component.name,
+                    component.service, state, environment_name(component.type),
+                    environment));
+  }
+}
+
+int Run::report_quarantine() {
+  log_.error(fmt::format(
+      "{} did not stay up and is quarantined; {} is deployed. It is not tried "
+      "again until another commit comes, or --force",
+      abbreviated(record_.quarantined), abbreviated(record_.deployed)));
+  return exit_failed;
 }
 
 void Run::note_interruption(const Interrupted& error) {
@@ -401,6 +607,10 @@ void Run::warn_of_foreign_files() {
 
 void Run::tidy() {
   try {
+    store_.remove_stage();
+    for (const Component& component : config_.components) {
+      store_.prune(component, kept_environments);
+    }
     git_.maintain(config_.install_timeout);
   } catch (const Interrupted&) {
     throw;
@@ -433,6 +643,7 @@ void Run::move_to(const std::string& commit, const Move& move) {
   record_.moving_to = commit;
   save();
   move();
+  moved_ = true;
   record_.moving_to.clear();
   save();
 }
@@ -446,7 +657,9 @@ void Run::apply_step(const FastForward& step) {
 }
 
 void Run::apply_step(const Reset& step) {
-  git_.keep("refs/deployment-update/lost/" + step.from, step.from);
+  if (step.keep) {
+    git_.keep(lost_ref(step.from), step.from);
+  }
   move_to(step.to, [&] { git_.reset(step.to); });
 }
 
@@ -455,29 +668,90 @@ void Run::apply_step(const Install& step) {
   ComponentRecord& component = record_.components[step.component.name];
   component.inputs.clear();
   save();
-  install(step);
+  store_.remove_live_label(step.component);
+  const Sequence commands = install_commands(step);
+  runner_.run_sequences_checked({&commands, 1});
   component.inputs = step.facts.inputs;
   save();
 }
 
-void Run::install(const Install& step) {
+Sequence Run::install_commands(const Install& step) const {
   const Component& component = step.component;
   Command command = prototype(component.name, config_.install_timeout);
   command.purpose = fmt::format("installing {}", component.name);
   command.directory = config_.repo_dir / component.directory;
   switch (component.type) {
     case Component::Type::npm:
-      npm_install(runner_, command);
-      return;
+      return npm_install(command);
     case Component::Type::python:
-      rebuild_venv(runner_, command, step.facts.manifests);
-      return;
+      return rebuild_venv(command, step.facts.manifests);
   }
+  return {};
+}
+
+void Run::apply_step(const Build& step) {
+  const std::vector<Mount> mounts =
+      lay_out(step, git_, store_, runner_, as_user_, log_);
+  std::vector<Sequence> builds;
+  for (const Install& install : step.installs) {
+    Sequence& build = builds.emplace_back(install_commands(install));
+    for (Command& command : build) {
+      command.mounts = mounts;
+    }
+  }
+  runner_.run_sequences_checked(builds);
+  for (const Install& install : step.installs) {
+    store_.keep_staged(install.component, install.facts.inputs);
+  }
+  store_.remove_stage();
+}
+
+void Run::apply_step(const Exchange& step) {
+  ComponentRecord& component = record_.components[step.component.name];
+  // What is in use must be found again by a rollback.
+  if (!store_.live_label(step.component) &&
+      std::filesystem::exists(store_.live(step.component))) {
+    store_.set_live_label(step.component,
+                          {.inputs = component.inputs, .served = from_});
+  }
+  component.commit.clear();
+  save();
+  moved_ = true;
+  exchange(step);
+  component.inputs = step.facts.inputs;
+  save();
+}
+
+void Run::exchange(const Exchange& step) {
+  const auto kept = store_.find(step.component, step.facts.inputs, to_);
+  if (!kept) {
+    throw Error(fmt::format("there is no {} of {} to put into use",
+                            environment_name(step.component.type),
+                            step.component.name));
+  }
+  if (store_.exchange(step.component, *kept)) {
+    return;
+  }
+  log_.info(
+      fmt::format("{}: the file system cannot exchange two folders; "
+                  "they are moved one after the other",
+                  step.component.name));
+  const std::filesystem::path live = store_.live(step.component);
+  Command move = prototype(step.component.name, config_.install_timeout);
+  move.purpose = "moving " + live.string();
+  move.program = "mv";
+  move.arguments = {"-T", "--", live, store_.free_place(step.component)};
+  runner_.run_checked(move);
+  move.arguments = {"-T", "--", *kept, live};
+  runner_.run_checked(move);
 }
 
 void Run::apply_step(const Restart& step) {
   const std::string& unit = step.component.service;
   states_before_[unit] = systemd_.state_of(unit);
+  record_.components[step.component.name].commit.clear();
+  save();
+  switched_ = true;
   systemd_.reset_failed(unit);
   systemd_.restart(unit);
 }
@@ -504,7 +778,8 @@ int run(const Config& config, const Request& request, Log& log,
     return Run(config, request, log, runner).dry_run();
   }
   const Lock lock(config.repo_dir, request.wait);
-  return Run(config, request, log, runner).real_run();
+  Run run(config, request, log, runner);
+  return request.roll_back ? run.roll_back_by_hand() : run.real_run();
 }
 
 }  // namespace deployment

@@ -14,6 +14,7 @@ namespace deployment {
 struct Request {
   bool dry_run = false;
   bool force = false;
+  bool roll_back = false;  // to the deployment before this one
   bool json = false;
   std::chrono::seconds wait{};  // for another run that holds the lock
 };

@@ -75,17 +75,25 @@ std::string read_all(int fd, const std::string& name) {
 Directory::Directory(std::filesystem::path path, Descriptor fd)
     : path_(std::move(path)), fd_(std::move(fd)) {}
 
-std::optional<Directory> Directory::open(const std::filesystem::path& path) {
+std::optional<Directory> Directory::open_any(
+    const std::filesystem::path& path) {
   Descriptor fd(
       ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd.is_open()) {
     if (errno == ENOENT) {
       return std::nullopt;
     }
-    throw_errno(fmt::format("open the state directory {}", path.string()));
+    throw_errno(fmt::format("open the directory {}", path.string()));
   }
-  refuse_if_others_write(fd.get(), path);
   return Directory(path, std::move(fd));
+}
+
+std::optional<Directory> Directory::open(const std::filesystem::path& path) {
+  std::optional<Directory> directory = open_any(path);
+  if (directory) {
+    refuse_if_others_write(directory->fd_.get(), path);
+  }
+  return directory;
 }
 
 Directory Directory::create(const std::filesystem::path& path) {

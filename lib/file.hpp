@@ -34,8 +34,11 @@ class Descriptor {
 // that somebody may exchange meanwhile.
 class Directory {
  public:
-  // nullopt when there is none. Throws Error when it cannot be opened, is a
-  // symbolic link or, for root, when others than root may write to it.
+  // nullopt when there is none. Throws Error when it cannot be opened or is a
+  // symbolic link.
+  static std::optional<Directory> open_any(const std::filesystem::path& path);
+
+  // Also throws Error for root when others than root may write to it.
   static std::optional<Directory> open(const std::filesystem::path& path);
 
   // Opens it, and first makes it with mode 0755, and its parents, if absent.

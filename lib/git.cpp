@@ -181,15 +181,26 @@ std::string GitReader::remote_ref() const {
   return "refs/heads/" + branch_;
 }
 
+Command GitReader::heads_query() const {
+  return command(
+      fmt::format("looking at branch {} of the checkout", branch_),
+      {"for-each-ref", "--format=%(HEAD) %(objectname) %(refname)", "--",
+       remote_ref(), fmt::format("refs/remotes/{}/{}", remote_, branch_)});
+}
+
+Heads GitReader::look_here(const std::string& tip) const {
+  Heads heads =
+      parse_for_each_ref(runner_->run_checked(heads_query()).out, remote_ref());
+  heads.tip = tip;
+  return heads;
+}
+
 Heads GitReader::look() const {
   const std::string ref = remote_ref();
   const std::array commands = {
       command(fmt::format("asking {} for branch {}", remote_, branch_),
               {"ls-remote", "--", remote_, ref}),
-      command(
-          fmt::format("looking at branch {} of the checkout", branch_),
-          {"for-each-ref", "--format=%(HEAD) %(objectname) %(refname)", "--",
-           ref, fmt::format("refs/remotes/{}/{}", remote_, branch_)})};
+      heads_query()};
   const std::vector<CommandResult> results = runner_->run_all(commands);
   if (!results[1].status.success()) {
     throw CommandError(
@@ -306,6 +317,24 @@ std::vector<std::string> GitReader::in_the_way(const std::string& from,
   return {found.begin(), found.end()};
 }
 
+std::vector<std::string> GitReader::untracked_files(
+    const std::vector<std::string>& folders) const {
+  std::vector<std::string> files;
+  const CommandResult listing =
+      run("looking for untracked files",
+          {"ls-files", "-z", "--others", "--directory", "--full-name"});
+  for (const std::string_view path : split(listing.out, '\0')) {
+    const std::size_t slash = path.rfind('/');
+    const std::string_view folder =
+        slash == std::string_view::npos ? "" : path.substr(0, slash);
+    if (!path.ends_with('/') &&
+        std::find(folders.begin(), folders.end(), folder) != folders.end()) {
+      files.emplace_back(path);
+    }
+  }
+  return files;
+}
+
 void GitReader::verify_signature(const std::string& commit) const {
   const Command verify =
       command("checking the signature of " + commit, {"verify-commit", commit});
@@ -396,6 +425,18 @@ void Git::restore(const std::vector<std::string>& paths) const {
       }
     }
   }
+}
+
+void Git::write_tree(const std::string& commit,
+                     const std::filesystem::path& tree,
+                     const std::filesystem::path& index) const {
+  Command write =
+      changing("laying out " + commit, {"read-tree", "--reset", "-u", commit});
+  write.environment["GIT_DIR"] = directory() / ".git";
+  write.environment["GIT_WORK_TREE"] = tree;
+  write.environment["GIT_INDEX_FILE"] = index;
+  write.directory = tree;
+  runner().run_checked(write);
 }
 
 void Git::remove_file(const std::filesystem::path& path) const {

@@ -63,6 +63,9 @@ class GitReader {
   // the remote has no such branch.
   Heads look() const;
 
+  // Only the checkout, with `tip` as the remote's commit.
+  Heads look_here(const std::string& tip) const;
+
   bool has_commit(const std::string& id) const;
   std::string current_commit() const;
   std::string current_branch() const;  // empty: HEAD is detached
@@ -79,6 +82,11 @@ class GitReader {
   std::vector<std::string> in_the_way(const std::string& from,
                                       const std::string& to) const;
 
+  // Files that stand directly in one of `folders` ("": the checkout's own) and
+  // that git does not track, ignored ones too.
+  std::vector<std::string> untracked_files(
+      const std::vector<std::string>& folders) const;
+
   // Throws CommandError unless the commit has a good signature.
   void verify_signature(const std::string& commit) const;
 
@@ -91,6 +99,7 @@ class GitReader {
   const std::filesystem::path& directory() const;
 
  protected:
+  Command heads_query() const;
   Command command(std::string purpose,
                   std::vector<std::string> arguments) const;
   CommandResult run(std::string purpose,
@@ -129,6 +138,10 @@ class Git : public GitReader {
   void keep(const std::string& ref, const std::string& commit) const;
   void reset(const std::string& commit) const;
   void remove_file(const std::filesystem::path& path) const;
+
+  // Writes the files of `commit` below `tree`, with an index of their own.
+  void write_tree(const std::string& commit, const std::filesystem::path& tree,
+                  const std::filesystem::path& index) const;
 
   // What git pull would have started in the background.
   void maintain(std::chrono::milliseconds timeout) const;

@@ -38,7 +38,9 @@ void Log::write_line(Level level, std::string_view line) {
   std::string prefix;
   if (target_ == Target::journal) {
     prefix = fmt::format("<{}>", static_cast<int>(level));
-  } else if (level <= Level::error) {
+  } else if (level == Level::critical) {
+    prefix = "critical: ";
+  } else if (level == Level::error) {
     prefix = "error: ";
   } else if (level == Level::warning) {
     prefix = "warning: ";

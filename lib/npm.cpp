@@ -2,10 +2,10 @@
 
 namespace deployment {
 
-void npm_install(CommandRunner& runner, Command prototype) {
+Sequence npm_install(Command prototype) {
   prototype.program = "npm";
   prototype.arguments = {"install", "--no-save"};
-  runner.run_checked(prototype);
+  return {prototype};
 }
 
 }  // namespace deployment

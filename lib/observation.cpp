@@ -1,7 +1,6 @@
 #include "lib/observation.hpp"
 
 #include <algorithm>
-#include <deque>
 #include <set>
 
 #include "lib/requirements.hpp"
@@ -53,9 +52,9 @@ std::map<std::string, std::string> read_with_includes(
   return contents;
 }
 
-ComponentFacts facts_of(const Component& component, const GitReader& git,
-                        const std::string& commit,
-                        const std::function<std::string()>& python) {
+ComponentFacts facts_of(const Component& component, const std::string& commit,
+                        const Sources& sources) {
+  const GitReader& git = sources.objects;
   std::vector<std::string> files;
   for (const fs::path& manifest : component.manifests) {
     files.push_back(in_checkout(component.directory / manifest));
@@ -80,8 +79,10 @@ ComponentFacts facts_of(const Component& component, const GitReader& git,
     facts.inputs[in_component(path, component)] = sha256(text);
   }
   if (is_python) {
-    facts.inputs["python3"] = python();
+    facts.inputs["python3"] = sources.python_version();
   }
+  facts.live = sources.store.live_label(component);
+  facts.kept = sources.store.find(component, facts.inputs, commit).has_value();
   return facts;
 }
 
@@ -105,8 +106,8 @@ std::vector<std::string> in_the_way(const GitReader& objects,
 
 Target look_at_target(const Config& config, const Record& record,
                       const Observation& seen, const std::string& commit,
-                      const GitReader& objects,
-                      const std::function<std::string()>& python) {
+                      const Sources& sources) {
+  const GitReader& objects = sources.objects;
   Target target{.commit = commit};
   const std::string& from =
       record.deployed.empty() || !objects.has_commit(record.deployed)
@@ -115,16 +116,8 @@ Target look_at_target(const Config& config, const Record& record,
   target.from_subject = objects.subject(from);
   target.to_subject = objects.subject(commit);
   target.in_the_way = in_the_way(objects, record, seen.current_commit, commit);
-  std::string version;
-  const auto python_once = [&] {
-    if (version.empty()) {
-      version = python();
-    }
-    return version;
-  };
   for (const Component& component : config.components) {
-    target.components[component.name] =
-        facts_of(component, objects, commit, python_once);
+    target.components[component.name] = facts_of(component, commit, sources);
   }
   return target;
 }
@@ -135,9 +128,14 @@ const std::string& local_commit(const Heads& heads) {
   return heads.local.empty() ? heads.tracking : heads.local;
 }
 
+bool is_quarantined(const Record& record, const Heads& heads) {
+  return !record.pending && record.roll_back_to.empty() &&
+         record.quarantined == heads.tip;
+}
+
 bool is_settled(const Config& config, const Record& record,
                 const Heads& heads) {
-  if (record.pending) {
+  if (record.pending || !record.roll_back_to.empty()) {
     return false;
   }
   if (record.deployed.empty()) {
@@ -159,13 +157,14 @@ bool is_up_to_date(const Config& config, const Record& record,
 }
 
 Observation observe(const Config& config, const Record& record,
-                    const Heads& heads, bool force, const GitReader& git,
-                    const GitReader& objects,
-                    const std::function<std::string()>& python) {
+                    const Heads& heads, bool force, const Sources& sources) {
   Observation seen{.now = now(), .heads = heads};
-  if (!force && is_up_to_date(config, record, heads)) {
+  if (!force &&
+      (is_up_to_date(config, record, heads) || is_quarantined(record, heads))) {
     return seen;
   }
+  const GitReader& git = sources.git;
+  const GitReader& objects = sources.objects;
   seen.current_commit = git.current_commit();
   seen.current_branch = git.current_branch();
   seen.git_locks =
@@ -181,11 +180,15 @@ Observation observe(const Config& config, const Record& record,
   if (contained && !force && is_settled(config, record, heads)) {
     return seen;
   }
-  if (config.verify_signatures && !contained) {
+  const bool rolls_back = !record.roll_back_to.empty();
+  if (config.verify_signatures && !contained && !rolls_back) {
     objects.verify_signature(heads.tip);
   }
-  seen.target = look_at_target(config, record, seen,
-                               contained ? local : heads.tip, objects, python);
+  seen.in_place_reason = sources.in_place_reason();
+  const std::string& deployable = contained ? local : heads.tip;
+  seen.target =
+      look_at_target(config, record, seen,
+                     rolls_back ? record.roll_back_to : deployable, sources);
   return seen;
 }
 

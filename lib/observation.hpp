@@ -10,6 +10,7 @@
 #include "lib/git.hpp"
 #include "lib/git_lock.hpp"
 #include "lib/record.hpp"
+#include "lib/store.hpp"
 
 namespace deployment {
 
@@ -17,6 +18,8 @@ namespace deployment {
 struct ComponentFacts {
   std::vector<std::filesystem::path> manifests;  // those that exist
   Inputs inputs;  // what an environment made from it would be made from
+  std::optional<Label> live;  // what the environment in use says it is
+  bool kept = false;          // an environment that serves the commit is kept
 
   bool operator==(const ComponentFacts&) const = default;
 };
@@ -40,11 +43,17 @@ struct Observation {
   std::optional<Divergence> divergence = {};
   std::optional<Target> target = {};
   std::vector<GitLock> git_locks = {};
+  // Why no environment can be built aside; empty: it can.
+  std::string in_place_reason = {};
 };
 
 // The commit that the branch is at here: of the local branch, else of the
 // remote-tracking one, from which git checkout would create it.
 const std::string& local_commit(const Heads& heads);
+
+// The commit at the remote did not stay up, and nothing is to be done about it
+// until another one comes.
+bool is_quarantined(const Record& record, const Heads& heads);
 
 // The deployment of what is checked out is done as far as the record knows. A
 // record that knows of no deployment adopts what is checked out.
@@ -54,12 +63,18 @@ bool is_settled(const Config& config, const Record& record, const Heads& heads);
 bool is_up_to_date(const Config& config, const Record& record,
                    const Heads& heads);
 
-// Looks closer. `git` sees the repository; `objects` sees the tip too when a
-// dry run has fetched it aside, and is else the same. `python` asks for the
-// version of python3 in the checkout's environment.
+// Where observe() looks. `git` sees the repository; `objects` sees the tip too
+// when a dry run has fetched it aside, and is else the same.
+struct Sources {
+  const GitReader& git;
+  const GitReader& objects;
+  const Store& store;
+  std::function<std::string()> python_version;
+  std::function<std::string()> in_place_reason;
+};
+
+// Looks closer.
 Observation observe(const Config& config, const Record& record,
-                    const Heads& heads, bool force, const GitReader& git,
-                    const GitReader& objects,
-                    const std::function<std::string()>& python);
+                    const Heads& heads, bool force, const Sources& sources);
 
 }  // namespace deployment

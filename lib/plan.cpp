@@ -109,14 +109,22 @@ void plan_moves(Plan& plan, const Config& config, const Record& record,
                  .to = config.branch,
                  .commit = local.empty() ? seen.heads.tip : local});
   }
-  if (divergence.theirs == 0) {
+  const std::string& to = seen.target ? seen.target->commit : local;
+  if (!record.roll_back_to.empty()) {
+    if (local != to) {
+      plan.steps.emplace_back(
+          Reset{.from = local, .to = to, .reason = "roll back"});
+    }
+  } else if (divergence.theirs == 0) {
     return;
-  }
-  if (divergence.ours == 0) {
-    plan.steps.emplace_back(FastForward{.from = local, .to = seen.heads.tip});
+  } else if (divergence.ours == 0) {
+    plan.steps.emplace_back(FastForward{.from = local, .to = to});
   } else if (config.on_divergence == OnDivergence::reset) {
     plan.steps.emplace_back(
-        Reset{.from = local, .to = seen.heads.tip, .lost = divergence.ours});
+        Reset{.from = local,
+              .to = to,
+              .reason = "the branch diverged and on-divergence = reset",
+              .keep = true});
   } else {
     refuse_divergence(config, seen);
   }
@@ -165,40 +173,88 @@ std::string reason_to_install(const Inputs& before, const Inputs& after) {
   return fmt::format("{}", fmt::join(changes, ", "));
 }
 
-void plan_component(Plan& plan, Verify& verify, const Component& component,
-                    const ComponentFacts& facts, const Record& record,
-                    bool force) {
-  const auto found = record.components.find(component.name);
-  const ComponentRecord before =
-      found == record.components.end() ? ComponentRecord{} : found->second;
-  if (facts.manifests.empty()) {
-    if (before.commit != plan.to) {
-      plan.steps.emplace_back(Skip{component});
+// Why a component needs another environment; empty: it does not. What the
+// environment in use says of itself counts more than the record.
+std::string reason_to_install(const ComponentFacts& facts,
+                              const ComponentRecord& before,
+                              const std::string& commit, bool force) {
+  if (force) {
+    return "--force";
+  }
+  if (facts.live && serves(*facts.live, facts.inputs, commit)) {
+    return {};
+  }
+  const bool known = facts.live && !facts.live->inputs.empty();
+  return reason_to_install(known ? facts.live->inputs : before.inputs,
+                           facts.inputs);
+}
+
+// What the components need, in their order.
+struct Needs {
+  std::vector<Install> installs;
+  std::vector<Component> restarts;
+  std::vector<Skip> skips;
+};
+
+Needs needs_of(const Config& config, const Record& record, const Target& target,
+               bool force) {
+  Needs needs;
+  for (const Component& component : config.components) {
+    const ComponentFacts& facts = target.components.at(component.name);
+    const auto found = record.components.find(component.name);
+    const ComponentRecord before =
+        found == record.components.end() ? ComponentRecord{} : found->second;
+    if (facts.manifests.empty()) {
+      if (before.commit != target.commit) {
+        needs.skips.push_back({component});
+      }
+      continue;
     }
-    return;
+    const std::string reason =
+        reason_to_install(facts, before, target.commit, force);
+    if (!reason.empty()) {
+      needs.installs.push_back({component, facts, reason});
+    }
+    if (!reason.empty() || before.commit != target.commit) {
+      needs.restarts.push_back(component);
+    }
   }
-  std::string reason = reason_to_install(before.inputs, facts.inputs);
-  if (reason.empty() && force) {
-    reason = "--force";
+  return needs;
+}
+
+void plan_build(Plan& plan, const Needs& needs, const std::string& commit,
+                bool force) {
+  Build build{.commit = commit, .installs = {}};
+  for (const Install& install : needs.installs) {
+    if (!install.facts.kept || force) {
+      build.installs.push_back(install);
+    }
   }
-  if (!reason.empty()) {
-    plan.steps.emplace_back(Install{component, facts, reason});
-  }
-  if (!reason.empty() || before.commit != plan.to) {
-    plan.steps.emplace_back(Restart{component});
-    verify.components.push_back(component);
+  if (!build.installs.empty()) {
+    plan.steps.emplace_back(build);
   }
 }
 
-void plan_components(Plan& plan, const Config& config, const Record& record,
-                     const Target& target, bool force) {
-  Verify verify;
-  for (const Component& component : config.components) {
-    plan_component(plan, verify, component,
-                   target.components.at(component.name), record, force);
+// In the script's order: each component's install, then its restart.
+void plan_in_place(Plan& plan, const Needs& needs) {
+  for (const Component& component : needs.restarts) {
+    for (const Install& install : needs.installs) {
+      if (install.component == component) {
+        plan.steps.emplace_back(install);
+      }
+    }
+    plan.steps.emplace_back(Restart{component});
   }
-  if (!verify.components.empty()) {
-    plan.steps.emplace_back(verify);
+}
+
+// All environments first, so that each service is restarted once, and soon.
+void plan_switch(Plan& plan, const Needs& needs) {
+  for (const Install& install : needs.installs) {
+    plan.steps.emplace_back(
+        Exchange{install.component, install.facts, install.reason});
+  }
+  for (const Component& component : needs.restarts) {
+    plan.steps.emplace_back(Restart{component});
   }
 }
 
@@ -246,6 +302,10 @@ Plan make_plan(const Config& config, const Record& record,
     plan.postponed = true;
     return plan;
   }
+  if (!force && is_quarantined(record, seen.heads)) {
+    plan.quarantined = true;
+    return plan;
+  }
   for (const GitLock& lock : seen.git_locks) {
     plan.steps.emplace_back(removal_of(lock, config, record));
   }
@@ -256,15 +316,34 @@ Plan make_plan(const Config& config, const Record& record,
     plan.look_again = true;
     return plan;
   }
-  if (seen.target) {
-    plan.from = record.deployed.empty() ? seen.current_commit : record.deployed;
-    plan.from_subject = seen.target->from_subject;
-    plan.to = seen.target->commit;
-    plan.to_subject = seen.target->to_subject;
+  if (!seen.target) {
+    plan_moves(plan, config, record, seen);
+    return plan;
+  }
+  const Target& target = *seen.target;
+  plan.from = record.deployed.empty() ? seen.current_commit : record.deployed;
+  plan.from_subject = target.from_subject;
+  plan.to = target.commit;
+  plan.to_subject = target.to_subject;
+  const Needs needs = needs_of(config, record, target, force);
+  if (!needs.installs.empty()) {
+    plan.in_place_reason = seen.in_place_reason;
+  }
+  const bool staged = seen.in_place_reason.empty();
+  if (staged) {
+    plan_build(plan, needs, target.commit, force);
   }
   plan_moves(plan, config, record, seen);
-  if (seen.target) {
-    plan_components(plan, config, record, *seen.target, force);
+  if (staged) {
+    plan_switch(plan, needs);
+  } else {
+    plan_in_place(plan, needs);
+  }
+  for (const Skip& skip : needs.skips) {
+    plan.steps.emplace_back(skip);
+  }
+  if (!needs.restarts.empty()) {
+    plan.steps.emplace_back(Verify{needs.restarts});
   }
   return plan;
 }
@@ -297,15 +376,31 @@ std::string describe(const Step& step) {
                 abbreviated(s.to));
           },
           [](const Reset& s) {
-            return fmt::format(
-                "reset {} -> {}: the branch diverged and on-divergence = "
-                "reset; {} commits are kept under "
-                "refs/deployment-update/lost/{}",
-                abbreviated(s.from), abbreviated(s.to), s.lost, s.from);
+            return fmt::format("reset {} -> {}: {}{}", abbreviated(s.from),
+                               abbreviated(s.to), s.reason,
+                               s.keep
+                                   ? fmt::format("; what is lost is kept as {}",
+                                                 lost_ref(s.from))
+                                   : "");
           },
           [](const Install& s) {
             return fmt::format("{}: {}: {}", s.component.name,
                                describe_install(s), s.reason);
+          },
+          [](const Build& s) {
+            std::vector<std::string> parts;
+            for (const Install& install : s.installs) {
+              parts.push_back(fmt::format("{}: {}: {}", install.component.name,
+                                          describe_install(install),
+                                          install.reason));
+            }
+            return fmt::format("build {} aside: {}", abbreviated(s.commit),
+                               fmt::join(parts, "; "));
+          },
+          [](const Exchange& s) {
+            return fmt::format("{}: put the {} {} into use: {}",
+                               s.component.name, s.facts.kept ? "kept" : "new",
+                               environment_name(s.component.type), s.reason);
           },
           [](const Restart& s) {
             return fmt::format("{}: restart {}: it runs on the new commit",
@@ -333,8 +428,9 @@ std::string describe(const Step& step) {
 
 std::string_view name_of(const Step& step) {
   constexpr std::string_view names[] = {
-      "remove-lock", "fetch",   "restore", "checkout", "fast-forward",
-      "reset",       "install", "restart", "skip",     "verify"};
+      "remove-lock", "fetch",        "build", "restore",
+      "checkout",    "fast-forward", "reset", "install",
+      "exchange",    "restart",      "skip",  "verify"};
   static_assert(std::size(names) == std::variant_size_v<Step>);
   return names[step.index()];
 }
@@ -355,6 +451,10 @@ std::string label_of(const Step& step) {
   const std::string component = component_of(step);
   return component.empty() ? std::string(name_of(step))
                            : fmt::format("{}: {}", component, name_of(step));
+}
+
+std::string lost_ref(const std::string& commit) {
+  return "refs/deployment-update/lost/" + commit;
 }
 
 std::string describe_change(const Plan& plan) {

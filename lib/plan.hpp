@@ -32,12 +32,22 @@ struct FastForward {
   std::string from;
   std::string to;
 };
-struct Reset {  // the branch diverged and the configuration says reset
+struct Reset {
   std::string from;
   std::string to;
-  int lost = 0;  // commits that only the checkout has
+  std::string reason;
+  bool keep = false;  // `from` under a ref: only the checkout has it
 };
-struct Install {
+struct Install {  // in place
+  Component component;
+  ComponentFacts facts;
+  std::string reason;
+};
+struct Build {  // aside, all at the same time
+  std::string commit;
+  std::vector<Install> installs;
+};
+struct Exchange {  // an environment that was built or kept, for the present
   Component component;
   ComponentFacts facts;
   std::string reason;
@@ -52,8 +62,9 @@ struct Verify {
   std::vector<Component> components;
 };
 
-using Step = std::variant<RemoveLock, Fetch, Restore, Checkout, FastForward,
-                          Reset, Install, Restart, Skip, Verify>;
+using Step =
+    std::variant<RemoveLock, Fetch, Build, Restore, Checkout, FastForward,
+                 Reset, Install, Exchange, Restart, Skip, Verify>;
 
 struct Plan {
   std::string from;  // deployed before; empty: not known
@@ -63,6 +74,10 @@ struct Plan {
   std::vector<Step> steps;
   // The tip's objects are not here: apply these steps, observe, plan again.
   bool look_again = false;
+  // Why environments are built in place; empty: they are not, or none is.
+  std::string in_place_reason;
+  // The commit is quarantined: nothing to do.
+  bool quarantined = false;
   // The commit is pending and its next try is not due: nothing to do now.
   bool postponed = false;
 
@@ -86,6 +101,9 @@ std::string component_of(const Step& step);
 
 // "fetch", "frontend: install": the step in a few words.
 std::string label_of(const Step& step);
+
+// Where a commit that a reset takes off the branch stays reachable.
+std::string lost_ref(const std::string& commit);
 
 // "1234567890ab (subject) -> …", for the head of a plan and of the log.
 std::string describe_change(const Plan& plan);

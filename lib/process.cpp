@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <grp.h>
 #include <poll.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -93,6 +95,15 @@ struct SetupFailure {
   _exit(127);
 }
 
+bool show_at(const Mount& bind) {
+  const char* const target = bind.target.c_str();
+  return mount(bind.source.c_str(), target, nullptr, MS_BIND | MS_REC,
+               nullptr) == 0 &&
+         (!bind.read_only ||
+          mount(nullptr, target, nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY,
+                nullptr) == 0);
+}
+
 // Runs in the child, where a failure must stop everything: exec after a failed
 // setuid would run the program as root. The child of vfork(2) borrows this
 // process's memory until exec, so nothing is allocated here.
@@ -103,6 +114,14 @@ void prepare_child(const Command& command, pid_t parent, int report) {
     }
   };
   require(setsid() >= 0, "start a session");
+  if (!command.mounts.empty()) {
+    require(unshare(CLONE_NEWNS) == 0, "leave the mount namespace");
+    require(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0,
+            "keep mounts private");
+    for (const Mount& bind : command.mounts) {
+      require(show_at(bind), "bind a mount");
+    }
+  }
   require(close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) == 0, "close files");
   if (command.user) {
     const User& user = *command.user;
@@ -122,9 +141,17 @@ void prepare_child(const Command& command, pid_t parent, int report) {
   sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-void throw_if_setup_failed(const Command& command, int fd) {
+// For a child that ended before it became the command's program.
+void reap(pid_t pid) {
+  if (pid > 0) {
+    waitpid(pid, nullptr, 0);
+  }
+}
+
+void throw_if_setup_failed(const Command& command, pid_t pid, int fd) {
   SetupFailure failure;
   if (::read(fd, &failure, sizeof(failure)) == sizeof(failure)) {
+    reap(pid);
     throw Error(fmt::format("{} failed: {}: cannot {} {}: {}", command.purpose,
                             describe(command), failure.action.data(),
                             command.directory.string(),
@@ -305,6 +332,8 @@ class Child {
             [&](auto& executor) { executor.env = environment.data(); },
         bp::extend::on_exec_setup =
             [&](auto&) { prepare_child(command_, parent, report_fd); },
+        bp::extend::on_error = [](auto& executor,
+                                  auto&) { reap(executor.pid); },
         error);
     if (error) {
       throw Error(fmt::format("{} failed: cannot run {}: {}", command_.purpose,
@@ -313,7 +342,7 @@ class Child {
     pid_ = child.id();
     child.detach();
     report.write.reset();
-    throw_if_setup_failed(command_, report.read.get());
+    throw_if_setup_failed(command_, pid_, report.read.get());
   }
 
   // Leaves the child a zombie: until finish() its group can be nobody else's.
@@ -350,7 +379,45 @@ class Child {
   bool terminating_ = false;
 };
 
-using Children = std::vector<std::unique_ptr<Child>>;
+// A sequence on its way: at most one child at a time.
+class Track {
+ public:
+  Track(const Sequence& sequence, std::vector<CommandResult>& results, Log& log)
+      : sequence_(sequence), results_(results), log_(log) {
+    results_.reserve(sequence.size());  // children point into it
+    start_next();
+  }
+
+  Child* child() const { return child_.get(); }
+
+  // Starts what follows when the child has ended; nothing follows a failure.
+  void go_on() {
+    if (child_ && child_->ended()) {
+      child_.reset();
+      if (results_.back().status.success() && termination_signal() == 0) {
+        start_next();
+      }
+    }
+  }
+
+ private:
+  void start_next() {
+    if (results_.size() == sequence_.size()) {
+      return;
+    }
+    const Command& command = sequence_[results_.size()];
+    log_.debug(fmt::format("run {} in {}", describe(command),
+                           command.directory.string()));
+    child_ = std::make_unique<Child>(command, results_.emplace_back());
+  }
+
+  const Sequence& sequence_;
+  std::vector<CommandResult>& results_;
+  Log& log_;
+  std::unique_ptr<Child> child_;
+};
+
+using Tracks = std::vector<std::unique_ptr<Track>>;
 
 timespec time_until(steady_clock::time_point point) {
   const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -362,12 +429,12 @@ timespec time_until(steady_clock::time_point point) {
 
 // Waits for output, an end, a signal or the next deadline, at most a second,
 // and lets every child act on what came.
-void wait_once(const Children& children) {
+void wait_once(const Tracks& tracks) {
   std::vector<pollfd> fds;
   auto wake = steady_clock::now() + std::chrono::seconds(1);
-  for (const auto& child : children) {
-    child->add_to(fds);
-    wake = std::min(wake, child->next_action());
+  for (const auto& track : tracks) {
+    track->child()->add_to(fds);
+    wake = std::min(wake, track->child()->next_action());
   }
   const timespec timeout = time_until(wake);
   if (ppoll(fds.data(), fds.size(), &timeout, &wait_mask()) < 0) {
@@ -375,8 +442,8 @@ void wait_once(const Children& children) {
       fd.revents = 0;
     }
   }
-  for (std::size_t i = 0; i < children.size(); ++i) {
-    Child& child = *children[i];
+  for (std::size_t i = 0; i < tracks.size(); ++i) {
+    Child& child = *tracks[i]->child();
     child.handle(std::span(fds).subspan(2 * i, 2));
     if (!child.ended() && steady_clock::now() >= child.next_action()) {
       child.act();
@@ -387,30 +454,40 @@ void wait_once(const Children& children) {
   }
 }
 
+void show_activity(const Child& child, Log& log) {
+  if (child.command().on_line) {
+    const auto age = std::chrono::duration_cast<std::chrono::seconds>(
+        steady_clock::now() - child.started());
+    log.show_activity(describe(child.command()), age);
+  }
+}
+
 }  // namespace
 
 ProcessRunner::ProcessRunner(Log& log) : log_(log) {
   catch_signals();
 }
 
-std::vector<CommandResult> ProcessRunner::run_all(
-    std::span<const Command> commands) {
+std::vector<std::vector<CommandResult>> ProcessRunner::run_sequences(
+    std::span<const Sequence> sequences) {
   throw_if_interrupted();
-  std::vector<CommandResult> results(commands.size());
-  Children children;
-  for (std::size_t i = 0; i < commands.size(); ++i) {
-    log_.debug(fmt::format("run {} in {}", describe(commands[i]),
-                           commands[i].directory.string()));
-    children.push_back(std::make_unique<Child>(commands[i], results[i]));
+  std::vector<std::vector<CommandResult>> results(sequences.size());
+  Tracks tracks;
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    tracks.push_back(std::make_unique<Track>(sequences[i], results[i], log_));
   }
-  while (!children.empty()) {
-    wait_once(children);
-    std::erase_if(children, [](const auto& child) { return child->ended(); });
-    if (!children.empty() && children.front()->command().on_line) {
-      const Child& shown = *children.front();
-      const auto age = std::chrono::duration_cast<std::chrono::seconds>(
-          steady_clock::now() - shown.started());
-      log_.show_activity(describe(shown.command()), age);
+  const auto is_done = [](const auto& track) {
+    return track->child() == nullptr;
+  };
+  std::erase_if(tracks, is_done);  // empty sequences
+  while (!tracks.empty()) {
+    wait_once(tracks);
+    for (const auto& track : tracks) {
+      track->go_on();
+    }
+    std::erase_if(tracks, is_done);
+    if (!tracks.empty()) {
+      show_activity(*tracks.front()->child(), log_);
     }
   }
   throw_if_interrupted();

@@ -17,8 +17,8 @@ class ProcessRunner : public CommandRunner {
   // Catches signals (interrupt.hpp).
   explicit ProcessRunner(Log& log);
 
-  std::vector<CommandResult> run_all(
-      std::span<const Command> commands) override;
+  std::vector<std::vector<CommandResult>> run_sequences(
+      std::span<const Sequence> sequences) override;
 
   static constexpr std::chrono::seconds grace{10};
   static constexpr std::chrono::seconds drain{2};

@@ -94,6 +94,10 @@ void read_entry(Record& record, const IniEntry& entry) {
        [](Record& r, const std::string& v) { r.deployed = commit_of(v); }},
       {"moving-to",
        [](Record& r, const std::string& v) { r.moving_to = commit_of(v); }},
+      {"quarantined",
+       [](Record& r, const std::string& v) { r.quarantined = commit_of(v); }},
+      {"roll-back-to",
+       [](Record& r, const std::string& v) { r.roll_back_to = commit_of(v); }},
       {"remote-away-since",
        [](Record& r, const std::string& v) {
          r.remote_away_since = time_of(v);
@@ -189,6 +193,8 @@ std::string to_text(const Record& record) {
   std::string text = "# What deployment-update has done here.\n";
   text += line("deployed", record.deployed);
   text += line("moving-to", record.moving_to);
+  text += line("quarantined", record.quarantined);
+  text += line("roll-back-to", record.roll_back_to);
   if (record.pending) {
     text += to_text(*record.pending);
   }

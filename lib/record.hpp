@@ -56,6 +56,11 @@ struct Record {
   // Set while the work tree is being moved to this commit: after a kill it
   // says that half-written files and locks are this program's own.
   std::string moving_to;
+  // A commit that did not stay up: not tried again until another comes.
+  std::string quarantined;
+  // Set from the decision to roll back until it is done: to deploy, whatever
+  // the remote holds.
+  std::string roll_back_to;
   std::optional<Time> remote_away_since;
   std::vector<Deployment> history;  // oldest first, at most ten
 

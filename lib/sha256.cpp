@@ -46,8 +46,7 @@ class LibCrypto {
 
 std::string sha256(std::string_view bytes) {
   static const LibCrypto library;
-  static auto* const digest =
-      library.find<decltype(EVP_Digest)>("EVP_Digest");
+  static auto* const digest = library.find<decltype(EVP_Digest)>("EVP_Digest");
   static auto* const algorithm =
       library.find<decltype(EVP_sha256)>("EVP_sha256");
 

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
+#include <unistd.h>
 
 #include <array>
+#include <exception>
 #include <functional>
 
 #include "lib/error.hpp"
@@ -59,6 +61,26 @@ User find_user(const std::string& name) {
         return getpwnam_r(name.c_str(), entry, buffer, size, found);
       },
       fmt::format("'{}'", name));
+}
+
+ActingAs::ActingAs(const std::optional<User>& user) : gid_(getegid()) {
+  if (!user || user->uid == geteuid()) {
+    return;
+  }
+  groups_.resize(static_cast<std::size_t>(getgroups(0, nullptr)));
+  getgroups(static_cast<int>(groups_.size()), groups_.data());
+  acting_ = true;
+  if (setgroups(user->groups.size(), user->groups.data()) != 0 ||
+      setegid(user->gid) != 0 || seteuid(user->uid) != 0) {
+    throw_errno(fmt::format("act as {}", user->name));
+  }
+}
+
+ActingAs::~ActingAs() {
+  if (acting_ && (seteuid(getuid()) != 0 || setegid(gid_) != 0 ||
+                  setgroups(groups_.size(), groups_.data()) != 0)) {
+    std::terminate();
+  }
 }
 
 }  // namespace deployment

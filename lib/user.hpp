@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,5 +23,21 @@ struct User {
 // has none.
 User find_user(uid_t uid);
 User find_user(const std::string& name);
+
+// While it lives, this process touches files with the rights of `user`
+// (seteuid(2)); with nullopt, with its own. Throws Error when it cannot; ends
+// the program when it cannot come back.
+class ActingAs {
+ public:
+  explicit ActingAs(const std::optional<User>& user);
+  ~ActingAs();
+  ActingAs(const ActingAs&) = delete;
+  ActingAs& operator=(const ActingAs&) = delete;
+
+ private:
+  bool acting_ = false;
+  gid_t gid_ = 0;
+  std::vector<gid_t> groups_;
+};
 
 }  // namespace deployment

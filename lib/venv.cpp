@@ -30,22 +30,20 @@ std::string python_version(CommandRunner& runner, Command prototype) {
   return std::string(answer.substr(prefix.size()));
 }
 
-void rebuild_venv(CommandRunner& runner, const Command& prototype,
-                  const std::vector<std::filesystem::path>& requirements) {
-  runner.run_checked(with(prototype, "rm", {"-rf", "--", "venv"}));
-  runner.run_checked(with(prototype, "python3", {"-m", "venv", "venv"}));
-
+Sequence rebuild_venv(const Command& prototype,
+                      const std::vector<std::filesystem::path>& requirements) {
   const std::filesystem::path venv = prototype.directory / "venv";
   const std::string pip = venv / "bin" / "pip";
   Command inside = prototype;
   inside.environment = activated(prototype.environment, venv);
-  runner.run_checked(with(inside, pip, {"install", "--upgrade", "pip"}));
-
-  std::vector<std::string> arguments = {"install"};
+  std::vector<std::string> install = {"install"};
   for (const std::filesystem::path& file : requirements) {
-    arguments.insert(arguments.end(), {"-r", file});
+    install.insert(install.end(), {"-r", file});
   }
-  runner.run_checked(with(inside, pip, arguments));
+  return {with(prototype, "rm", {"-rf", "--", "venv"}),
+          with(prototype, "python3", {"-m", "venv", "venv"}),
+          with(inside, pip, {"install", "--upgrade", "pip"}),
+          with(inside, pip, install)};
 }
 
 Environment activated(Environment environment,

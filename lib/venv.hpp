@@ -12,11 +12,11 @@ namespace deployment {
 // "3.11.2": what the python3 of `prototype`'s PATH calls itself.
 std::string python_version(CommandRunner& runner, Command prototype);
 
-// Removes the venv of `prototype`'s directory, makes a new one and installs
-// `requirements` into it, in the environment that its activate script sets.
-// Throws CommandError.
-void rebuild_venv(CommandRunner& runner, const Command& prototype,
-                  const std::vector<std::filesystem::path>& requirements);
+// The commands that remove the venv of `prototype`'s directory, make a new one
+// and install `requirements` into it, in the environment that its activate
+// script sets.
+Sequence rebuild_venv(const Command& prototype,
+                      const std::vector<std::filesystem::path>& requirements);
 
 // `environment` as bin/activate of `venv` leaves it: VIRTUAL_ENV set, its bin
 // first in PATH, no PYTHONHOME (https://docs.python.org/3/library/venv.html).

@@ -1,0 +1,99 @@
+#include "lib/stage.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <set>
+
+namespace deployment {
+namespace fs = std::filesystem;
+
+namespace {
+
+using namespace std::chrono_literals;
+
+Command copy(const Command& prototype, const fs::path& from,
+             const fs::path& to) {
+  Command copy = prototype;
+  copy.purpose = "copying " + from.string();
+  copy.program = "cp";
+  copy.arguments = {"-a", "--reflink=auto", "-T", "--", from, to};
+  copy.timeout = 10min;
+  return copy;
+}
+
+// The folders whose untracked files a build may need: the checkout's own and
+// each component's.
+std::vector<std::string> folders_of(const Build& build) {
+  std::set<std::string> folders = {""};
+  for (const Install& install : build.installs) {
+    const fs::path folder = install.component.directory.lexically_normal();
+    folders.insert(folder == "." ? "" : folder.generic_string());
+  }
+  return {folders.begin(), folders.end()};
+}
+
+// What is copied to spare a download is worth having and not worth failing
+// for: npm fetches it else.
+void copy_node_modules(const Install& install, const Store& store,
+                       CommandRunner& runner, const Command& prototype,
+                       Log& log) {
+  const fs::path from = store.live(install.component);
+  if (install.component.type != Component::Type::npm || !fs::exists(from)) {
+    return;
+  }
+  const CommandResult result =
+      runner.run(copy(prototype, from, store.staged(install.component)));
+  if (!result.status.success()) {
+    log.warning(
+        fmt::format("{} could not be copied; npm starts anew", from.string()));
+  }
+}
+
+}  // namespace
+
+std::string why_not_staged(CommandRunner& runner, Command prototype) {
+  const fs::path checkout = prototype.directory;
+  if (!fs::is_directory(checkout / ".git")) {
+    return "the checkout's .git is not a folder";
+  }
+  prototype.purpose = "trying a mount namespace";
+  prototype.program = "true";
+  prototype.mounts = {{.source = checkout, .target = checkout}};
+  prototype.timeout = 10s;
+  try {
+    runner.run_checked(prototype);
+    return {};
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+std::vector<Mount> lay_out(const Build& build, const Git& git,
+                           const Store& store, CommandRunner& runner,
+                           const Command& prototype, Log& log) {
+  store.open_stage();
+  const fs::path tree = store.staged_tree();
+  const fs::path git_directory = prototype.directory / ".git";
+  const fs::path index = store.stage() / "index";
+  const fs::path head = store.stage() / "HEAD";
+  git.write_tree(build.commit, tree, index);
+  store.write_in_stage("HEAD", build.commit + '\n');
+  for (const std::string& file : git.untracked_files(folders_of(build))) {
+    if (!fs::exists(tree / file)) {
+      runner.run_checked(
+          copy(prototype, prototype.directory / file, tree / file));
+    }
+  }
+  for (const Install& install : build.installs) {
+    copy_node_modules(install, store, runner, prototype, log);
+  }
+  return {{.source = git_directory, .target = tree / ".git", .read_only = true},
+          {.source = index, .target = tree / ".git" / "index"},
+          {.source = head, .target = tree / ".git" / "HEAD"},
+          {.source = tree, .target = prototype.directory}};
+}
+
+}  // namespace deployment

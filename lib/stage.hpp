@@ -1,0 +1,29 @@
+// Laying out a commit aside, to build its environments at their final path but
+// in private.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lib/command.hpp"
+#include "lib/git.hpp"
+#include "lib/log.hpp"
+#include "lib/plan.hpp"
+#include "lib/store.hpp"
+
+namespace deployment {
+
+// Why nothing can be built aside here; empty: it can. `prototype` carries the
+// checkout's folder and user.
+std::string why_not_staged(CommandRunner& runner, Command prototype);
+
+// Writes build.commit into the store's stage, with the local files that git
+// does not track beside the manifests (.npmrc, .env) and copies of the
+// node_modules that are in use. Returns the mounts that show it to a command
+// at the checkout's own path, where git sees `commit` checked out and cannot
+// write.
+std::vector<Mount> lay_out(const Build& build, const Git& git,
+                           const Store& store, CommandRunner& runner,
+                           const Command& prototype, Log& log);
+
+}  // namespace deployment
