@@ -64,17 +64,25 @@ po::variables_map parse_command_line(int argc, const char* const argv[]) {
   namespace style = po::command_line_style;
   po::options_description all;
   all.add(actions()).add(settings());
+  const auto argument = po::value<std::vector<std::string>>();
+  all.add_options()("argument", argument);
   po::variables_map values;
   try {
     po::store(po::command_line_parser(argc, argv)
                   .options(all)
-                  .positional({})
+                  .positional(
+                      po::positional_options_description().add("argument", -1))
                   .style(style::unix_style & ~style::allow_guessing)
                   .run(),
               values);
   } catch (const po::error& error) {
     throw UsageError(
         fmt::format("command line: {}; see --help", escaped(error.what())));
+  }
+  if (values.count("argument") != 0) {
+    throw UsageError(fmt::format(
+        "command line: '{}' is not an option; see --help",
+        escaped(values["argument"].as<std::vector<std::string>>().front())));
   }
   return values;
 }

@@ -85,7 +85,7 @@ class Run {
 
   int deploy_or_fail(const Heads& heads);
   int deploy(Heads heads);
-  void begin(const Heads& heads);
+  void begin();
   void apply(const Plan& plan);
   bool can_roll_back(const Plan& plan) const;
   void begin_roll_back(const Plan& plan, const Error& error);
@@ -139,6 +139,7 @@ class Run {
   Record record_;
 
   steady_clock::time_point started_ = steady_clock::now();
+  std::string tip_;    // of the remote
   std::string from_;   // deployed before
   std::string to_;     // to deploy; empty until it is known
   std::string doing_;  // the step at work
@@ -294,6 +295,7 @@ int Run::roll_back_by_hand() {
 }
 
 int Run::deploy_or_fail(const Heads& heads) {
+  tip_ = heads.tip;
   doing_ = "planning";
   try {
     return deploy(heads);
@@ -313,7 +315,7 @@ int Run::deploy(Heads heads) {
       return report_pending();
     }
     if (!plan.steps.empty() || plan.deploys()) {
-      begin(heads);
+      begin();
       try {
         apply(plan);
       } catch (const Interrupted&) {
@@ -460,7 +462,8 @@ int Run::finish_roll_back(const Plan& plan) {
 
 // Records the failure, and says it in full when it is a new one.
 int Run::fail(const Error& error) {
-  const bool known = record_.pending && record_.pending->attempts > 0 &&
+  const bool known = record_.pending && record_.pending->tip == tip_ &&
+                     record_.pending->attempts > 0 &&
                      record_.pending->error == one_line(error.what());
   note_failure(error);
   say_failure(error, known);
@@ -474,8 +477,8 @@ int Run::fail(const Error& error) {
 }
 
 void Run::note_failure(const Error& error) {
-  if (!record_.pending) {
-    record_.pending = Pending{.since = now()};
+  if (!record_.pending || record_.pending->tip != tip_) {
+    record_.pending = Pending{.tip = tip_, .since = now()};
   }
   Pending& pending = *record_.pending;
   pending.running = false;

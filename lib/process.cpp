@@ -104,16 +104,23 @@ bool show_at(const Mount& bind) {
                 nullptr) == 0);
 }
 
+bool has_controlling_terminal() {
+  return Descriptor(::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC))
+      .is_open();
+}
+
 // Runs in the child, where a failure must stop everything: exec after a failed
 // setuid would run the program as root. The child of vfork(2) borrows this
 // process's memory until exec, so nothing is allocated here.
-void prepare_child(const Command& command, pid_t parent, int report) {
+void prepare_child(const Command& command, pid_t parent, bool has_terminal,
+                   int report) {
   const auto require = [report](bool done, const char* action) {
     if (!done) {
       report_and_exit(report, action);
     }
   };
-  require(setsid() >= 0, "start a session");
+  require(has_terminal ? setsid() >= 0 : setpgid(0, 0) == 0,
+          "start a process group");
   if (!command.mounts.empty()) {
     require(unshare(CLONE_NEWNS) == 0, "leave the mount namespace");
     require(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0,
@@ -190,7 +197,7 @@ class Stream {
   int fd() const { return fd_.get(); }
 
   void read_some() {
-    std::array<char, 16384> buffer;  // NOLINT: read(2) fills it
+    std::array<char, 4096> buffer;  // NOLINT: read(2) fills it
     const ssize_t count = ::read(fd_.get(), buffer.data(), buffer.size());
     if (count > 0) {
       take({buffer.data(), static_cast<std::size_t>(count)});
@@ -321,6 +328,7 @@ class Child {
   void launch(const std::string& program, int out, int err) {
     Pipe report = make_pipe();
     const pid_t parent = getpid();
+    static const bool has_terminal = has_controlling_terminal();
     const int report_fd = report.write.get();
     EnvironmentBlock environment(command_.environment);
     std::error_code error;
@@ -331,7 +339,9 @@ class Child {
         bp::extend::on_setup =
             [&](auto& executor) { executor.env = environment.data(); },
         bp::extend::on_exec_setup =
-            [&](auto&) { prepare_child(command_, parent, report_fd); },
+            [&](auto&) {
+              prepare_child(command_, parent, has_terminal, report_fd);
+            },
         bp::extend::on_error = [](auto& executor,
                                   auto&) { reap(executor.pid); },
         error);

@@ -7,11 +7,14 @@
 
 namespace deployment {
 
-// Each child leads a session and process group of its own, which is ended as a
-// whole: SIGTERM at the deadline or when this process is told to end, SIGKILL
-// after `grace`. When the child has ended, what is left of its group is
-// killed; a process that left the group may hold the pipes, so they are read
-// for at most `drain` more. A child dies with this process (PR_SET_PDEATHSIG).
+// Each child leads a process group of its own, and where there is a controlling
+// terminal a session, so that it cannot ask a person for a password. (A session
+// costs more: the scheduler gives each its own share, sched(7), autogroup.) The
+// group is ended as a whole: SIGTERM at the deadline or when this process is
+// told to end, SIGKILL after `grace`. When the child has ended, what is left of
+// its group is killed; a process that left the group may hold the pipes, so
+// they are read for at most `drain` more. A child dies with this process
+// (PR_SET_PDEATHSIG).
 class ProcessRunner : public CommandRunner {
  public:
   // Catches signals (interrupt.hpp).
