@@ -336,13 +336,13 @@ int Run::deploy(Heads heads) {
 
 // From here on the record says that there is something to do, whatever
 // becomes of this process.
-void Run::begin(const Heads& heads) {
+void Run::begin() {
   if (record_.pending && record_.pending->running &&
-      record_.pending->tip == heads.tip) {
+      record_.pending->tip == tip_) {
     return;
   }
-  if (!record_.pending || record_.pending->tip != heads.tip || request_.force) {
-    record_.pending = Pending{.tip = heads.tip, .since = now()};
+  if (!record_.pending || record_.pending->tip != tip_ || request_.force) {
+    record_.pending = Pending{.tip = tip_, .since = now()};
   }
   record_.pending->running = true;
   if (request_.force) {

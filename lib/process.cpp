@@ -105,8 +105,9 @@ bool show_at(const Mount& bind) {
 }
 
 bool has_controlling_terminal() {
-  return Descriptor(::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC))
-      .is_open();
+  static const bool has =
+      Descriptor(::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC)).is_open();
+  return has;
 }
 
 // Runs in the child, where a failure must stop everything: exec after a failed
@@ -328,7 +329,7 @@ class Child {
   void launch(const std::string& program, int out, int err) {
     Pipe report = make_pipe();
     const pid_t parent = getpid();
-    static const bool has_terminal = has_controlling_terminal();
+    const bool has_terminal = has_controlling_terminal();
     const int report_fd = report.write.get();
     EnvironmentBlock environment(command_.environment);
     std::error_code error;
