@@ -64,7 +64,7 @@ po::variables_map parse_command_line(int argc, const char* const argv[]) {
   namespace style = po::command_line_style;
   po::options_description all;
   all.add(actions()).add(settings());
-  const auto argument = po::value<std::vector<std::string>>();
+  auto* const argument = po::value<std::vector<std::string>>();
   all.add_options()("argument", argument);
   po::variables_map values;
   try {

@@ -28,8 +28,8 @@ struct Mount {
 };
 
 // One program to run. It gets an argv array and never a shell, /dev/null as
-// standard input, a session of its own, and nothing of this process but what
-// is named here.
+// standard input, a process group of its own, and nothing of this process but
+// what is named here.
 struct Command {
   std::string purpose = {};  // "asking origin for prod", for errors
   std::string program = {};  // looked up in PATH of `environment`

@@ -123,7 +123,7 @@ class Run {
   Sequence install_commands(const Install& step) const;
   void exchange(const Exchange& step);
   Command prototype(const std::string& tag, milliseconds timeout) const;
-  Command as_this_process(milliseconds timeout) const;
+  static Command as_this_process(milliseconds timeout);
   void save() { file_.save(record_); }
 
   const Config& config_;
@@ -159,7 +159,7 @@ Command Run::prototype(const std::string& tag, milliseconds timeout) const {
   return command;
 }
 
-Command Run::as_this_process(milliseconds timeout) const {
+Command Run::as_this_process(milliseconds timeout) {
   return {.directory = "/",
           .environment = child_environment(std::nullopt),
           .timeout = timeout};
@@ -263,6 +263,9 @@ int Run::real_run() {
   }
   if (!request_.force && is_quarantined(record_, *heads)) {
     return report_quarantine();
+  }
+  if (!request_.force && is_postponed(record_, *heads, now())) {
+    return report_pending();
   }
   // What is deployed next overtakes a rollback that is not done yet.
   if (request_.force || !record_.pending ||
@@ -751,12 +754,16 @@ void Run::exchange(const Exchange& step) {
 
 void Run::apply_step(const Restart& step) {
   const std::string& unit = step.component.service;
+  ComponentRecord& component = record_.components[step.component.name];
   states_before_[unit] = systemd_.state_of(unit);
-  record_.components[step.component.name].commit.clear();
+  component.commit.clear();
+  component.restarted.clear();
   save();
   switched_ = true;
   systemd_.reset_failed(unit);
   systemd_.restart(unit);
+  component.restarted = to_;
+  save();
 }
 
 void Run::apply_step(const Skip& step) {
@@ -764,12 +771,30 @@ void Run::apply_step(const Skip& step) {
 }
 
 void Run::apply_step(const Verify& step) {
-  verify(config_, step.components, states_before_, systemd_, runner_,
-         as_this_process(config_.health_timeout));
+  switched_ = true;
+  const auto troubles =
+      verify(config_, step.components, states_before_, systemd_, runner_,
+             as_this_process(config_.health_timeout));
+  std::vector<std::string> lines;
+  std::vector<std::string> advice;
   for (const Component& component : step.components) {
-    record_.components[component.name].commit = to_;
+    ComponentRecord& record = record_.components[component.name];
+    record.restarted.clear();
+    const auto trouble = troubles.find(component.name);
+    if (trouble == troubles.end()) {
+      record.commit = to_;
+      continue;
+    }
+    lines.push_back(fmt::format("{} was restarted and did not stay up: {}",
+                                component.service, trouble->second));
+    advice.push_back(fmt::format(
+        "look at: systemctl status {0}; journalctl -u {0}", component.service));
   }
   save();
+  if (!lines.empty()) {
+    throw Error(fmt::format("{}", fmt::join(lines, "\n")),
+                fmt::format("{}", fmt::join(advice, "\n")));
+  }
 }
 
 }  // namespace

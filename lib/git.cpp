@@ -142,10 +142,10 @@ std::map<std::string, TreeEntry> parse_ls_tree(std::string_view text) {
   return entries;
 }
 
-GitReader::GitReader(CommandRunner& runner, const Command& prototype,
+GitReader::GitReader(CommandRunner& runner, Command prototype,
                      std::string remote, std::string branch)
     : runner_(&runner),
-      prototype_(prototype),
+      prototype_(std::move(prototype)),
       remote_(std::move(remote)),
       branch_(std::move(branch)) {
   prototype_.program = "git";

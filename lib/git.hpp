@@ -55,7 +55,7 @@ std::map<std::string, TreeEntry> parse_ls_tree(std::string_view text);
 class GitReader {
  public:
   // `prototype` carries environment, user, directory and timeout.
-  GitReader(CommandRunner& runner, const Command& prototype, std::string remote,
+  GitReader(CommandRunner& runner, Command prototype, std::string remote,
             std::string branch);
 
   // Asks the remote for the branch's tip and the checkout for its branch, at

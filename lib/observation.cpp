@@ -133,6 +133,18 @@ bool is_quarantined(const Record& record, const Heads& heads) {
          record.quarantined == heads.tip;
 }
 
+bool is_postponed(const Record& record, const Heads& heads, Time now) {
+  using namespace std::chrono_literals;
+  if (!record.pending || record.pending->running ||
+      record.pending->tip != heads.tip) {
+    return false;
+  }
+  // A clock that was set back must not postpone for longer than the longest
+  // wait there is.
+  return now < record.pending->next_try &&
+         record.pending->next_try - now <= 60min;
+}
+
 bool is_settled(const Config& config, const Record& record,
                 const Heads& heads) {
   if (record.pending || !record.roll_back_to.empty()) {

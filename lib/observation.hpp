@@ -55,6 +55,9 @@ const std::string& local_commit(const Heads& heads);
 // until another one comes.
 bool is_quarantined(const Record& record, const Heads& heads);
 
+// The remote's commit failed and its next try is not due.
+bool is_postponed(const Record& record, const Heads& heads, Time now);
+
 // The deployment of what is checked out is done as far as the record knows. A
 // record that knows of no deployment adopts what is checked out.
 bool is_settled(const Config& config, const Record& record, const Heads& heads);

@@ -193,6 +193,7 @@ std::string reason_to_install(const ComponentFacts& facts,
 struct Needs {
   std::vector<Install> installs;
   std::vector<Component> restarts;
+  std::vector<Component> verifications;
   std::vector<Skip> skips;
 };
 
@@ -215,7 +216,11 @@ Needs needs_of(const Config& config, const Record& record, const Target& target,
     if (!reason.empty()) {
       needs.installs.push_back({component, facts, reason});
     }
-    if (!reason.empty() || before.commit != target.commit) {
+    const bool runs = reason.empty() && before.commit == target.commit;
+    if (!runs) {
+      needs.verifications.push_back(component);
+    }
+    if (!runs && (!reason.empty() || before.restarted != target.commit)) {
       needs.restarts.push_back(component);
     }
   }
@@ -258,18 +263,6 @@ void plan_switch(Plan& plan, const Needs& needs) {
   }
 }
 
-bool is_postponed(const Record& record, const Observation& seen) {
-  using namespace std::chrono_literals;
-  if (!record.pending || record.pending->running ||
-      record.pending->tip != seen.heads.tip) {
-    return false;
-  }
-  // A clock that was set back must not postpone for longer than the longest
-  // wait there is.
-  return seen.now < record.pending->next_try &&
-         record.pending->next_try - seen.now <= 60min;
-}
-
 std::string subject_in_parentheses(const std::string& subject) {
   return subject.empty() ? "" : fmt::format(" ({})", subject);
 }
@@ -298,7 +291,7 @@ Plan make_plan(const Config& config, const Record& record,
   if (!force && is_up_to_date(config, record, seen.heads)) {
     return plan;
   }
-  if (!force && is_postponed(record, seen)) {
+  if (!force && is_postponed(record, seen.heads, seen.now)) {
     plan.postponed = true;
     return plan;
   }
@@ -342,8 +335,8 @@ Plan make_plan(const Config& config, const Record& record,
   for (const Skip& skip : needs.skips) {
     plan.steps.emplace_back(skip);
   }
-  if (!needs.restarts.empty()) {
-    plan.steps.emplace_back(Verify{needs.restarts});
+  if (!needs.verifications.empty()) {
+    plan.steps.emplace_back(Verify{needs.verifications});
   }
   return plan;
 }

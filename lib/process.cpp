@@ -227,9 +227,10 @@ class Stream {
       kept_->erase(0, kept_->size() - kept_of_shown);
     }
     for (const char c : bytes) {
-      if (c == '\n') {
-        end_line();
-      } else if (line_.push_back(c); line_.size() == longest_line) {
+      if (c != '\n') {
+        line_.push_back(c);
+      }
+      if (c == '\n' || line_.size() == longest_line) {
         end_line();
       }
     }

@@ -143,6 +143,8 @@ void read_entry(Record& record, const IniEntry& entry) {
 void read_component_entry(ComponentRecord& component, const IniEntry& entry) {
   if (entry.key == "commit") {
     component.commit = commit_of(entry.value);
+  } else if (entry.key == "restarted") {
+    component.restarted = commit_of(entry.value);
   } else if (entry.key == "input") {
     add_input(component.inputs, entry.value);
   } else {
@@ -207,6 +209,7 @@ std::string to_text(const Record& record) {
   for (const auto& [name, component] : record.components) {
     text += fmt::format("\n[{}]\n", name);
     text += line("commit", component.commit);
+    text += line("restarted", component.restarted);
     for (const auto& [input, hash] : component.inputs) {
       text += fmt::format("input = {}  {}\n", ini_escaped(hash),
                           ini_escaped(input));

@@ -17,8 +17,9 @@ namespace deployment {
 using Inputs = std::map<std::string, std::string>;
 
 struct ComponentRecord {
-  std::string commit = {};  // its service runs it; empty: not known
-  Inputs inputs = {};       // its environment was made from; empty: not known
+  std::string commit = {};     // its service runs it; empty: not known
+  std::string restarted = {};  // onto this one, and not yet seen to stay up
+  Inputs inputs = {};  // its environment was made from; empty: not known
 
   bool operator==(const ComponentRecord&) const = default;
 };

@@ -5,9 +5,11 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <optional>
 
 #include "lib/health.hpp"
 #include "lib/interrupt.hpp"
+#include "lib/time.hpp"
 
 namespace deployment {
 namespace {
@@ -21,36 +23,65 @@ bool is_alive(int pid) {
   return ::kill(pid, 0) == 0 || errno == EPERM;
 }
 
-void require_up(const Component& component, const UnitState& before,
-                const UnitState& first, const UnitState& now) {
-  const std::string why = why_not_up(before, first, now);
-  if (!why.empty()) {
-    throw Error(fmt::format("{} was restarted and did not stay up: {}",
-                            component.service, why),
-                fmt::format("look at: systemctl status {0}; journalctl -u {0}",
-                            component.service));
+// One unit over the window.
+class Watched {
+ public:
+  Watched(const Component& component, const StatesBefore& before,
+          const Systemd& systemd)
+      : component_(component), systemd_(systemd) {
+    const auto found = before.find(component.service);
+    if (found != before.end()) {  // else an earlier run restarted it
+      before_ = found->second;
+    }
   }
-}
 
-void require_health(const Component& component, milliseconds timeout,
-                    CommandRunner& runner, Command prototype) {
-  const auto deadline = steady_clock::now() + timeout;
-  prototype.timeout = timeout;
-  for (;;) {
-    const std::string trouble =
-        ask_health(runner, prototype, component.health_check);
-    if (trouble.empty()) {
+  // Looks once more; what was wrong once stays wrong.
+  void look() {
+    if (!trouble_.empty()) {
       return;
     }
-    if (steady_clock::now() + pause >= deadline) {
-      throw Error(fmt::format("{} runs and {} does not answer within {} ms: {}",
-                              component.service, component.health_check,
-                              timeout.count(), trouble),
-                  fmt::format("look at: journalctl -u {}", component.service));
+    try {
+      const UnitState now = systemd_.state_of(component_.service);
+      if (!first_) {
+        first_ = now;
+      }
+      trouble_ = why_not_up(before_, *first_, now);
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error& error) {
+      trouble_ = error.what();
     }
-    wait_for(pause);
   }
-}
+
+  void ask(milliseconds timeout, CommandRunner& runner, Command prototype) {
+    if (!trouble_.empty() || component_.health_check.empty()) {
+      return;
+    }
+    const auto deadline = steady_clock::now() + timeout;
+    prototype.timeout = timeout;
+    std::string answer;
+    do {
+      answer = ask_health(runner, prototype, component_.health_check);
+      if (answer.empty()) {
+        return;
+      }
+      wait_for(pause);
+    } while (steady_clock::now() < deadline);
+    trouble_ =
+        fmt::format("{} does not answer within {}: {}", component_.health_check,
+                    describe_duration(timeout), answer);
+  }
+
+  const std::string& name() const { return component_.name; }
+  const std::string& trouble() const { return trouble_; }
+
+ private:
+  const Component& component_;
+  const Systemd& systemd_;
+  UnitState before_;
+  std::optional<UnitState> first_;
+  std::string trouble_;
+};
 
 }  // namespace
 
@@ -77,32 +108,32 @@ std::string why_not_up(const UnitState& before, const UnitState& first,
   return {};
 }
 
-void verify(const Config& config, const std::vector<Component>& components,
-            const StatesBefore& before, const Systemd& systemd,
-            CommandRunner& runner, const Command& prototype) {
-  StatesBefore first;
+std::map<std::string, std::string> verify(
+    const Config& config, const std::vector<Component>& components,
+    const StatesBefore& before, const Systemd& systemd, CommandRunner& runner,
+    const Command& prototype) {
+  std::vector<Watched> units;
   for (const Component& component : components) {
-    first[component.service] = systemd.state_of(component.service);
+    units.emplace_back(component, before, systemd).look();
   }
   const auto deadline = steady_clock::now() + config.settle;
   for (bool last = false; !last;) {
     last = steady_clock::now() >= deadline;
-    for (const Component& component : components) {
-      const std::string& unit = component.service;
-      require_up(component, before.at(unit), first.at(unit),
-                 systemd.state_of(unit));
+    for (Watched& unit : units) {
+      unit.look();
     }
     if (!last) {
-      wait_for(std::min(pause, std::chrono::ceil<milliseconds>(
-                                   std::max(deadline - steady_clock::now(),
-                                            steady_clock::duration::zero()))));
+      wait_for(pause);
     }
   }
-  for (const Component& component : components) {
-    if (!component.health_check.empty()) {
-      require_health(component, config.health_timeout, runner, prototype);
+  std::map<std::string, std::string> troubles;
+  for (Watched& unit : units) {
+    unit.ask(config.health_timeout, runner, prototype);
+    if (!unit.trouble().empty()) {
+      troubles[unit.name()] = unit.trouble();
     }
   }
+  return troubles;
 }
 
 }  // namespace deployment

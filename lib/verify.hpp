@@ -18,10 +18,11 @@ std::string why_not_up(const UnitState& before, const UnitState& first,
                        const UnitState& now);
 
 // Watches the restarted units for config.settle, and lets each health check
-// succeed once within config.health_timeout. Throws Error that names what did
-// not stay up; a failed query is a failure.
-void verify(const Config& config, const std::vector<Component>& components,
-            const StatesBefore& before, const Systemd& systemd,
-            CommandRunner& runner, const Command& prototype);
+// succeed once within config.health_timeout. Returns why components did not
+// stay up, by name; empty: all did. A failed query is a failure.
+std::map<std::string, std::string> verify(
+    const Config& config, const std::vector<Component>& components,
+    const StatesBefore& before, const Systemd& systemd, CommandRunner& runner,
+    const Command& prototype);
 
 }  // namespace deployment

@@ -1,0 +1,200 @@
+"""The command line: options, exit codes, one line for each mistake."""
+
+import fcntl
+import json
+import os
+import shutil
+import unittest
+
+from world import BINARY, NOBODY, World
+
+
+class CommandLine(unittest.TestCase):
+    def setUp(self):
+        self.world = self.enterContext(World())
+
+    def refusal(self, *arguments):
+        """The one line that a refused command line prints."""
+        run = self.world.run_program([BINARY, *arguments])
+        self.assertEqual(run.returncode, 2, run)
+        self.assertEqual(run.stdout, "")
+        self.assertEqual(run.stderr.count("\n"), 1, run.stderr)
+        self.assertTrue(run.stderr.startswith("error: "), run.stderr)
+        return run.stderr
+
+    def test_help_names_every_option_and_exit_code(self):
+        for option in ("--help", "-h"):
+            run = self.world.run_program([BINARY, option])
+            self.assertEqual((run.returncode, run.stderr), (0, ""))
+            for word in ("--repo-dir DIR", "--remote NAME", "--branch NAME",
+                         "--state-dir DIR", "--config FILE", "--dry-run",
+                         "--force", "--build in-place|staged", "--json",
+                         "--verbose", "--help", "--version", "--status",
+                         "--wait", "Exit codes", "  0 ", "  1 ", "  2 ",
+                         "  75 "):
+                self.assertIn(word, run.stdout)
+
+    def test_the_help_fits_into_80_columns(self):
+        run = self.world.run_program([BINARY, "--help"])
+        for line in run.stdout.splitlines():
+            self.assertLessEqual(len(line), 80, line)
+
+    def test_the_version_is_one_line(self):
+        run = self.world.run_program([BINARY, "--version"])
+        self.assertRegex(run.stdout, r"^deployment-update \d+\.\d+\.\d+\n$")
+        self.assertEqual((run.returncode, run.stderr), (0, ""))
+
+    def test_every_mistake_is_refused_in_one_line_that_names_it(self):
+        mistakes = {
+            ("--no-such-option",): "--no-such-option",
+            ("-x",): "-x",
+            ("--bra=prod",): "--bra",
+            ("prod",): "prod",
+            ("",): "",
+            ("--branch",): "--branch",
+            ("--branch=",): "--branch",
+            ("--branch=a..b",): "a name that git accepts for a branch",
+            ("--branch=-x",): "a name that git accepts for a branch",
+            ("--remote=--all",): "a name that git accepts for a remote",
+            ("--build=fast",): "in-place or staged",
+            ("--dry-run=yes",): "--dry-run",
+            ("--json",): "--dry-run or --status",
+            ("--wait=soon",): "seconds",
+            ("--wait=-1",): "seconds",
+            ("--config=/no/such/file",): "/no/such/file: cannot be read: "
+                                         "No such file or directory",
+            ("--branch=a", "--branch=b"): "branch",
+            ("--branch=a\nb",): "a name that git accepts for a branch",
+            ("--no\x1b[2J",): "\\x1b",
+        }
+        for arguments, word in mistakes.items():
+            with self.subTest(arguments=arguments):
+                line = self.refusal(*arguments)
+                self.assertIn(word, line)
+                self.assertNotIn("\x1b", line)
+
+    def test_a_mistake_in_the_file_is_refused_in_one_line(self):
+        config = self.world.root / "deployment-update.conf"
+        mistakes = {
+            "brnch = prod\n": "unknown key 'brnch'; allowed: branch, ",
+            "[web]\ntyp = npm\n": "[web]: unknown key 'typ'; allowed: ",
+            "[web]\ntype = cargo\n": "npm or python",
+            "branch =\n": "branch has no value; it takes ",
+            "[web]\ntype = npm\n": "component web has no service",
+            "branch = a..b\n": "a name that git accepts for a branch",
+            "[web]\ndirectory = ../out\n": "a path inside the checkout",
+            "nonsense\n": "nonsense",
+        }
+        for text, words in mistakes.items():
+            with self.subTest(text=text):
+                self.world.config(text)
+                line = self.refusal(f"--config={config}")
+                self.assertTrue(line.startswith(f"error: {config}: "), line)
+                self.assertIn(words, line)
+
+    @unittest.skipUnless(os.geteuid() == 0, "root has to trust the file")
+    def test_root_refuses_a_file_that_others_can_write(self):
+        config = self.world.root / "deployment-update.conf"
+        for spoil in (lambda: config.chmod(0o666),
+                      lambda: os.chown(config, NOBODY, NOBODY)):
+            self.world.config("")
+            spoil()
+            self.assertIn("others than root can write it",
+                          self.refusal(f"--config={config}"))
+
+    def test_options_win_over_the_file(self):
+        self.world.config("branch = from-file\nremote = nowhere\n")
+        run = self.world.run("--branch=prod", "--remote=origin", "--dry-run")
+        self.assertEqual(run.returncode, 0, run.stderr)
+
+    def test_nothing_new_is_success_in_the_scripts_words(self):
+        run = self.world.run()
+        self.assertEqual((run.returncode, run.stdout, run.stderr),
+                         (0, "No changes detected in the repository.\n", ""))
+
+    def test_a_held_lock_is_75_and_names_the_holder(self):
+        descriptor = os.open(self.world.checkout / ".git", os.O_RDONLY)
+        self.addCleanup(os.close, descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        for more in ((), ("--wait=1",)):
+            run = self.world.run(*more)
+            self.assertEqual(run.returncode, 75, run)
+            self.assertIn(f"(process {os.getpid()}) since ", run.stderr)
+            self.assertIn("--wait SECONDS", run.stderr)
+        self.assertEqual(self.world.run("--dry-run").returncode, 0)
+        self.assertEqual(self.world.run("--status").returncode, 0)
+
+    def test_the_status_is_told_as_text_and_as_json(self):
+        self.world.run()
+        self.world.push("Second", {"README": "2\n"})
+        self.assertEqual(self.world.run().returncode, 0)
+        commit = self.world.commit()
+        text = self.world.run("--status")
+        self.assertEqual((text.returncode, text.stderr), (0, ""))
+        self.assertIn(f"{commit[:12]} (Second)", text.stdout)
+        status = json.loads(self.world.run("--status", "--json").stdout)
+        self.assertEqual(status["deployed"]["commit"], commit)
+        self.assertEqual(status["deployed"]["subject"], "Second")
+        self.assertIsNone(status["pending"])
+
+
+class StateDirectory(unittest.TestCase):
+    def setUp(self):
+        self.world = self.enterContext(World())
+
+    def record_of(self, *arguments, environment=None, program=BINARY,
+                  **options):
+        """Where a run would keep its record."""
+        run = self.world.run_program(
+            [program, f"--config={self.world.root / 'deployment-update.conf'}",
+             f"--repo-dir={self.world.checkout}", "--status", "--json",
+             *arguments], environment=environment, **options)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        return json.loads(run.stdout)["record"]
+
+    def test_the_option_wins_over_everything(self):
+        self.assertEqual(
+            self.record_of("--state-dir=/some/where",
+                           environment={"STATE_DIRECTORY": "/run/state"}),
+            "/some/where/record")
+
+    def test_the_file_wins_over_the_environment(self):
+        self.world.config("state-dir = /from/file\n")
+        self.assertEqual(
+            self.record_of(environment={"STATE_DIRECTORY": "/run/state"}),
+            "/from/file/record")
+
+    def test_the_service_managers_directory_comes_next(self):
+        self.assertEqual(
+            self.record_of(environment={"STATE_DIRECTORY": "/run/state",
+                                        "XDG_STATE_HOME": "/xdg"}),
+            "/run/state/record")
+
+    @unittest.skipUnless(os.geteuid() == 0, "runs as root")
+    def test_root_keeps_it_in_var_lib(self):
+        self.assertEqual(
+            self.record_of(environment={"XDG_STATE_HOME": "/xdg"}),
+            "/var/lib/deployment-update/record")
+
+    def as_user(self):
+        """Options of subprocess that make the run one of a user's."""
+        if os.geteuid() != 0:
+            return {}
+        # The build may be in a folder that only root enters.
+        program = shutil.copy(BINARY, self.world.root)
+        return {"program": program, "user": NOBODY, "group": NOBODY,
+                "extra_groups": []}
+
+    def test_a_user_keeps_it_in_his_state_home(self):
+        user = self.as_user()
+        home = self.world.environment["HOME"]
+        self.assertEqual(
+            self.record_of(environment={"XDG_STATE_HOME": "/xdg"}, **user),
+            "/xdg/deployment-update/record")
+        self.assertEqual(
+            self.record_of(**user),
+            f"{home}/.local/state/deployment-update/record")
+
+
+if __name__ == "__main__":
+    unittest.main()

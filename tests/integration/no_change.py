@@ -1,0 +1,117 @@
+"""A run without a change: two processes at once, and not one write."""
+
+import re
+import unittest
+
+from world import World, listing
+
+# Calls of strace(1)'s -ff output: "name(arguments) = result".
+CALL = re.compile(r"^(\w+)\((.*)\)\s+= (-?\w+)")
+STARTS = {"fork", "vfork", "clone", "clone3"}
+WAITS = {"poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait",
+         "wait4", "waitid", "nanosleep", "clock_nanosleep"}
+OPENS = {"open", "openat", "openat2", "creat"}
+WRITES = {"write", "pwrite64", "writev", "pwritev", "pwritev2", "sendfile",
+          "splice", "copy_file_range", "fallocate", "ftruncate", "fsync",
+          "fdatasync", "fchmod", "fchown"}
+CHANGES = {"mkdir", "mkdirat", "mknod", "mknodat", "rmdir", "unlink",
+           "unlinkat", "rename", "renameat", "renameat2", "link", "linkat",
+           "symlink", "symlinkat", "truncate", "chmod", "fchmodat", "chown",
+           "lchown", "fchownat", "utime", "utimes", "utimensat", "futimesat",
+           "setxattr", "lsetxattr", "fsetxattr", "mount"}
+# What may be written to: pipes, sockets and nothing.
+HARMLESS = re.compile(r"^\d+<(pipe:\[|socket:\[|UNIX|TCP|/dev/null|anon_inode)")
+
+
+def traced(world, *more):
+    """The calls of each process of a run, by process id; the program first."""
+    trace = world.root / "trace"
+    trace.mkdir()
+    run = world.run_program(
+        ["/usr/bin/strace", "-ff", "-y", "-qq", "-s", "4096",
+         "-o", str(trace / "of"), *world.arguments(*more)],
+        environment={"ASAN_OPTIONS": "detect_leaks=0"})  # it needs ptrace too
+    calls = {int(file.suffix[1:]):
+             [match.groups() for match in
+              map(CALL.match, file.read_text(errors="replace").splitlines())
+              if match]
+             for file in trace.iterdir()}
+    return run, dict(sorted(calls.items()))
+
+
+class NoChange(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.world = cls.enterClassContext(World())
+        world = cls.world
+        # From the second deployment on there is a record to read.
+        world.push("Second", {"backend/requirements.txt": "flask==2\n"})
+        world.run()
+        world.calls()
+        cls.before = listing(world.checkout, world.state, world.origin)
+        cls.run_, cls.calls = traced(world)
+        cls.after = listing(world.checkout, world.state, world.origin)
+        cls.program = next(
+            pid for pid, calls in cls.calls.items()
+            if calls and calls[0][0] == "execve" and
+            "/deployment-update\"" in calls[0][1])
+
+    def all_calls(self, names):
+        return [call for calls in self.calls.values() for call in calls
+                if call[0] in names]
+
+    def test_it_says_what_the_script_says(self):
+        self.assertEqual(self.run_.returncode, 0, self.run_.stderr)
+        self.assertEqual(self.run_.stdout,
+                         "No changes detected in the repository.\n")
+        self.assertEqual(self.run_.stderr, "")
+        self.assertEqual(self.world.calls(), [])
+
+    def test_it_starts_exactly_two_gits(self):
+        started = [int(result) for name, _, result in self.calls[self.program]
+                   if name in STARTS]
+        commands = [arguments for pid in started
+                    for name, arguments, result in self.calls[pid]
+                    if name == "execve" and result == "0"]
+        self.assertEqual(len(started), 2, started)
+        self.assertEqual(len(commands), 2, commands)
+        self.assertIn('/git", ["git", "ls-remote",',
+                      commands[0].replace(f'["{self.world.bin}/', '["'))
+        self.assertIn('"for-each-ref",', commands[1])
+
+    def test_both_are_started_before_either_is_waited_for(self):
+        order = [name for name, _, _ in self.calls[self.program]
+                 if name in STARTS | WAITS]
+        self.assertLessEqual(set(order[:2]), STARTS, order)
+
+    def test_nobody_opens_a_file_to_write(self):
+        opened = [arguments for name, arguments, _ in self.all_calls(OPENS)
+                  if name == "creat" or
+                  re.search(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND",
+                            arguments)]
+        self.assertEqual([arguments for arguments in opened
+                          if '"/dev/null"' not in arguments], [])
+
+    def test_nobody_writes_to_a_file(self):
+        written = [arguments for _, arguments, _ in self.all_calls(WRITES)
+                   if not HARMLESS.match(arguments)]
+        self.assertEqual(written, [])
+
+    def test_nobody_makes_removes_or_renames_anything(self):
+        self.assertEqual(self.all_calls(CHANGES), [])
+
+    def test_nothing_is_changed_anywhere(self):
+        self.assertEqual(self.after, self.before)
+
+
+class FirstRun(unittest.TestCase):
+    def test_adopting_what_is_checked_out_leaves_no_record(self):
+        with World() as world:
+            before = listing(world.checkout)
+            self.assertEqual(world.run().returncode, 0)
+            self.assertEqual(listing(world.checkout), before)
+            self.assertFalse(world.state.exists())
+
+
+if __name__ == "__main__":
+    unittest.main()

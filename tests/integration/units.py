@@ -1,0 +1,85 @@
+"""The installed units: systemd accepts them, drop-ins included."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+BUILD = os.environ["BUILD_DIRECTORY"]
+UNITS = ["frontend-deployment.service", "backend-deployment.service",
+         "deployment-update.service", "deployment-update.timer"]
+PATIENCE = 60
+
+
+class Units(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        """A root with what a host has: the units, systemd's own, npm, bash.
+
+        Only whether a program is there and executable is looked at, so npm
+        need not be installed on the machine that runs this test.
+        """
+        cls.root = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        subprocess.run(["cmake", "--install", BUILD],
+                       env=os.environ | {"DESTDIR": str(cls.root)},
+                       check=True, capture_output=True, timeout=PATIENCE)
+        shutil.copytree("/usr/lib/systemd/system",
+                        cls.root / "usr/lib/systemd/system", symlinks=True)
+        for program in ("usr/bin/npm", "bin/bash"):
+            path = cls.root / program
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("#!/bin/sh\n")
+            path.chmod(0o755)
+
+    def verify(self, unit, **environment):
+        return subprocess.run(
+            ["systemd-analyze", "verify", "--man=no", f"--root={self.root}",
+             unit], env=os.environ | environment, capture_output=True,
+            text=True, timeout=PATIENCE)
+
+    def test_systemd_accepts_every_unit_without_a_word(self):
+        for unit in UNITS:
+            with self.subTest(unit=unit):
+                run = self.verify(unit)
+                self.assertEqual((run.returncode, run.stdout, run.stderr),
+                                 (0, "", ""))
+
+    def test_a_mistake_in_a_unit_would_be_seen(self):
+        path = self.root / "etc/systemd/system/broken.service"
+        path.write_text("[Service]\nExecStrat=/bin/bash\n")
+        self.addCleanup(path.unlink)
+        self.assertNotEqual(self.verify("broken.service").returncode, 0)
+
+    def loaded(self, unit):
+        """What systemd makes of the unit, drop-ins included."""
+        return self.verify(unit, SYSTEMD_LOG_LEVEL="debug").stdout
+
+    def test_the_timer_is_exact_to_the_second(self):
+        timer = self.loaded("deployment-update.timer")
+        self.assertRegex(timer, r"DropIn Path: .*/deployment-update\.timer\.d/")
+        self.assertRegex(timer, r"\bAccuracy: 1s\n")
+        self.assertRegex(timer, r"\bOnUnitActiveSec: 1min\n")
+        self.assertRegex(timer, r"\bOnBootSec: 30s\n")
+
+    def test_the_service_runs_the_installed_program(self):
+        unit = (self.root / "etc/systemd/system/deployment-update.service")
+        program = re.search(r"^ExecStart=(\S+)", unit.read_text(),
+                            re.MULTILINE).group(1)
+        installed = self.root / program.lstrip("/")
+        self.assertTrue(os.access(installed, os.X_OK), installed)
+
+    def test_the_reference_units_are_kept_word_for_word(self):
+        # The notes' units, as far as the program does not replace the script.
+        front = (self.root / "etc/systemd/system/frontend-deployment.service")
+        self.assertIn("ExecStart=/usr/bin/npm run dev -- --host 0.0.0.0 "
+                      "--port 3000\n", front.read_text())
+        back = (self.root / "etc/systemd/system/backend-deployment.service")
+        self.assertIn("exec uvicorn server:app --host 0.0.0.0 --port 8000 "
+                      "--reload'\n", back.read_text())
+
+
+if __name__ == "__main__":
+    unittest.main()

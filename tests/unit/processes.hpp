@@ -1,0 +1,60 @@
+// Real processes in tests: helpers to start, watch and end them. Every wait is
+// for an event and has a deadline.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "lib/file.hpp"
+
+namespace deployment {
+
+// A named pipe that processes under test write to. It tells that they came so
+// far, and, when the last of them has ended, that they have.
+class Fifo {
+ public:
+  explicit Fifo(const std::filesystem::path& path);
+
+  const std::string& path() const { return path_; }
+
+  // Fails the test when the text does not come, or the writers do not end, in
+  // time.
+  void wait_for_text(const std::string& text);
+  void wait_for_end();
+
+ private:
+  void listen();
+  bool read_some();  // false: there is no writer left
+
+  std::string path_;
+  Descriptor fd_;
+  std::string text_;
+};
+
+// A fork of the test that runs `work` and exits with what it returns. It is
+// killed and reaped at the end of its life at the latest.
+class Helper {
+ public:
+  explicit Helper(const std::function<int()>& work);
+  ~Helper();
+  Helper(const Helper&) = delete;
+  Helper& operator=(const Helper&) = delete;
+
+  pid_t pid() const { return pid_; }
+  void kill(int signal) const;
+
+  // Its exit code, or 128 + the signal that ended it.
+  int wait();
+
+  // Whether it ends within `time`, and then wait() tells how.
+  bool ends_within(std::chrono::milliseconds time) const;
+
+ private:
+  pid_t pid_;
+};
+
+}  // namespace deployment

@@ -1,0 +1,176 @@
+#include "lib/verify.hpp"
+
+#include <unistd.h>
+
+#include "lib/error.hpp"
+#include "tests/unit/support.hpp"
+
+namespace deployment {
+namespace {
+
+using namespace std::chrono_literals;
+
+// No process has it: above the largest pid_max there is (2^22).
+constexpr int no_pid = 1 << 30;
+
+UnitState running(const std::string& invocation) {
+  return {.active_state = "active",
+          .sub_state = "running",
+          .result = "success",
+          .invocation_id = invocation,
+          .main_pid = getpid(),
+          .restarts = 0};
+}
+
+TEST_CASE("a unit that was started anew and runs on is up") {
+  CHECK(why_not_up(running("1"), running("2"), running("2")).empty());
+}
+
+TEST_CASE("a unit that was down before is judged by what it is now") {
+  const UnitState down = {.active_state = "failed", .sub_state = "failed"};
+  CHECK(why_not_up(down, running("2"), running("2")).empty());
+}
+
+TEST_CASE("a unit without main process is up when it has done its work") {
+  UnitState state = running("2");
+  state.main_pid = 0;
+  state.sub_state = "exited";
+  CHECK(why_not_up(running("1"), state, state).empty());
+}
+
+TEST_CASE("automatic restarts from before the deployment do not count") {
+  UnitState state = running("2");
+  state.restarts = 7;
+  CHECK(why_not_up(running("1"), state, state).empty());
+}
+
+TEST_CASE("whatever else a unit is, it is not up") {
+  struct Case {
+    std::string why;
+    UnitState now;
+  };
+  const auto changed = [](const auto& change) {
+    UnitState state = running("2");
+    change(state);
+    return state;
+  };
+  const Case cases[] = {
+      {"it is activating (auto-restart), result exit-code",
+       changed([](UnitState& s) {
+         s.active_state = "activating";
+         s.sub_state = "auto-restart";
+         s.result = "exit-code";
+       })},
+      {"it is failed (failed), result start-limit-hit",
+       changed([](UnitState& s) {
+         s.active_state = "failed";
+         s.sub_state = "failed";
+         s.result = "start-limit-hit";
+       })},
+      {"it is the same invocation as before the restart",
+       changed([](UnitState& s) { s.invocation_id = "1"; })},
+      {"it is the same invocation as before the restart",
+       changed([](UnitState& s) { s.invocation_id = ""; })},
+      {"systemd had to start it again (0 times)",
+       changed([](UnitState& s) { s.invocation_id = "3"; })},
+      {"systemd had to start it again (2 times)",
+       changed([](UnitState& s) { s.restarts = 2; })},
+      {"it has no main process", changed([](UnitState& s) { s.main_pid = 0; })},
+      {"its main process 1073741824 is gone",
+       changed([](UnitState& s) { s.main_pid = no_pid; })},
+  };
+  for (const Case& c : cases) {
+    INFO(c.why);
+    CHECK(why_not_up(running("1"), running("2"), c.now) == c.why);
+  }
+}
+
+// systemctl and curl as the test wants them.
+class Host {
+ public:
+  std::function<std::string(int)> state = [](int) { return text("2", 0); };
+  std::function<int(int)> health = [](int) { return 0; };
+
+  static std::string text(const std::string& invocation, int restarts) {
+    return "ActiveState=active\nSubState=running\nResult=success\nMainPID=" +
+           std::to_string(getpid()) + "\nInvocationID=" + invocation +
+           "\nNRestarts=" + std::to_string(restarts) + "\n";
+  }
+
+  void verify(Config config, const Component& component) {
+    config.settle = 0s;
+    const Systemd systemd(runner, {.directory = "/"});
+    deployment::verify(config, {component}, {{component.service, running("1")}},
+                       systemd, runner, {.directory = "/"});
+  }
+
+  FakeRunner runner = FakeRunner([this](const Command& command) {
+    if (command.program == "curl") {
+      return CommandResult{.status = {.code = health(++asked_health_)},
+                           .err = "curl: (7) refused\n"};
+    }
+    return CommandResult{.out = state(++asked_state_)};
+  });
+
+ private:
+  int asked_state_ = 0;
+  int asked_health_ = 0;
+};
+
+const Component web = {.name = "web", .service = "web.service"};
+
+TEST_CASE("a service that stays up is verified") {
+  Host host;
+  CHECK_NOTHROW(host.verify({}, web));
+}
+
+TEST_CASE("what an earlier run restarted is verified too") {
+  Host host;
+  const Systemd systemd(host.runner, {.directory = "/"});
+  Config config;
+  config.settle = 0s;
+  CHECK_NOTHROW(deployment::verify(config, {web}, {}, systemd, host.runner,
+                                   {.directory = "/"}));
+}
+
+TEST_CASE("a service that systemd starts again is not believed") {
+  Host host;
+  host.state = [](int n) { return Host::text("2", n < 2 ? 0 : 1); };
+  const auto error = error_of<Error>([&] { host.verify({}, web); });
+  CHECK(error.what() == std::string("web.service was restarted and did not "
+                                    "stay up: systemd had to start it again "
+                                    "(1 times)"));
+  CHECK(contains(error.advice(), "journalctl -u web.service"));
+}
+
+TEST_CASE("a question that fails is a failure, not a state") {
+  Host host;
+  host.state = [](int) { return std::string(); };
+  CHECK_THROWS_AS(host.verify({}, web), Error);
+}
+
+TEST_CASE("a health check may fail until it succeeds once") {
+  Component checked = web;
+  checked.health_check = "http://localhost:1/health";
+  Host host;
+  host.health = [](int n) { return n < 3 ? 7 : 0; };
+  CHECK_NOTHROW(host.verify({}, checked));
+  CHECK(describe(host.runner.asked.back()) ==
+        "curl --silent --show-error --fail --output /dev/null --noproxy '*' "
+        "-- http://localhost:1/health");
+}
+
+TEST_CASE("a health check that never succeeds fails the deployment") {
+  Component checked = web;
+  checked.health_check = "http://localhost:1/health";
+  Config config;
+  config.health_timeout = 1s;
+  Host host;
+  host.health = [](int) { return 7; };
+  CHECK(message_of<Error>([&] { host.verify(config, checked); }) ==
+        "web.service runs and http://localhost:1/health does not answer "
+        "within 1000 ms: curl: (7) refused");
+}
+
+}  // namespace
+}  // namespace deployment
