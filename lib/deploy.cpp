@@ -144,8 +144,9 @@ class Run {
   std::string to_;     // to deploy; empty until it is known
   std::string doing_;  // the step at work
   StatesBefore states_before_;
-  bool moved_ = false;     // this run put new code or environments in place
-  bool switched_ = false;  // and began to restart services onto them
+  bool moved_ = false;  // this run put new code or environments in place
+  bool first_environment_ = false;  // of a component: there is no way back
+  bool switched_ = false;           // and began to restart services onto them
   mutable std::string python_version_;  // asked once
 };
 
@@ -154,7 +155,9 @@ Command Run::prototype(const std::string& tag, milliseconds timeout) const {
   Command command = as_user_;
   command.timeout = timeout;
   command.on_line = [this, tag](std::string_view line) {
-    log_.info(fmt::format("{} | {}", tag, line));
+    if (!trimmed(line).empty()) {
+      log_.info(fmt::format("{} | {}", tag, line));
+    }
   };
   return command;
 }
@@ -381,8 +384,8 @@ void Run::apply(const Plan& plan) {
 // Only a staged deployment keeps what it replaces.
 bool Run::can_roll_back(const Plan& plan) const {
   return config_.build == BuildMode::staged && plan.in_place_reason.empty() &&
-         moved_ && record_.roll_back_to.empty() && !plan.from.empty() &&
-         plan.from != plan.to;
+         moved_ && !first_environment_ && record_.roll_back_to.empty() &&
+         !plan.from.empty() && plan.from != plan.to;
 }
 
 // A commit whose services did not stay up is quarantined; one that could not
@@ -582,7 +585,11 @@ int Run::report_pending() {
 }
 
 std::string Run::advice_for(const Error& error) const {
-  std::string advice = error.advice();
+  std::string advice =
+      error.advice().empty()
+          ? "push a commit that mends it; if the cause is on this host, remove "
+            "it: the next run that is due goes on"
+          : error.advice();
   if (!user_) {
     return advice;
   }
@@ -715,8 +722,9 @@ void Run::apply_step(const Build& step) {
 void Run::apply_step(const Exchange& step) {
   ComponentRecord& component = record_.components[step.component.name];
   // What is in use must be found again by a rollback.
-  if (!store_.live_label(step.component) &&
-      std::filesystem::exists(store_.live(step.component))) {
+  if (!std::filesystem::exists(store_.live(step.component))) {
+    first_environment_ = true;
+  } else if (!store_.live_label(step.component)) {
     store_.set_live_label(step.component,
                           {.inputs = component.inputs, .served = from_});
   }

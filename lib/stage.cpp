@@ -67,7 +67,8 @@ std::string why_not_staged(CommandRunner& runner, Command prototype) {
   } catch (const Interrupted&) {
     throw;
   } catch (const Error& error) {
-    return error.what();
+    const std::string what = error.what();
+    return "no mount namespace can be made:" + what.substr(what.rfind(':') + 1);
   }
 }
 

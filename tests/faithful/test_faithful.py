@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the port through every scenario and compares with the script's trace.
 
-    test_faithful.py [--list] [--verbose] [NAME]...
+    test_faithful.py [--list] [--verbose] [--build HOW] [NAME]...
 
 The port is the program that the environment's DEPLOYMENT_UPDATE names. What
 it is expected to do is the trace that `record` made of the script, edited by
@@ -10,6 +10,7 @@ the deviations of docs/differences.md (deviations.py).
 
 import argparse
 import os
+import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -22,14 +23,20 @@ from scenarios import SCENARIOS, named
 from world import play
 
 
-def compare(name: str, port: Port) -> tuple[str, set[str], str]:
-    """The differences from what is expected, the deviations that this took,
-    and what the port wrote."""
+def can_build_aside() -> bool:
+    """Whether this user may have a mount namespace, here."""
+    return subprocess.run(["unshare", "--mount", "true"], check=False,
+                          stderr=subprocess.DEVNULL).returncode == 0
+
+
+def compare(name: str, port: Port, build: str) -> tuple[str, set[str], str]:
+    """The differences from what is expected of a `build`, the deviations that
+    this took, and what the port wrote."""
     scenario = named(name)
     expected, used = deviations.expected(scenario, trace_file.load(name),
-                                         port.build)
+                                         build)
     actual, said = play(scenario, port)
-    if port.build == "staged":
+    if build == "staged":
         for tick in actual:
             tick["calls"] = deviations.in_concurrent_order(tick["calls"])
     return trace_file.differences(expected, actual), used, said
@@ -54,7 +61,15 @@ def main() -> int:
         print("DEPLOYMENT_UPDATE names no program", file=sys.stderr)
         return 2
     port = Port(Path(program).resolve(), options.build)
-    names = options.names or [scenario.name for scenario in SCENARIOS]
+    known = [scenario.name for scenario in SCENARIOS]
+    if unknown := set(options.names) - set(known):
+        parser.error(f"no scenario is called {' or '.join(sorted(unknown))}")
+    names = options.names or known
+    build = options.build
+    if build == "staged" and not can_build_aside():
+        print("there are no mount namespaces here: what is to be staged is "
+              "built in place")
+        build = "in-place"
     for name in list(names):
         reason = named(name).in_place_only
         if port.build == "staged" and reason:
@@ -64,7 +79,7 @@ def main() -> int:
     # Processes, not threads: what one has open for writing, the programs that
     # another one starts must not inherit.
     with ProcessPoolExecutor() as pool:
-        results = pool.map(partial(compare, port=port), names)
+        results = pool.map(partial(compare, port=port, build=build), names)
         for name, (difference, used, said) in zip(names, results):
             bad += bool(difference)
             print(f"{'NOT ok' if difference else 'ok    '} {name:28} "

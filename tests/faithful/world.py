@@ -125,6 +125,7 @@ class World:
         self.checkout = root / scenario.checkout
         self.stand_ins = root / "bin"
         self.subjects: dict[str, str] = {}
+        self.deciding_files: dict[str, dict[str, str]] = {}  # by commit
         self.commits = 0
         self.said = ""  # what the program wrote in all ticks
         self.environment = {
@@ -200,22 +201,29 @@ class World:
                     self.subjects[commit] = subject
 
     def subject(self, commit: str | None) -> str | None:
+        if commit and commit not in self.subjects:
+            self.learn_subjects()
         return self.subjects.get(commit, commit) if commit else None
 
     def remote(self) -> dict:
         """The remote's branch, and its files that decide an environment."""
-        if not self.origin.exists():
-            return {"prod": None, "files": {}}
         prod = self.git(self.origin, "rev-parse", "-q", "--verify",
-                        "refs/heads/prod", check=False).strip()
+                        "refs/heads/prod", check=False).strip() \
+            if self.origin.exists() else ""
+        if not prod:
+            return {"prod": None, "files": {}}
+        if prod not in self.deciding_files:
+            self.deciding_files[prod] = self.read_deciding_files(prod)
+        return {"prod": self.subject(prod),
+                "files": self.deciding_files[prod]}
+
+    def read_deciding_files(self, commit: str) -> dict[str, str]:
         names = self.git(self.origin, "ls-tree", "-r", "-z", "--name-only",
-                         "refs/heads/prod", check=False).split("\0")
-        wanted = [name for name in names if Path(name).match("frontend/*.json")
-                  or Path(name).match("backend/*.txt")]
-        return {"prod": self.subject(prod), "files": {
-            name: self.git(self.origin, "cat-file", "blob",
-                           f"refs/heads/prod:{name}").strip()
-            for name in wanted}}
+                         commit).split("\0")
+        return {name: self.git(self.origin, "cat-file", "blob",
+                               f"{commit}:{name}").strip()
+                for name in names if Path(name).match("frontend/*.json")
+                or Path(name).match("backend/*.txt")}
 
     def ask(self, *words: str) -> str:
         """What git says of the checkout; empty when it fails."""
@@ -253,7 +261,6 @@ class World:
     # Running.
 
     def tick(self, tick: Tick, setup: list[str]) -> dict:
-        self.learn_subjects()
         self.write_json("settings.json", {
             "checkout": str(self.checkout), "live_pid": os.getpid(),
             "fails": tick.fails, "kills": tick.kills,

@@ -23,9 +23,11 @@ class Units(unittest.TestCase):
         need not be installed on the machine that runs this test.
         """
         cls.root = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-        subprocess.run(["cmake", "--install", BUILD],
-                       env=os.environ | {"DESTDIR": str(cls.root)},
-                       check=True, capture_output=True, timeout=PATIENCE)
+        run = subprocess.run(["cmake", "--install", BUILD],
+                             env=os.environ | {"DESTDIR": str(cls.root)},
+                             capture_output=True, text=True, timeout=PATIENCE)
+        if run.returncode != 0:
+            raise AssertionError(run.stderr)
         shutil.copytree("/usr/lib/systemd/system",
                         cls.root / "usr/lib/systemd/system", symlinks=True)
         for program in ("usr/bin/npm", "bin/bash"):

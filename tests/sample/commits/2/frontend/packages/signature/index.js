@@ -1,0 +1,1 @@
+export const sign = (name) => `Installed by ${name}.`;
