@@ -45,14 +45,20 @@ std::chrono::minutes back_off(int attempts) {
       std::min(60, 1 << std::min(std::max(attempts, 1) - 1, 6)));
 }
 
-// The first line of `text`, what failed, and the last one, which mostly says
-// why.
+// The first line of `text`, what failed, and of the others the one that says
+// why: the first that calls itself an error, else the last.
 std::string one_line(std::string_view text) {
-  const std::vector<std::string_view> lines = split(trimmed(text), '\n');
+  std::vector<std::string_view> lines = split(trimmed(text), '\n');
   if (lines.size() < 2) {
     return std::string(trimmed(text));
   }
-  return fmt::format("{}: {}", lines.front(), lines.back());
+  const auto why =
+      std::find_if(lines.begin() + 1, lines.end(), [](std::string_view line) {
+        return line.starts_with("fatal: ") || line.starts_with("error: ") ||
+               line.starts_with("ERROR: ") || line.starts_with("npm error ");
+      });
+  return fmt::format("{}: {}", lines.front(),
+                     why == lines.end() ? lines.back() : *why);
 }
 
 class Run {
