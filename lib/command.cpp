@@ -65,6 +65,20 @@ CommandError::CommandError(const Command& command, const CommandResult& result,
                            const std::string& advice)
     : Error(failure_text(command, result), advice) {}
 
+bool succeeded(const Results& results) {
+  return results.empty() || results.back().status.success();
+}
+
+void require_success(std::span<const Sequence> sequences,
+                     std::span<const Results> results) {
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    if (!succeeded(results[i])) {
+      throw CommandError(sequences[i][results[i].size() - 1],
+                         results[i].back());
+    }
+  }
+}
+
 std::vector<CommandResult> CommandRunner::run_all(
     std::span<const Command> commands) {
   std::vector<Sequence> sequences;
@@ -88,16 +102,6 @@ CommandResult CommandRunner::run_checked(const Command& command) {
     throw CommandError(command, result);
   }
   return result;
-}
-
-void CommandRunner::run_sequences_checked(std::span<const Sequence> sequences) {
-  const auto results = run_sequences(sequences);
-  for (std::size_t i = 0; i < sequences.size(); ++i) {
-    if (!results[i].empty() && !results[i].back().status.success()) {
-      throw CommandError(sequences[i][results[i].size() - 1],
-                         results[i].back());
-    }
-  }
 }
 
 }  // namespace deployment

@@ -79,6 +79,15 @@ class CommandError : public Error {
 // Commands that run one after the other; the first that fails ends them.
 using Sequence = std::vector<Command>;
 
+// The results of one sequence that was run.
+using Results = std::vector<CommandResult>;
+
+bool succeeded(const Results& results);
+
+// Throws CommandError for the first sequence that failed.
+void require_success(std::span<const Sequence> sequences,
+                     std::span<const Results> results);
+
 // Runs commands. Tests have a runner of their own that records.
 class CommandRunner {
  public:
@@ -88,7 +97,7 @@ class CommandRunner {
   // results of what was run in the same order. Throws Error when a command
   // cannot be started at all (no such program, no such directory) and
   // Interrupted on SIGTERM, SIGINT and SIGHUP; none is left running.
-  virtual std::vector<std::vector<CommandResult>> run_sequences(
+  virtual std::vector<Results> run_sequences(
       std::span<const Sequence> sequences) = 0;
 
   // Runs all at the same time.
@@ -96,10 +105,8 @@ class CommandRunner {
 
   CommandResult run(const Command& command);
 
-  // Each throws CommandError unless the commands succeed; of several that
-  // failed, for the first one.
+  // Throws CommandError unless the command succeeds.
   CommandResult run_checked(const Command& command);
-  void run_sequences_checked(std::span<const Sequence> sequences);
 };
 
 }  // namespace deployment

@@ -689,7 +689,7 @@ void Run::apply_step(const Install& step) {
   save();
   store_.remove_live_label(step.component);
   const Sequence commands = install_commands(step);
-  runner_.run_sequences_checked({&commands, 1});
+  require_success({&commands, 1}, runner_.run_sequences({&commands, 1}));
   component.inputs = step.facts.inputs;
   save();
 }
@@ -718,11 +718,15 @@ void Run::apply_step(const Build& step) {
       command.mounts = mounts;
     }
   }
-  runner_.run_sequences_checked(builds);
-  for (const Install& install : step.installs) {
-    store_.keep_staged(install.component, install.facts.inputs);
+  const auto results = runner_.run_sequences(builds);
+  for (std::size_t i = 0; i < builds.size(); ++i) {
+    if (succeeded(results[i])) {  // kept though another one may have failed
+      const Install& install = step.installs[i];
+      store_.keep_staged(install.component, install.facts.inputs);
+    }
   }
   store_.remove_stage();
+  require_success(builds, results);
 }
 
 void Run::apply_step(const Exchange& step) {

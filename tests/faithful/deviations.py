@@ -315,8 +315,9 @@ def up_to_failure(calls: list[dict], rules: list[str]) -> list[dict]:
 
 
 def production_untouched(case: Case) -> None:
-    """An install that fails leaves everything as it was; the next try
-    installs all that differs from what is in use."""
+    """An install that fails leaves everything as it was; what was built
+    beside it is kept for the next try."""
+    built: set[tuple[str, str]] = set()
     for number, tick in enumerate(case.ticks):
         if number in case.postponed:
             case.set_state(number, tick["before"])
@@ -329,10 +330,14 @@ def production_untouched(case: Case) -> None:
         model = case.model(commit)
         tick.update(exit=0, says_no_changes=0, calls=[])
         for component, wanted in model["after"]["hashes"].items():
-            if tick["before"]["hashes"].get(component) != wanted:
-                tick["calls"] += up_to_failure(
-                    case.installation(component, tick),
-                    tick["given"].get("fails", []))
+            if tick["before"]["hashes"].get(component) == wanted or \
+                    (component, wanted) in built:
+                continue
+            calls = up_to_failure(case.installation(component, tick),
+                                  tick["given"].get("fails", []))
+            tick["calls"] += calls
+            if all(call["exit"] == 0 for call in calls):
+                built.add((component, wanted))
         if any(call["exit"] != 0 for call in tick["calls"]):
             tick["exit"] = 1
             case.set_state(number, tick["before"])

@@ -120,9 +120,9 @@ TEST_CASE("of several sequences the first failure is told") {
       {{.purpose = "one", .program = "bad1"}, {.program = "never"}},
       {{.purpose = "two", .program = "bad2"}}};
   CHECK(message_of<CommandError>([&] {
-          runner.run_sequences_checked(sequences);
+          require_success(sequences, runner.run_sequences(sequences));
         }) == "one failed: bad1 exited with code 1");
-  CHECK_NOTHROW(runner.run_sequences_checked({}));
+  CHECK_NOTHROW(require_success({}, {}));
 }
 
 TEST_CASE("activate needs no PATH to extend") {

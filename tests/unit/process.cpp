@@ -1,6 +1,7 @@
 #include "lib/process.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -212,8 +213,15 @@ TEST_CASE("no descriptor of ours reaches a child") {
   CHECK(run(command("ls", {"/proc/self/fd"})).out == "0\n1\n2\n3\n");
 }
 
-TEST_CASE("standard input is /dev/null") {
-  CHECK(run(command("readlink", {"/proc/self/fd/0"})).out == "/dev/null\n");
+TEST_CASE("standard input is /dev/null, whatever it is here") {
+  const Descriptor before(dup(STDIN_FILENO));
+  const Folder folder;
+  Fifo fifo(folder / "fifo");
+  const Descriptor other(open(fifo.path().c_str(), O_RDONLY | O_NONBLOCK));
+  REQUIRE(dup2(other.get(), STDIN_FILENO) == STDIN_FILENO);
+  const std::string out = run(command("readlink", {"/proc/self/fd/0"})).out;
+  dup2(before.get(), STDIN_FILENO);
+  CHECK(out == "/dev/null\n");
 }
 
 TEST_CASE("a child leads a process group of its own") {
@@ -254,6 +262,11 @@ TEST_CASE("root can run a command as somebody else, for good") {
     return;
   }
   const User nobody = find_user("nobody");
+  std::vector<gid_t> groups_before(
+      static_cast<std::size_t>(getgroups(0, nullptr)));
+  getgroups(static_cast<int>(groups_before.size()), groups_before.data());
+  const gid_t of_ours = 4242;
+  REQUIRE(setgroups(1, &of_ours) == 0);
   Command whoami = shell(
       "id -u; id -g; id -G; grep -E '^(Uid|Gid|CapEff):' /proc/self/status");
   whoami.user = nobody;
@@ -262,9 +275,10 @@ TEST_CASE("root can run a command as somebody else, for good") {
   const auto four = [](const std::string& id) {
     return "\t" + id + "\t" + id + "\t" + id + "\t" + id + "\n";
   };
-  CHECK(run(whoami).out == uid + "\n" + gid + "\n" + gid +
-                               "\nUid:" + four(uid) + "Gid:" + four(gid) +
-                               "CapEff:\t0000000000000000\n");
+  const std::string out = run(whoami).out;
+  setgroups(groups_before.size(), groups_before.data());
+  CHECK(out == uid + "\n" + gid + "\n" + gid + "\nUid:" + four(uid) +
+                   "Gid:" + four(gid) + "CapEff:\t0000000000000000\n");
 }
 
 TEST_CASE("somebody else enters only directories that are open to him") {
@@ -360,6 +374,66 @@ TEST_CASE("when one cannot be started none is left running") {
                               command("no-such-program")};
   CHECK_THROWS_AS(ProcessRunner(test_log()).run_all(commands), Error);
   CHECK(has_no_child());
+}
+
+TEST_CASE("the commands of a sequence run in order, until one fails") {
+  const Folder folder;
+  const auto say = [&](const std::string& word, int code) {
+    Command command =
+        shell("echo " + word + " >>said; exit " + std::to_string(code));
+    command.directory = folder.path();
+    return command;
+  };
+  const Sequence sequences[] = {{say("one", 0), say("two", 3), say("three", 0)},
+                                {}};
+  const auto results = ProcessRunner(test_log()).run_sequences(sequences);
+  REQUIRE(results.size() == 2);
+  REQUIRE(results[0].size() == 2);
+  CHECK(results[0][0].status.success());
+  CHECK(results[0][1].status.code == 3);
+  CHECK(results[1].empty());
+  CHECK(read_file(folder / "said") == "one\ntwo\n");
+}
+
+TEST_CASE("sequences run at the same time, each at its own pace") {
+  const Folder folder;
+  const std::string fifo = folder / "fifo";
+  REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
+  // The first one's second command waits for the second one's third.
+  const Sequence sequences[] = {
+      {shell("true"), shell("cat '" + fifo + "'")},
+      {shell("true"), shell("true"), shell("echo met >'" + fifo + "'")}};
+  const auto results = ProcessRunner(test_log()).run_sequences(sequences);
+  CHECK(results.at(0).at(1).out == "met\n");
+}
+
+TEST_CASE("a mount is seen by its command and by nobody else") {
+  if (geteuid() != 0) {
+    return;
+  }
+  const Folder folder;
+  for (const char* name : {"real", "shown", "kept"}) {
+    std::filesystem::create_directory(folder / name);
+  }
+  write_file(folder / "shown/file", "shown");
+  Command command = shell(
+      "cat real/file; echo new >real/new; "
+      "echo new >kept/new");
+  command.directory = folder.path();
+  command.mounts = {{.source = folder / "shown", .target = folder / "real"},
+                    {.source = folder / "kept",
+                     .target = folder / "kept",
+                     .read_only = true}};
+  const CommandResult result = run(command);
+  if (contains(result.err, "leave the mount namespace")) {
+    WARN("this machine grants no mount namespace");
+    return;
+  }
+  CHECK(result.out == "shown");
+  CHECK(contains(result.err, "Read-only file system"));
+  CHECK(std::filesystem::is_empty(folder / "real"));
+  CHECK(std::filesystem::is_empty(folder / "kept"));
+  CHECK(read_file(folder / "shown/new") == "new\n");
 }
 
 // Becomes run-command with a shell that runs `script`.
