@@ -2,22 +2,12 @@
 // knows the order.
 #pragma once
 
-#include <chrono>
-
 #include "lib/command.hpp"
 #include "lib/config.hpp"
 #include "lib/log.hpp"
+#include "lib/request.hpp"
 
 namespace deployment {
-
-// What the person or the timer asks of this run.
-struct Request {
-  bool dry_run = false;
-  bool force = false;
-  bool roll_back = false;  // to the deployment before this one
-  bool json = false;
-  std::chrono::seconds wait{};  // for another run that holds the lock
-};
 
 // Carries out one run and returns its exit code: 0 up to date or deployed, 1
 // a deployment is pending. Throws Error for everything that ends a run before

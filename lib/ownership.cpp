@@ -9,6 +9,16 @@
 namespace deployment {
 namespace fs = std::filesystem;
 
+namespace {
+
+// Where this program keeps environments, in which services leave files.
+bool is_own(const fs::path& path) {
+  return path.filename() == "deployment-update" &&
+         path.parent_path().filename() == ".git";
+}
+
+}  // namespace
+
 std::optional<User> checkout_user(const Config& config) {
   if (geteuid() != 0) {
     if (!config.run_as.empty() && find_user(config.run_as).uid != geteuid()) {
@@ -38,6 +48,10 @@ std::vector<fs::path> foreign_files(const fs::path& folder, uid_t uid,
       folder, fs::directory_options::skip_permission_denied, error);
   for (; !error && entry != fs::end(entry) && found.size() < most;
        entry.increment(error)) {
+    if (is_own(entry->path())) {
+      entry.disable_recursion_pending();
+      continue;
+    }
     struct stat status {};
     if (lstat(entry->path().c_str(), &status) == 0 && status.st_uid != uid) {
       found.push_back(entry->path());

@@ -17,7 +17,7 @@ namespace deployment {
 std::optional<User> checkout_user(const Config& config);
 
 // Files below `folder` that do not belong to `uid`, at most `most` of them:
-// what an earlier run as another user left.
+// what an earlier run as another user left. Kept environments do not count.
 std::vector<std::filesystem::path> foreign_files(
     const std::filesystem::path& folder, uid_t uid, std::size_t most);
 

@@ -1,7 +1,7 @@
-"""repack_wheels.py DIST-PACKAGES FOLDER NAME...
+"""repack_wheels.py DIST-PACKAGES FOLDER NAME[=NEEDED,NEEDED]...
 
 Makes wheels of pure Python packages that a distribution has installed, for a
-pip that has no index.
+pip that has no index. What each needs is told: distributions leave it out.
 """
 
 import base64
@@ -31,10 +31,10 @@ def sources(folder: Path, name: str):
                   if p.is_file() and p.suffix != ".pyc")
 
 
-def metadata_of(found) -> str:
+def metadata_of(found, needs) -> str:
     lines = ["Metadata-Version: 2.1",
              f"Name: {found.metadata['Name']}", f"Version: {found.version}"]
-    lines += [f"Requires-Dist: {need}" for need in found.requires or []]
+    lines += [f"Requires-Dist: {need}" for need in needs]
     return "\n".join(lines) + "\n"
 
 
@@ -43,12 +43,12 @@ def record_line(path: str, data: bytes) -> str:
     return f"{path},sha256={digest.rstrip(b'=').decode()},{len(data)}\n"
 
 
-def repack(folder: Path, target: Path, name: str):
+def repack(folder: Path, target: Path, name: str, needs):
     found = find(folder, name)
     info = f"{name}-{found.version}.dist-info"
     files = {str(path.relative_to(folder)): path.read_bytes()
              for path in sources(folder, name)}
-    files[f"{info}/METADATA"] = metadata_of(found).encode()
+    files[f"{info}/METADATA"] = metadata_of(found, needs).encode()
     files[f"{info}/WHEEL"] = (b"Wheel-Version: 1.0\nGenerator: repack\n"
                               b"Root-Is-Purelib: true\nTag: py3-none-any\n")
     scripts = found.read_text("entry_points.txt")
@@ -64,4 +64,6 @@ def repack(folder: Path, target: Path, name: str):
 
 
 for wanted in sys.argv[3:]:
-    repack(Path(sys.argv[1]), Path(sys.argv[2]), wanted)
+    package, _, needed = wanted.partition("=")
+    repack(Path(sys.argv[1]), Path(sys.argv[2]), package,
+           needed.split(",") if needed else [])

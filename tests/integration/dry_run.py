@@ -8,7 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from world import NOBODY, World, listing
+from world import CONFIG, NOBODY, World, listing
 
 HOSTILE_NAME = "päth with 'blanks', \"quotes\": and 日本"
 
@@ -124,6 +124,14 @@ class DryRun(unittest.TestCase):
         world = self.world(checkout=HOSTILE_NAME)
         world.push("Second", {"backend/requirements.txt": "flask==2\n"})
         self.assert_applied_as_planned(world)
+
+    def test_commits_that_only_such_a_checkout_has_are_seen(self):
+        world = self.world(checkout=HOSTILE_NAME)
+        world.config(CONFIG + "on-divergence = reset\n")
+        world.git(world.checkout, "commit", "-q", "--allow-empty", "-m", "own")
+        world.push("Second", {"README": "2\n"})
+        steps = self.assert_applied_as_planned(world)
+        self.assertTrue(steps[1].startswith("reset "), steps)
 
     def test_a_linked_work_tree_is_left_as_it_is(self):
         world = self.world()

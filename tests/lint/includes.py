@@ -17,12 +17,13 @@ FLOORS = [
     {"sha256", "user", "interrupt", "log", "file", "ini", "requirements"},
     {"lock", "command"},
     {"process", "environment", "git", "git_lock", "systemd", "npm", "venv",
-     "health", "config", "record"},
+     "health", "config", "record", "request"},
     {"ownership", "store"},
     {"observation", "verify"},
     {"plan"},
     {"stage"},
-    {"deploy", "status"},
+    {"run"},
+    {"deploy", "apply", "failure", "status"},
 ]
 
 # Who else may include what, whatever the floor.

@@ -1,0 +1,1 @@
+document.getElementById("version").textContent = "front end 1";

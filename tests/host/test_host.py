@@ -1,0 +1,625 @@
+#!/usr/bin/env python3
+"""The program on booted hosts with the notes' own services.
+
+    test_host.py --binary BIN --prefix-stage DIR [GROUP[.CASE]]...
+
+DIR is what `cmake --install` put there with DESTDIR=DIR and --prefix
+/usr/local; BIN goes in its program's place. Each group of cases has a host of
+its own; hosts run side by side. Prints one line for each case.
+
+Exits with 77 where hosts cannot be booted (not root, packages missing); with
+HOST_TESTS=required in the environment that is a failure.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+from host import (APP, BACK_END, CHECKOUT, ERR, FRONT_END, HERE, UNIT, Host, until)
+
+# Beside this repository, as for the scenarios of tests/faithful.
+SCRIPT_OF_THE_NOTES = Path(os.environ.get(
+    "REFERENCE_SCRIPT",
+    HERE.parents[2] / "shared/reference/deployment-update.sh"))
+
+SKIPPED = 77
+AT_ONCE = 3  # hosts; they mostly wait
+GROUP_TIMEOUT = 600  # seconds
+TICK = 2  # seconds between the runs of a timer in a hurry
+NO_CHANGES = ["No changes detected in the repository."]
+DURATION = r"\d+\.\d s|\d+ m( \d+ s)?"
+
+# What the notes' services, which run as root, write into the checkout.
+WRITTEN_BY_SERVICES = re.compile(r"/(\.vite|\.vite-temp|__pycache__)(/| |$)")
+
+INSTALLED = re.compile(r"/(node_modules|environments/frontend)/")
+
+
+def require(truth, text):
+    if not truth:
+        raise AssertionError(text)
+
+
+def texts(lines):
+    return [line.text for line in lines]
+
+
+def errors(lines):
+    return [line.text for line in lines if line.priority <= ERR]
+
+
+def runs(lines):
+    """The lines of each run of the service."""
+    found = {}
+    for line in lines:
+        found.setdefault(line.pid, []).append(line)
+    return list(found.values())
+
+
+def find_line(lines, pattern):
+    for line in lines:
+        if re.search(pattern, line.text):
+            return line
+    return None
+
+
+def find_error(lines, pattern):
+    return find_line([line for line in lines if line.priority <= ERR], pattern)
+
+
+def requirements(*names):
+    return "".join(f"{name}\n" for name in names)
+
+
+def server(text, first_line=""):
+    source = (APP / "backend/server.py").read_text()
+    return first_line + source.replace("back end 1", text)
+
+
+class Group:
+    """Cases that share a host, and no more: each can run alone."""
+
+    owner = "ubuntu"
+    hurry = True
+    config = ""
+
+    def __init__(self, host, stage):
+        self.host = host
+        self.stage = stage
+
+    def set_up(self):
+        self.host.make_origin()
+        self.host.clone(self.owner)
+        if self.config:
+            self.host.write("/etc/deployment-update.conf", self.config)
+        if self.hurry:
+            self.host.hurry_timer(TICK)
+        self.install()
+
+    def install(self):
+        self.host.install(self.stage)
+        self.host.wait_for_back_end("back end 1")
+        self.host.wait_for_front_end("front end 1")
+
+    @classmethod
+    def cases(cls):
+        return [name.removeprefix("test_") for name in vars(cls)
+                if name.startswith("test_")]
+
+    # What several cases ask
+
+    def wait_for_line(self, pattern, after, seconds=60):
+        return until(f"the journal to say '{pattern}'", lambda: find_line(
+            self.host.journal(after), pattern), seconds)
+
+    def wait_until_deployed(self, commit, after, seconds=60):
+        self.wait_for_line(rf"^deployed {commit[:12]} ", after, seconds)
+        self.wait_until_idle()
+
+    def wait_until_idle(self):
+        until("the service to be idle", lambda: self.host.show(
+            f"{UNIT}.service", "ActiveState") in ("inactive", "failed"), 60)
+
+    def is_at_work(self):
+        return self.host.show(f"{UNIT}.service", "ActiveState") == "activating"
+
+    def read_deployment(self, after, subject):
+        """The lines of the run that deployed `subject`; they read well."""
+        pattern = rf"^deploying .* \({subject}\)$"
+        found = [run for run in runs(self.host.journal(after))
+                 if find_line(run, pattern)]
+        require(len(found) == 1, f"{len(found)} runs deployed {subject}")
+        lines = texts(found[0])
+        heading = (rf"deploying [0-9a-f]{{12}} \(.+\) -> [0-9a-f]{{12}} "
+                   rf"\({subject}\)")
+        closing = rf"deployed [0-9a-f]{{12}} \({subject}\) in ({DURATION})"
+        require(len([line for line in lines if re.fullmatch(heading, line)])
+                == 1, f"no one line with from and to:\n{lines}")
+        require(re.fullmatch(closing, lines[-1]), f"closes with: {lines[-1]}")
+        require(not errors(found[0]), f"errors: {errors(found[0])}")
+        done = [line for line in lines if re.search(
+            rf": done in ({DURATION})$", line)]
+        require(done, f"no step has a duration:\n{lines}")
+        for line in done:  # each was announced, with its reason
+            step = re.escape(line.split(": done in ")[0].split(": ")[-1])
+            require(any(re.match(rf"(\w+: )?(put|{step}) .+: .+", other)
+                        for other in lines), f"no reason for '{line}'")
+        return lines
+
+    def listing(self):
+        return {line for line in self.host.listing()
+                if not WRITTEN_BY_SERVICES.search(line)}
+
+    def check_unwritten(self, before):
+        changed = before ^ self.listing()
+        require(not changed, f"written: {sorted(changed)[:5]}")
+
+    def check_owner(self):
+        paths = self.host.run("find", CHECKOUT, "-not", "-user", self.owner
+                              ).stdout.splitlines()
+        # Started as root, npm keeps the owners that an archive names.
+        ignored = INSTALLED if self.owner == "root" else WRITTEN_BY_SERVICES
+        strangers = [path for path in paths if not ignored.search(path)]
+        require(not strangers, f"not of {self.owner}: {strangers[:5]}")
+
+
+class Steady(Group):
+    """The units as shipped: a run each 60 seconds."""
+
+    hurry = False
+
+    def invocations(self):
+        return [self.host.show(f"{name}-deployment.service", "InvocationID")
+                for name in ("frontend", "backend")]
+
+    def test_three_ticks_without_a_change(self):
+        before = self.listing()
+        services = self.invocations()
+        after = self.host.cursor()
+        until("three runs", lambda: len(runs(self.host.journal(after))) >= 3,
+              200)
+        ticks = runs(self.host.journal(after))
+        for tick in ticks:
+            require(texts(tick) == NO_CHANGES, f"a tick said {texts(tick)}")
+        times = [tick[0].time for tick in ticks]
+        gaps = [later - earlier for earlier, later in zip(times, times[1:])]
+        require(all(abs(gap - 60) <= 2 for gap in gaps), f"apart: {gaps}")
+        self.check_unwritten(before)
+        require(services == self.invocations(), "a service was restarted")
+
+    def test_dry_run_beside_the_timer(self):
+        commit = self.host.push_back_end("back end 2", "Second")
+        before = self.listing()
+        plans = [self.host.run(UNIT, "--dry-run", user=user).stdout
+                 for user in ("root", "ubuntu")]
+        require(f"-> {commit[:12]} (Second)" in plans[0]
+                and "restart backend-deployment.service" in plans[0],
+                plans[0])
+        require(plans[0] == plans[1], "\n".join(plans))
+        if self.host.head() != commit:  # the timer's run may come in between
+            self.check_unwritten(before)
+        self.host.wait_for_back_end("back end 2", 70)
+        self.wait_until_idle()
+        for user in ("root", "ubuntu"):
+            shown = self.host.run(UNIT, "--dry-run", user=user).stdout
+            require(shown.splitlines() == NO_CHANGES, f"as {user}: {shown}")
+
+
+class Changes(Group):
+    """What people push."""
+
+    def test_code(self):
+        after = self.host.cursor()
+        commit = self.host.push_back_end("back end 2", "Code")
+        self.host.wait_for_back_end("back end 2")
+        self.wait_until_deployed(commit, after)
+        lines = self.read_deployment(after, "Code")
+        require(not any("npm" in line or "pip" in line for line in lines),
+                f"something was installed: {lines}")
+        self.check_owner()
+
+    def test_package_json(self):
+        """A dependency comes, and the page really imports it."""
+        manifest = (APP / "frontend/package-with-ms.json").read_text()
+        after = self.host.cursor()
+        commit = self.host.push("A dependency", {
+            "frontend/package.json": manifest,
+            "frontend/main.js": 'import ms from "ms";\n'
+                                'document.title = "front end " + ms(60000);\n'})
+        self.host.wait_for_front_end("ms(60000)")
+        self.wait_until_deployed(commit, after)
+        page = until("the page to be built", lambda: self.host.fetch(
+            FRONT_END, "/main.js"), 20)
+        imported = re.search(r'from "(/node_modules/[^"]+)"', page)
+        require(imported, f"nothing is imported:\n{page}")
+        until("the dependency to be served", lambda: "milliseconds" in
+              self.host.fetch(FRONT_END, imported.group(1)), 20)
+        lines = self.read_deployment(after, "A dependency")
+        require(any("npm install" in line for line in lines), lines)
+        require(not any("pip" in line for line in lines), lines)
+        self.check_owner()
+
+    def test_requirements_txt(self):
+        after = self.host.cursor()
+        commit = self.host.push("A requirement", {
+            "backend/requirements.txt": requirements("uvicorn", "colorama"),
+            "backend/server.py": server("back end with colorama",
+                                        "import colorama\n")})
+        self.host.wait_for_back_end("back end with colorama")
+        self.wait_until_deployed(commit, after)
+        lines = self.read_deployment(after, "A requirement")
+        require(any("pip install" in line for line in lines), lines)
+        require(not any("npm install" in line for line in lines), lines)
+        self.check_owner()
+
+    def test_push_while_a_run_works(self):
+        after = self.host.cursor()
+        first = self.host.push("While one builds", {
+            "backend/requirements.txt": requirements("uvicorn", "asgiref")})
+        self.wait_for_line("^build ", after)
+        second = self.host.push_back_end("back end in between", "In between")
+        require(self.is_at_work() and not find_line(
+            self.host.journal(after), f"^deployed {first[:12]}"),
+            "the run had ended before the push")
+        self.host.wait_for_back_end("back end in between")
+        self.wait_until_deployed(second, after)
+        require(self.host.head() == second, "the checkout is elsewhere")
+        require(not errors(self.host.journal(after)),
+                errors(self.host.journal(after)))
+
+    def test_five_pushes_in_a_row(self):
+        after = self.host.cursor()
+        commits = [self.host.push_back_end(f"back end of push {number}")
+                   for number in range(1, 6)]
+        self.host.wait_for_back_end("back end of push 5")
+        self.wait_until_deployed(commits[-1], after)
+        require(self.host.head() == commits[-1], "the checkout is elsewhere")
+        lines = self.host.journal(after)
+        require(not errors(lines), errors(lines))
+
+    def test_many_environments(self):
+        """Old environments go, although the services wrote into them."""
+        manifest = (APP / "frontend/package.json").read_text()
+        after = self.host.cursor()
+        for number in range(1, 5):
+            commit = self.host.push(f"Package {number}", {
+                "frontend/package.json": manifest.replace(
+                    '"private"', f'"version": "1.0.{number}",\n  "private"'),
+                "frontend/main.js": f'document.title = "page {number}";\n'})
+            self.host.wait_for_front_end(f"page {number}")
+            self.wait_until_deployed(commit, after)
+        bad = [line.text for line in self.host.journal(after)
+               if line.priority < 6]
+        require(not bad, bad)
+        kept = self.host.shell(
+            f"find {CHECKOUT}/.git/deployment-update -mindepth 2 -maxdepth 3 "
+            "-path '*frontend*' -name '[0-9]*'").splitlines()
+        require(len(kept) <= 2, f"kept: {kept}")
+
+    def test_reboot_then_push(self):
+        after = self.host.cursor()
+        before = self.host.fetch(BACK_END)
+        self.host.reboot()
+        self.host.wait_for_back_end(before)
+        commit = self.host.push_back_end("back end after the boot", "Booted")
+        self.host.wait_for_back_end("back end after the boot")
+        self.wait_until_deployed(commit, after)
+        lines = self.read_deployment(after, "Booted")
+        require(not any("pip install" in line for line in lines), lines)
+
+
+class Failures(Group):
+    """Pushes that cannot work, and their repair."""
+
+    config = """\
+[frontend]
+type = npm
+service = frontend-deployment.service
+
+[backend]
+type = python
+service = backend-deployment.service
+health-check = http://127.0.0.1:8000/
+"""
+
+    def fix(self, text):
+        after = self.host.cursor()
+        commit = self.host.push(f"Fix: {text}", {
+            "backend/requirements.txt": requirements("uvicorn"),
+            "backend/server.py": server(text)})
+        self.host.wait_for_back_end(text)
+        self.wait_until_deployed(commit, after)
+        self.read_deployment(after, f"Fix: {text}")
+
+    def break_and_look(self, files, pattern):
+        """Pushes what cannot work; the former back end serves on or again."""
+        serving = self.host.fetch(BACK_END)
+        head = self.host.head()
+        after = self.host.cursor()
+        self.host.push("It breaks", files)
+        until(f"an error that says '{pattern}'", lambda: find_error(
+            self.host.journal(after), pattern), 60)
+        self.wait_until_idle()
+        self.host.wait_for_back_end(serving, 20)
+        require(self.host.head() == head, "the checkout did not stay")
+        return after
+
+    def test_requirement_that_does_not_exist(self):
+        self.break_and_look(
+            {"backend/requirements.txt": requirements("uvicorn", "no-such-x"),
+             "backend/server.py": server("back end never seen")},
+            "No matching distribution found for no-such-x")
+        require(self.host.show("backend-deployment.service", "NRestarts")
+                == "0", "the back end was disturbed")
+        self.fix("back end with its requirements")
+
+    def test_server_that_does_not_come_up(self):
+        """Caught by its health check: uvicorn --reload lives on."""
+        after = self.break_and_look(
+            {"backend/server.py": "raise RuntimeError('at start')\n"},
+            "backend-deployment.service was restarted and did not stay up")
+        require(find_line(self.host.journal(after), "^rolled back to "),
+                "no line about the rollback")
+        self.fix("back end that comes up")
+
+    def test_server_that_dies(self):
+        self.break_and_look(
+            {"backend/requirements.txt": requirements("colorama")},
+            "backend-deployment.service was restarted and did not stay up")
+        self.fix("back end with uvicorn again")
+
+
+class AsRoot(Group):
+    """A checkout that root cloned, kept up to date by the notes' script."""
+
+    owner = "root"
+
+    def install(self):
+        for name in ("frontend-deployment.service",
+                     "backend-deployment.service", f"{UNIT}.timer"):
+            self.host.copy(self.stage / "etc/systemd/system" / name,
+                           f"/etc/systemd/system/{name}")
+        self.host.copy(SCRIPT_OF_THE_NOTES,
+                       "/usr/local/bin/deployment-update.sh")
+        self.host.write(f"/etc/systemd/system/{UNIT}.service",
+                        "[Unit]\nDescription=Deployment Update Service\n\n"
+                        "[Service]\nType=oneshot\n"
+                        "ExecStart=/usr/local/bin/deployment-update.sh\n")
+        self.host.run("systemctl", "daemon-reload")
+        self.host.run("systemctl", "enable", "--now", f"{UNIT}.timer")
+
+    def test_replace_the_script(self):
+        self.host.push_back_end("back end of the script")
+        until("the script to deploy", self.is_at_work, 30)
+        said = self.host.install(self.stage)
+        require("waiting for the running deployment" in said, said)
+        old = texts(self.host.journal())
+        require(any("Successfully installed" in line for line in old), old)
+        gone = ["/usr/local/bin/deployment-update.sh",
+                "/tmp/frontend_package.hash", "/tmp/backend_requirements.hash"]
+        for path in gone:
+            require(f"removed {path}" in said, said)
+            require(not self.host.outside(path).exists(), f"{path} is there")
+        self.host.wait_for_back_end("back end of the script")
+        self.check_it_deploys("back end of the program")
+
+    def check_it_deploys(self, text):
+        after = self.host.cursor()
+        commit = self.host.push_back_end(text)
+        self.host.wait_for_back_end(text)
+        self.wait_until_deployed(commit, after)
+        self.read_deployment(after, f"Serve {text}")
+        self.check_owner()
+
+    def test_install_again(self):
+        """An upgrade in place keeps what somebody changed, and drops what
+        is no longer part of the program."""
+        unit = "/etc/systemd/system/frontend-deployment.service"
+        manifest = "/usr/local/share/deployment-update/installed-files"
+        old = "/usr/local/share/of-an-earlier-version"
+        changed = (self.stage / unit[1:]).read_text() + "# mine\n"
+        self.host.install(self.stage)
+        self.host.write(unit, changed)
+        self.host.write(old, "")
+        self.host.shell(f"sha256sum {old} >>{manifest}")
+        said = self.host.install(self.stage)
+        require("first deployment" not in said, said)
+        require(f"kept the former {unit} as {unit}.before" in said, said)
+        require(self.host.outside(f"{unit}.before").read_text() == changed,
+                "the changed unit is lost")
+        require(not self.host.outside(old).exists(), f"{old} is there")
+        self.check_it_deploys("back end of the upgrade")
+
+    def test_uninstall(self):
+        self.host.install(self.stage)
+        self.wait_until_idle()
+        said = self.host.run("/srv/install", "--uninstall").stdout
+        left = self.host.shell(
+            "find /usr/local /etc/systemd/system -name '*deployment*' "
+            "-not -name '*.before' -not -path '*zz-hurry*'").splitlines()
+        require(left == [f"/etc/systemd/system/{UNIT}.timer.d"],
+                f"left: {left}")
+        require(self.host.outside(CHECKOUT).exists(), "the checkout is gone")
+        require("left: the checkout" in said, said)
+
+
+class OfTwoUsers(Group):
+    """A user's checkout in which root was at work."""
+
+    def test_repair_command_is_named(self):
+        self.host.run("systemctl", "stop", f"{UNIT}.timer")
+        self.wait_until_idle()
+        self.host.push_back_end("back end pulled by root")
+        self.host.run("git", "-C", CHECKOUT, "-c",
+                      f"safe.directory={CHECKOUT}", "pull", "-q", "origin",
+                      "prod")
+        after = self.host.cursor()
+        commit = self.host.push_back_end("back end after the repair")
+        self.host.run("systemctl", "start", f"{UNIT}.timer")
+        command = re.compile(rf"chown -R ubuntu:\S* {CHECKOUT}")
+        line = self.wait_for_line(command.pattern, after)
+        self.wait_until_idle()
+        self.host.shell(command.search(line.text).group())
+        self.host.run(UNIT, "--force")
+        self.host.wait_for_back_end("back end after the repair")
+        require(self.host.head() == commit, "the checkout is elsewhere")
+        self.check_owner()
+
+
+GROUPS = [Steady, Changes, Failures, AsRoot, OfTwoUsers]
+
+
+# --- One group, in a process of its own ---------------------------------------
+
+
+def report(outcome, name, started, details=""):
+    print(f"{outcome:<4} {name}  {time.monotonic() - started:.1f} s"
+          f"{details and chr(10)}{details}", flush=True)
+
+
+def failure_details(host):
+    text = traceback.format_exc(limit=-3).rstrip()
+    try:
+        journal = host.journal_text(None, UNIT, "-n", "40")
+    except (OSError, AssertionError, subprocess.SubprocessError) as error:
+        journal = f"no journal: {error}"
+    return "\n".join("     " + line
+                     for line in (text + "\n" + journal).splitlines())
+
+
+def run_case(group, host, name, function):
+    started = time.monotonic()
+    try:
+        function()
+    except Exception:  # whatever it is, the next case may do better
+        report("FAIL", name, started, failure_details(host))
+        return 1
+    report("ok", name, started)
+    return 0
+
+
+def run_group(base, stage, wanted, cases):
+    with Host(base, wanted.__name__.lower()) as host:
+        group = wanted(host, stage)
+        if run_case(group, host, f"{wanted.__name__}.set_up", group.set_up):
+            return 1
+        return min(1, sum([
+            run_case(group, host, f"{wanted.__name__}.{case}",
+                     getattr(group, f"test_{case}")) for case in cases]))
+
+
+# --- All of them --------------------------------------------------------------
+
+
+def skip(why):
+    print(f"test_host: {why}", flush=True)
+    if os.environ.get("HOST_TESTS") == "required":
+        sys.exit("test_host: and HOST_TESTS=required")
+    sys.exit(SKIPPED)
+
+
+def base_root():
+    """The path of the base root, built when need be."""
+    if os.geteuid() != 0:
+        skip("skipped: hosts are booted by root only")
+    for tool in ("systemd-nspawn", "nsenter", "unshare", "setpriv"):
+        if not shutil.which(tool):
+            skip(f"skipped: {tool} is missing")
+    if subprocess.run(["unshare", "--mount", "true"], check=False).returncode:
+        skip("skipped: no mounts are allowed here")
+    built = subprocess.run([HERE / "build-root"], stdout=subprocess.PIPE,
+                           text=True, check=False)
+    if built.returncode != 0:
+        skip("skipped: there is no root to boot, see above")
+    return built.stdout.strip()
+
+
+def chosen(names):
+    """The cases to run, by group."""
+    choice = {}
+    for group in GROUPS:
+        cases = [case for case in group.cases()
+                 if not names or group.__name__ in names
+                 or f"{group.__name__}.{case}" in names]
+        if cases:
+            choice[group] = cases
+    known = {g.__name__ for g in GROUPS} | {
+        f"{g.__name__}.{c}" for g in GROUPS for c in g.cases()}
+    for name in set(names) - known:
+        sys.exit(f"test_host: no case {name}; there are: {sorted(known)}")
+    return choice
+
+
+def start_group(base, stage, group, cases):
+    # Its mounts are its own and end with it, and it ends with this process.
+    return subprocess.Popen(
+        ["unshare", "--mount", "--propagation", "slave", "--",
+         "setpriv", "--pdeathsig", "TERM", "--",
+         sys.executable, "-B", __file__, "--run-group", base, stage,
+         *[f"{group.__name__}.{case}" for case in cases]],
+        stdin=subprocess.DEVNULL)
+
+
+def run_all(base, stage, choice):
+    """Runs the groups, AT_ONCE at a time; returns the names of those that
+    failed."""
+    waiting = list(choice.items())
+    running, failed = {}, []
+    try:
+        while waiting or running:
+            while waiting and len(running) < AT_ONCE:
+                group, cases = waiting.pop(0)
+                running[group] = start_group(base, stage, group, cases)
+            for group, process in list(running.items()):
+                if process.poll() is not None:
+                    del running[group]
+                    if process.returncode != 0:
+                        failed.append(group.__name__)
+            time.sleep(0.1)
+    finally:
+        for process in running.values():
+            process.terminate()
+        for process in running.values():
+            process.wait(60)
+    return failed
+
+
+def leave(*_):
+    sys.exit(143)
+
+
+def main():
+    signal.signal(signal.SIGTERM, leave)
+    if sys.argv[1:2] == ["--run-group"]:
+        signal.signal(signal.SIGALRM, leave)
+        signal.alarm(GROUP_TIMEOUT)
+        base, stage, *names = sys.argv[2:]
+        [(group, cases)] = chosen(names).items()
+        return run_group(base, Path(stage), group, cases)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--binary", type=Path, required=True)
+    parser.add_argument("--prefix-stage", type=Path, required=True)
+    parser.add_argument("names", nargs="*", metavar="GROUP[.CASE]")
+    options = parser.parse_args()
+    choice = chosen(options.names)
+    base = base_root()
+    with tempfile.TemporaryDirectory(prefix="host-stage-") as folder:
+        stage = Path(folder) / "stage"
+        shutil.copytree(options.prefix_stage, stage, symlinks=True)
+        shutil.copy(options.binary, stage / "usr/local/bin/deployment-update")
+        failed = run_all(base, stage, choice)
+    print(f"test_host: {len(choice) - len(failed)} groups passed, "
+          f"{len(failed)} failed{': ' if failed else ''}{', '.join(failed)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
