@@ -117,6 +117,17 @@ TEST_CASE("pruning keeps those that came last") {
             .has_value());
 }
 
+TEST_CASE("what was in use just now is the newest of those kept") {
+  const Checkout checkout;
+  const Store store = checkout.store();
+  store.set_live_label(web, {.inputs = first});
+  checkout.keep(second, "older");
+  checkout.keep({{"package.json", std::string(64, '3')}}, "newer");
+  REQUIRE(store.exchange(web, *store.find(web, second, id('a'))));
+  store.prune(web, 1);
+  CHECK(store.find(web, first, id('a')).has_value());
+}
+
 TEST_CASE("an environment without label says nothing of itself") {
   const Checkout checkout;
   CHECK_FALSE(checkout.store().live_label(web).has_value());
