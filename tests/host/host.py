@@ -169,7 +169,7 @@ class Host:
     def _wait_for_boot(self):
         until("systemd to be up", lambda: self._init() and self.run(
             "systemctl", "is-system-running", check=False
-        ).stdout.strip() in ("running", "degraded"), 60)
+        ).stdout.strip() in ("running", "degraded"), 120)
 
     def _init(self):
         """The container's first process."""
@@ -180,12 +180,8 @@ class Host:
     def reboot(self):
         # With --keep-unit, nspawn leaves it to its caller to start it again.
         self.run("systemctl", "reboot", check=False)
-        self._nspawn.wait(60)
+        self._nspawn.wait(120)
         self.boot()
-
-    def power_off(self):
-        self.run("systemctl", "poweroff", check=False)
-        self._nspawn.wait(60)
 
     def _kill(self):
         if self._nspawn is None or self._nspawn.poll() is not None:
@@ -289,21 +285,16 @@ class Host:
         return self.push(subject or f"Serve {text}", {
             "backend/server.py": server.replace("back end 1", text)})
 
-    def push_front_end(self, text, subject=None):
-        main = (APP / "frontend/main.js").read_text()
-        return self.push(subject or f"Show {text}", {
-            "frontend/main.js": main.replace("front end 1", text)})
-
     def fetch(self, port, path="/"):
         """What a port serves; empty when it does not."""
         return self.run("curl", "-sf", "--max-time", "5",
                         f"http://127.0.0.1:{port}{path}", check=False).stdout
 
-    def wait_for_back_end(self, text, seconds=60):
+    def wait_for_back_end(self, text, seconds=120):
         until(f"port {BACK_END} to serve '{text}'",
               lambda: self.fetch(BACK_END) == text, seconds)
 
-    def wait_for_front_end(self, text, seconds=60):
+    def wait_for_front_end(self, text, seconds=120):
         until(f"port {FRONT_END} to serve '{text}'",
               lambda: text in self.fetch(FRONT_END, "/main.js"), seconds)
 

@@ -23,7 +23,8 @@ import time
 import traceback
 from pathlib import Path
 
-from host import (APP, BACK_END, CHECKOUT, ERR, FRONT_END, HERE, UNIT, Host, until)
+from host import (APP, BACK_END, CHECKOUT, ERR, FRONT_END, HERE, UNIT, Host,
+                  until)
 
 # Beside this repository, as for the scenarios of tests/faithful.
 SCRIPT_OF_THE_NOTES = Path(os.environ.get(
@@ -33,6 +34,7 @@ SCRIPT_OF_THE_NOTES = Path(os.environ.get(
 SKIPPED = 77
 AT_ONCE = 3  # hosts; they mostly wait
 GROUP_TIMEOUT = 600  # seconds
+PATIENCE = 120  # seconds for what takes a few on an idle machine
 TICK = 2  # seconds between the runs of a timer in a hurry
 NO_CHANGES = ["No changes detected in the repository."]
 DURATION = r"\d+\.\d s|\d+ m( \d+ s)?"
@@ -116,20 +118,21 @@ class Group:
 
     # What several cases ask
 
-    def wait_for_line(self, pattern, after, seconds=60):
+    def wait_for_line(self, pattern, after, seconds=PATIENCE):
         return until(f"the journal to say '{pattern}'", lambda: find_line(
             self.host.journal(after), pattern), seconds)
 
-    def wait_until_deployed(self, commit, after, seconds=60):
+    def wait_until_deployed(self, commit, after, seconds=PATIENCE):
         self.wait_for_line(rf"^deployed {commit[:12]} ", after, seconds)
         self.wait_until_idle()
 
     def wait_until_idle(self):
-        until("the service to be idle", lambda: self.host.show(
-            f"{UNIT}.service", "ActiveState") in ("inactive", "failed"), 60)
+        until("the service to be idle", lambda: not self.is_at_work(),
+              PATIENCE)
 
     def is_at_work(self):
-        return self.host.show(f"{UNIT}.service", "ActiveState") == "activating"
+        state = self.host.show(f"{UNIT}.service", "ActiveState")
+        return state not in ("inactive", "failed")
 
     def read_deployment(self, after, subject):
         """The lines of the run that deployed `subject`; they read well."""
@@ -185,7 +188,7 @@ class Steady(Group):
         services = self.invocations()
         after = self.host.cursor()
         until("three runs", lambda: len(runs(self.host.journal(after))) >= 3,
-              200)
+              2 * PATIENCE)
         ticks = runs(self.host.journal(after))
         for tick in ticks:
             require(texts(tick) == NO_CHANGES, f"a tick said {texts(tick)}")
@@ -206,7 +209,7 @@ class Steady(Group):
         require(plans[0] == plans[1], "\n".join(plans))
         if self.host.head() != commit:  # the timer's run may come in between
             self.check_unwritten(before)
-        self.host.wait_for_back_end("back end 2", 70)
+        self.host.wait_for_back_end("back end 2")
         self.wait_until_idle()
         for user in ("root", "ubuntu"):
             shown = self.host.run(UNIT, "--dry-run", user=user).stdout
@@ -218,8 +221,11 @@ class Changes(Group):
 
     def test_code(self):
         after = self.host.cursor()
-        commit = self.host.push_back_end("back end 2", "Code")
+        commit = self.host.push("Code", {
+            "backend/server.py": server("back end 2"),
+            "frontend/main.js": 'document.title = "front end 2";\n'})
         self.host.wait_for_back_end("back end 2")
+        self.host.wait_for_front_end("front end 2")
         self.wait_until_deployed(commit, after)
         lines = self.read_deployment(after, "Code")
         require(not any("npm" in line or "pip" in line for line in lines),
@@ -237,11 +243,11 @@ class Changes(Group):
         self.host.wait_for_front_end("ms(60000)")
         self.wait_until_deployed(commit, after)
         page = until("the page to be built", lambda: self.host.fetch(
-            FRONT_END, "/main.js"), 20)
+            FRONT_END, "/main.js"), PATIENCE)
         imported = re.search(r'from "(/node_modules/[^"]+)"', page)
         require(imported, f"nothing is imported:\n{page}")
         until("the dependency to be served", lambda: "milliseconds" in
-              self.host.fetch(FRONT_END, imported.group(1)), 20)
+              self.host.fetch(FRONT_END, imported.group(1)), PATIENCE)
         lines = self.read_deployment(after, "A dependency")
         require(any("npm install" in line for line in lines), lines)
         require(not any("pip" in line for line in lines), lines)
@@ -346,9 +352,9 @@ health-check = http://127.0.0.1:8000/
         after = self.host.cursor()
         self.host.push("It breaks", files)
         until(f"an error that says '{pattern}'", lambda: find_error(
-            self.host.journal(after), pattern), 60)
+            self.host.journal(after), pattern), PATIENCE)
         self.wait_until_idle()
-        self.host.wait_for_back_end(serving, 20)
+        self.host.wait_for_back_end(serving)
         require(self.host.head() == head, "the checkout did not stay")
         return after
 
@@ -398,7 +404,7 @@ class AsRoot(Group):
 
     def test_replace_the_script(self):
         self.host.push_back_end("back end of the script")
-        until("the script to deploy", self.is_at_work, 30)
+        until("the script to deploy", self.is_at_work, PATIENCE)
         said = self.host.install(self.stage)
         require("waiting for the running deployment" in said, said)
         old = texts(self.host.journal())
