@@ -35,8 +35,8 @@ void Run::move_to(const std::string& commit, const Move& move) {
   record_.moving_to = commit;
   save();
   move();
-  moved_ = true;
   record_.moving_to.clear();
+  reach(Reached::moved);
   save();
 }
 
@@ -112,8 +112,8 @@ void Run::apply_step(const Exchange& step) {
                           {.inputs = component.inputs, .served = from_});
   }
   component.commit.clear();
+  reach(Reached::moved);
   save();
-  moved_ = true;
   exchange(step);
   component.inputs = step.facts.inputs;
   save();
@@ -149,8 +149,8 @@ void Run::apply_step(const Restart& step) {
   states_before_[unit] = systemd_.state_of(unit);
   component.commit.clear();
   component.restarted.clear();
+  reach(Reached::restarted);
   save();
-  switched_ = true;
   systemd_.reset_failed(unit);
   systemd_.restart(unit);
   component.restarted = to_;
@@ -162,7 +162,6 @@ void Run::apply_step(const Skip& step) {
 }
 
 void Run::apply_step(const Verify& step) {
-  switched_ = true;
   const auto troubles =
       verify(config_, step.components, states_before_, systemd_, runner_,
              as_this_process(config_.health_timeout));

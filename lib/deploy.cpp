@@ -188,12 +188,27 @@ int Run::deploy_or_fail(const Heads& heads) {
   tip_ = heads.tip;
   doing_ = "planning";
   try {
+    end_orphans_of_a_killed_run();
     return deploy(heads);
   } catch (const Interrupted& error) {
     note_interruption(error);
     throw;
   } catch (const Error& error) {
     return fail(error);
+  }
+}
+
+void Run::end_orphans_of_a_killed_run() {
+  if (!record_.pending || !record_.pending->running) {
+    return;
+  }
+  const ActingAs user(user_);
+  const int ended = end_orphans(config_.repo_dir);
+  if (ended > 0) {
+    log_.warning(fmt::format(
+        "ended {} processes that an earlier run, which was killed, had left "
+        "at work",
+        ended));
   }
 }
 
@@ -232,13 +247,27 @@ void Run::begin() {
     return;
   }
   if (!record_.pending || record_.pending->tip != tip_ || request_.force) {
-    record_.pending = Pending{.tip = tip_, .since = now()};
+    renew_pending();
   }
   record_.pending->running = true;
   if (request_.force) {
     record_.quarantined.clear();
   }
   save();
+}
+
+// What another commit left half done is still to be taken back.
+void Run::renew_pending() {
+  const bool moved =
+      record_.pending && record_.pending->reached != Reached::nothing;
+  record_.pending =
+      Pending{.tip = tip_,
+              .reached = moved ? Reached::moved : Reached::nothing,
+              .since = now()};
+}
+
+void Run::reach(Reached reached) {
+  record_.pending->reached = std::max(record_.pending->reached, reached);
 }
 
 void Run::apply(const Plan& plan) {
@@ -268,8 +297,9 @@ void Run::apply(const Plan& plan) {
 // Only a staged deployment keeps what it replaces.
 bool Run::can_roll_back(const Plan& plan) const {
   return config_.build == BuildMode::staged && plan.in_place_reason.empty() &&
-         moved_ && !first_environment_ && record_.roll_back_to.empty() &&
-         !plan.from.empty() && plan.from != plan.to;
+         record_.pending->reached != Reached::nothing && !first_environment_ &&
+         record_.roll_back_to.empty() && !plan.from.empty() &&
+         plan.from != plan.to;
 }
 
 // A commit whose services did not stay up is quarantined; one that could not
@@ -279,11 +309,10 @@ void Run::begin_roll_back(const Plan& plan, const Error& error) {
   say_failure(error, false);
   add_failure_to_history();
   record_.roll_back_to = plan.from;
-  if (switched_) {
+  if (record_.pending->reached == Reached::restarted) {
     record_.quarantined = record_.pending->tip;
   }
   record_.pending->running = true;
-  moved_ = false;
   save();
 }
 
@@ -293,6 +322,7 @@ int Run::finish(const Plan& plan) {
   }
   const int failures = record_.pending ? record_.pending->attempts : 0;
   const bool wrote = record_.pending.has_value();
+  record_.moving_to.clear();
   record_.pending.reset();
   if (!plan.deploys()) {
     if (wrote) {
@@ -328,7 +358,9 @@ int Run::finish_roll_back(const Plan& plan) {
                            .to = plan.to});
   record_.deployed = plan.to;
   record_.roll_back_to.clear();
+  record_.moving_to.clear();
   record_.pending->running = false;
+  record_.pending->reached = Reached::nothing;
   if (quarantined) {
     record_.pending.reset();
   }

@@ -52,7 +52,7 @@ int Run::fail(const Error& error) {
 
 void Run::note_failure(const Error& error) {
   if (!record_.pending || record_.pending->tip != tip_) {
-    record_.pending = Pending{.tip = tip_, .since = now()};
+    renew_pending();
   }
   Pending& pending = *record_.pending;
   pending.running = false;

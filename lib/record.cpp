@@ -80,6 +80,15 @@ void add_input(Inputs& inputs, std::string_view value) {
       ini_unescaped(value.substr(0, gap));
 }
 
+Reached reached_of(std::string_view value) {
+  for (const Reached reached : {Reached::moved, Reached::restarted}) {
+    if (value == to_string(reached)) {
+      return reached;
+    }
+  }
+  throw Malformed{"what was reached is neither moved nor restarted"};
+}
+
 Pending& pending_of(Record& record) {
   if (!record.pending) {
     record.pending.emplace();
@@ -109,6 +118,10 @@ void read_entry(Record& record, const IniEntry& entry) {
       {"pending",
        [](Record& r, const std::string& v) {
          pending_of(r).tip = commit_of(v);
+       }},
+      {"reached",
+       [](Record& r, const std::string& v) {
+         pending_of(r).reached = reached_of(v);
        }},
       {"running",
        [](Record& r, const std::string& v) {
@@ -158,6 +171,7 @@ std::string line(std::string_view key, std::string_view value) {
 
 std::string to_text(const Pending& pending) {
   return line("pending", pending.tip) +
+         line("reached", to_string(pending.reached)) +
          line("running", pending.running ? "yes" : "") +
          line("failed-step", ini_escaped(pending.step)) +
          line("error", ini_escaped(pending.error)) +
@@ -174,6 +188,18 @@ std::string to_text(const Deployment& deployment) {
 }
 
 }  // namespace
+
+std::string_view to_string(Reached reached) {
+  switch (reached) {
+    case Reached::nothing:
+      break;
+    case Reached::moved:
+      return "moved";
+    case Reached::restarted:
+      return "restarted";
+  }
+  return {};
+}
 
 std::string_view to_string(Deployment::Outcome outcome) {
   for (const auto& [value, name] : outcomes) {

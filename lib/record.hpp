@@ -24,9 +24,14 @@ struct ComponentRecord {
   bool operator==(const ComponentRecord&) const = default;
 };
 
+// How far a deployment came that is not done: whether a rollback has something
+// to take back, and whether it is the commit that failed and not this host.
+enum class Reached { nothing, moved, restarted };
+
 // A deployment that was begun and is not done.
 struct Pending {
-  std::string tip = {};    // the remote's commit when it began
+  std::string tip = {};  // the remote's commit when it began
+  Reached reached = Reached::nothing;
   bool running = false;    // a run works on it, or was killed at it
   std::string step = {};   // the step that failed; empty: none has yet
   std::string error = {};  // how it ended, one line
@@ -68,6 +73,7 @@ struct Record {
   bool operator==(const Record&) const = default;
 };
 
+std::string_view to_string(Reached reached);  // empty for nothing
 std::string_view to_string(Deployment::Outcome outcome);
 
 // Adds to the history and drops what is older than the last ten.

@@ -12,6 +12,7 @@
 #include "lib/interrupt.hpp"
 #include "lib/log.hpp"
 #include "lib/observation.hpp"
+#include "lib/orphan.hpp"
 #include "lib/ownership.hpp"
 #include "lib/plan.hpp"
 #include "lib/request.hpp"
@@ -33,9 +34,10 @@ class Run {
         log_(log),
         runner_(runner),
         user_(checkout_user(config)),
-        as_user_{.directory = config.repo_dir,
-                 .environment = child_environment(user_),
-                 .user = user_},
+        as_user_{
+            .directory = config.repo_dir,
+            .environment = marked(child_environment(user_), config.repo_dir),
+            .user = user_},
         git_(runner, prototype("git", config.git_timeout), config.remote,
              config.branch),
         store_(config.repo_dir, user_),
@@ -53,8 +55,11 @@ class Run {
   Observation look_closer(const Heads& heads, const GitReader& objects) const;
 
   int deploy_or_fail(const Heads& heads);
+  void end_orphans_of_a_killed_run();
   int deploy(Heads heads);
   void begin();
+  void renew_pending();
+  void reach(Reached reached);
   void apply(const Plan& plan);
   bool can_roll_back(const Plan& plan) const;
   void begin_roll_back(const Plan& plan, const Error& error);
@@ -116,9 +121,7 @@ class Run {
   std::string to_;     // to deploy; empty until it is known
   std::string doing_;  // the step at work
   StatesBefore states_before_;
-  bool moved_ = false;  // this run put new code or environments in place
-  bool first_environment_ = false;  // of a component: there is no way back
-  bool switched_ = false;           // and began to restart services onto them
+  bool first_environment_ = false;      // of a component: there is no way back
   mutable std::string python_version_;  // asked once
 };
 

@@ -17,7 +17,7 @@ FLOORS = [
     {"sha256", "user", "interrupt", "log", "file", "ini", "requirements"},
     {"lock", "command"},
     {"process", "environment", "git", "git_lock", "systemd", "npm", "venv",
-     "health", "config", "record", "request"},
+     "health", "config", "record", "request", "orphan"},
     {"ownership", "store"},
     {"observation", "verify"},
     {"plan"},

@@ -25,6 +25,7 @@ Record full_record() {
   record.quarantined = id('c');
   record.roll_back_to = id('d');
   record.pending = Pending{.tip = id('b'),
+                           .reached = Reached::restarted,
                            .running = true,
                            .step = "backend: install",
                            .error = "pip: exited with code 1",
