@@ -34,10 +34,35 @@ template <typename Move>
 void Run::move_to(const std::string& commit, const Move& move) {
   record_.moving_to = commit;
   save();
-  move();
+  try {
+    move();
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error&) {
+    take_back_what_was_written(commit);
+    throw;
+  }
   record_.moving_to.clear();
   reach(Reached::moved);
   save();
+}
+
+// Of a move that failed halfway, so that no mixture of two commits serves.
+void Run::take_back_what_was_written(const std::string& commit) {
+  try {
+    const auto written =
+        git_.begun_from(commit, git_.in_the_way(git_.current_commit(), commit));
+    if (!written.empty()) {
+      git_.restore(written);
+      log_.info(
+          fmt::format("{}: took back {}", doing_, fmt::join(written, ", ")));
+    }
+    record_.moving_to.clear();
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {  // the next run tries again
+    log_.warning(one_line(error.what()));
+  }
 }
 
 void Run::apply_step(const Checkout& step) {

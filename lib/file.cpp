@@ -56,6 +56,18 @@ void Descriptor::reset() {
   }
 }
 
+std::optional<std::string> read_regular_file(
+    const std::filesystem::path& path) {
+  const Descriptor fd(
+      ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat status {};
+  if (!fd.is_open() || ::fstat(fd.get(), &status) != 0 ||
+      !S_ISREG(status.st_mode)) {
+    return std::nullopt;
+  }
+  return read_all(fd.get(), path.string());
+}
+
 std::string read_all(int fd, const std::string& name) {
   std::string content;
   std::array<char, 4096> buffer;  // NOLINT: read(2) fills it

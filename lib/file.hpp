@@ -61,6 +61,10 @@ class Directory {
   Descriptor fd_;
 };
 
+// The content of a regular file, reached without following a link in the last
+// place; nullopt when there is none. Throws Error when it cannot be read.
+std::optional<std::string> read_regular_file(const std::filesystem::path& path);
+
 // The whole content of what `fd` reads from.
 std::string read_all(int fd, const std::string& name);
 

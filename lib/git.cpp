@@ -8,6 +8,7 @@
 #include <charconv>
 #include <set>
 
+#include "lib/file.hpp"
 #include "lib/text.hpp"
 
 namespace deployment {
@@ -39,6 +40,24 @@ std::string c_quoted(const std::string& path) {
     out += c;
   }
   return out + '"';
+}
+
+std::optional<std::string> read_link(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto target = std::filesystem::read_symlink(path, error);
+  return error ? std::nullopt : std::optional(target.string());
+}
+
+// git's words for objects that are gone, empty or cut short.
+bool speaks_of_damage(std::string_view text) {
+  constexpr std::array<std::string_view, 8> words = {
+      " is corrupt",      " is empty",
+      "bad object ",      "unable to read ",
+      "unable to unpack", "inflate: ",
+      "missing ",         "did not send all necessary objects"};
+  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
+    return text.find(word) != std::string_view::npos;
+  });
 }
 
 // Whether something stands at `path` that a checkout would have to replace.
@@ -173,8 +192,27 @@ Command GitReader::command(std::string purpose,
 
 CommandResult GitReader::run(std::string purpose,
                              std::vector<std::string> arguments) const {
-  return runner_->run_checked(
-      command(std::move(purpose), std::move(arguments)));
+  return checked(command(std::move(purpose), std::move(arguments)));
+}
+
+CommandResult GitReader::checked(const Command& command) const {
+  CommandResult result = runner_->run(command);
+  if (!result.status.success()) {
+    throw CommandError(command, result,
+                       speaks_of_damage(result.err) ? how_to_fetch_anew() : "");
+  }
+  return result;
+}
+
+// The former objects stay beside: commits may be in them that only they hold.
+std::string GitReader::how_to_fetch_anew() const {
+  const std::string objects = directory() / ".git" / "objects";
+  return fmt::format(
+      "the repository is damaged, as after a power loss; fetch its objects "
+      "anew{0}: mv {1} {1}.damaged && mkdir {1} && git -C {2} fetch --refetch "
+      "{3} {4}",
+      prototype_.user ? ", as " + prototype_.user->name : "", objects,
+      directory().string(), remote_, branch_);
 }
 
 std::string GitReader::remote_ref() const {
@@ -317,6 +355,23 @@ std::vector<std::string> GitReader::in_the_way(const std::string& from,
   return {found.begin(), found.end()};
 }
 
+std::vector<std::string> GitReader::begun_from(
+    const std::string& commit, const std::vector<std::string>& paths) const {
+  if (!has_commit(commit)) {
+    return {};
+  }
+  std::vector<std::string> begun;
+  for (const auto& [path, entry] : list_tree(commit, paths)) {
+    const std::filesystem::path file = directory() / path;
+    const auto content =
+        entry.mode == link_mode ? read_link(file) : read_regular_file(file);
+    if (content && read_blob(entry.id).starts_with(*content)) {
+      begun.push_back(path);
+    }
+  }
+  return begun;
+}
+
 std::vector<std::string> GitReader::untracked_files(
     const std::vector<std::string>& folders) const {
   std::vector<std::string> files;
@@ -375,8 +430,7 @@ const std::vector<std::string> no_maintenance = {"-c", "gc.auto=0", "-c",
 
 CommandResult Git::change(std::string purpose,
                           std::vector<std::string> arguments) const {
-  return runner().run_checked(
-      changing(std::move(purpose), std::move(arguments)));
+  return checked(changing(std::move(purpose), std::move(arguments)));
 }
 
 Command Git::changing(std::string purpose,
@@ -417,15 +471,15 @@ void Git::restore(const std::vector<std::string>& paths) const {
   for (std::size_t i = 0; i < paths.size(); i += paths_per_command) {
     const auto some = std::span(paths).subspan(
         i, std::min(paths_per_command, paths.size() - i));
-    change("unstaging", joined({"reset", "--quiet", "HEAD", "--"}, some));
     const auto tracked = list_tree("HEAD", {some.begin(), some.end()});
-    for (const std::string& path : some) {
-      if (tracked.contains(path)) {
-        change("restoring " + path,
-               {"checkout", "--quiet", "HEAD", "--", path});
-      } else {
+    for (const std::string& path : some) {  // first: it may take space to write
+      if (!tracked.contains(path)) {
         remove_file(path);
       }
+    }
+    change("unstaging", joined({"reset", "--quiet", "HEAD", "--"}, some));
+    for (const auto& [path, unused] : tracked) {
+      change("restoring " + path, {"checkout", "--quiet", "HEAD", "--", path});
     }
   }
 }
@@ -439,7 +493,7 @@ void Git::write_tree(const std::string& commit,
   write.environment["GIT_WORK_TREE"] = tree;
   write.environment["GIT_INDEX_FILE"] = index;
   write.directory = tree;
-  runner().run_checked(write);
+  checked(write);
 }
 
 void Git::remove_file(const std::filesystem::path& path) const {

@@ -82,6 +82,11 @@ class GitReader {
   std::vector<std::string> in_the_way(const std::string& from,
                                       const std::string& to) const;
 
+  // Those of `paths` whose files in the work tree are what `commit` has or
+  // the beginning of it, as git leaves them when it is killed or has no space.
+  std::vector<std::string> begun_from(
+      const std::string& commit, const std::vector<std::string>& paths) const;
+
   // Files that stand directly in one of `folders` ("": the checkout's own) and
   // that git does not track, ignored ones too.
   std::vector<std::string> untracked_files(
@@ -104,6 +109,9 @@ class GitReader {
                   std::vector<std::string> arguments) const;
   CommandResult run(std::string purpose,
                     std::vector<std::string> arguments) const;
+  // Throws CommandError, with the way out of a damaged repository if it is
+  // one, unless the command succeeds.
+  CommandResult checked(const Command& command) const;
   std::map<std::string, TreeEntry> list_tree(
       const std::string& commit, const std::vector<std::string>& paths) const;
   std::string remote_ref() const;
@@ -112,6 +120,7 @@ class GitReader {
 
  private:
   std::string read_blob(const std::string& id) const;
+  std::string how_to_fetch_anew() const;
 
   CommandRunner* runner_;
   Command prototype_;

@@ -116,6 +116,10 @@ Target look_at_target(const Config& config, const Record& record,
   target.from_subject = objects.subject(from);
   target.to_subject = objects.subject(commit);
   target.in_the_way = in_the_way(objects, record, seen.current_commit, commit);
+  if (!record.moving_to.empty() && !target.in_the_way.empty()) {
+    target.half_written =
+        objects.begun_from(record.moving_to, target.in_the_way);
+  }
   for (const Component& component : config.components) {
     target.components[component.name] = facts_of(component, commit, sources);
   }

@@ -30,6 +30,8 @@ struct Target {
   std::string from_subject = {};
   std::string to_subject = {};
   std::vector<std::string> in_the_way = {};  // local changes it overwrites
+  // Those of them that a move of this program's own began to write.
+  std::vector<std::string> half_written = {};
   std::map<std::string, ComponentFacts> components = {};
 };
 

@@ -58,14 +58,14 @@ bool is_lock_file_of_npm(const Config& config, const std::string& path) {
 }
 
 // What stands in the way may be restored when this program or npm made it.
-Restore restoration_of(const Config& config, const Record& record,
-                       const std::vector<std::string>& in_the_way) {
-  if (!record.moving_to.empty()) {
-    return {in_the_way, "an earlier run was stopped while it wrote them"};
-  }
+Restore restoration_of(const Config& config, const Target& target) {
+  const auto is_half_written = [&](const std::string& path) {
+    return std::find(target.half_written.begin(), target.half_written.end(),
+                     path) != target.half_written.end();
+  };
   std::vector<std::string> foreign;
-  for (const std::string& path : in_the_way) {
-    if (!is_lock_file_of_npm(config, path)) {
+  for (const std::string& path : target.in_the_way) {
+    if (!is_half_written(path) && !is_lock_file_of_npm(config, path)) {
       foreign.push_back(path);
     }
   }
@@ -77,7 +77,10 @@ Restore restoration_of(const Config& config, const Record& record,
                             "--include-untracked",
                             config.repo_dir.string()));
   }
-  return {in_the_way, "npm rewrote it, and it would block the fast-forward"};
+  return {target.in_the_way,
+          target.half_written.empty()
+              ? "npm rewrote it, and it would block the fast-forward"
+              : "an earlier run was stopped while it wrote them"};
 }
 
 [[noreturn]] void refuse_divergence(const Config& config,
@@ -100,8 +103,7 @@ void plan_moves(Plan& plan, const Config& config, const Record& record,
   const Divergence divergence = seen.divergence.value_or(Divergence{});
   const std::string& local = local_commit(seen.heads);
   if (seen.target && !seen.target->in_the_way.empty()) {
-    plan.steps.emplace_back(
-        restoration_of(config, record, seen.target->in_the_way));
+    plan.steps.emplace_back(restoration_of(config, *seen.target));
   }
   if (!seen.heads.on_branch) {
     plan.steps.emplace_back(

@@ -93,6 +93,7 @@ class Run {
   // Runs `move` with the record saying that the work tree goes to `commit`.
   template <typename Move>
   void move_to(const std::string& commit, const Move& move);
+  void take_back_what_was_written(const std::string& commit);
 
   Sequence install_commands(const Install& step) const;
   void exchange(const Exchange& step);

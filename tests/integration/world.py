@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 BINARY = os.environ["DEPLOYMENT_UPDATE"]
@@ -168,6 +169,28 @@ class World:
         lines = self.calls_file.read_text(encoding="utf-8").splitlines()
         self.calls_file.unlink()
         return lines
+
+
+def wait_for(truth):
+    """Looks until truth() holds; fails when that takes too long."""
+    deadline = time.monotonic() + PATIENCE
+    while not truth():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {PATIENCE} s for {truth}")
+        time.sleep(0.01)
+
+
+def started_by(variable, value):
+    """The processes that have variable=value in their environment."""
+    entry = f"{variable}={value}".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if entry in (process / "environ").read_bytes().split(b"\0"):
+                found.append(int(process.name))
+        except OSError:
+            pass  # it ended meanwhile
+    return found
 
 
 def _describe(path):

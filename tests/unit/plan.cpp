@@ -504,13 +504,19 @@ TEST_CASE("only npm's components have a lock file of npm's") {
 }
 
 TEST_CASE("what an interrupted move left half-written is restored") {
-  Record record = settled_record();
-  record.moving_to = after;
   Observation seen = one_commit_ahead();
   seen.target->in_the_way = {"backend/app.py"};
-  CHECK(lines_of(plan(seen, record)).at(0) ==
+  seen.target->half_written = {"backend/app.py"};
+  CHECK(lines_of(plan(seen)).at(0) ==
         "restore backend/app.py: an earlier run was stopped while it wrote "
         "them");
+}
+
+TEST_CASE("what a person wrote after an interrupted move stays") {
+  Observation seen = one_commit_ahead();
+  seen.target->in_the_way = {"backend/app.py", "mine"};
+  seen.target->half_written = {"backend/app.py"};
+  CHECK_THROWS_AS(plan(seen), Error);
 }
 
 TEST_CASE("a component that the record does not know is installed") {

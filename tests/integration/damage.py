@@ -1,0 +1,189 @@
+"""Repositories and folders that an accident left unusable."""
+
+import os
+import re
+import subprocess
+import unittest
+
+from world import PATIENCE, World
+
+
+class DamagedObjects(unittest.TestCase):
+    """As after a power loss: files are there, their content is not."""
+
+    def setUp(self):
+        self.world = self.enterContext(World())
+        self.world.environment["PATH"] = (
+            f"{self.world.bin}:{os.environ['PATH']}")
+        self.first = self.world.commit()
+
+    def damage(self, cut):
+        objects = self.world.checkout / ".git/objects"
+        packs = list(objects.glob("pack/*.pack"))
+        for pack in packs:
+            content = pack.read_bytes()
+            for path in objects.glob("pack/*"):
+                path.unlink()
+            subprocess.run(["git", "unpack-objects", "-q"], input=content,
+                           cwd=self.world.checkout, check=True,
+                           env=self.world.environment)
+        loose = [path for path in objects.glob("??/*")]
+        self.assertNotEqual(loose, [])
+        for path in loose:
+            path.chmod(0o644)
+            path.write_bytes(path.read_bytes()[:cut])
+
+    def assert_the_advice_repairs(self, commit):
+        """Does what the program says, and then it deploys."""
+        run = self.world.run()
+        self.assertEqual(run.returncode, 1, run.stderr)
+        self.assertIn("the repository is damaged, as after a power loss",
+                      run.stderr)
+        command = re.search(r": (mv .* && git .*)$", run.stderr, re.M).group(1)
+        subprocess.run(["sh", "-c", command], check=True, cwd="/",
+                       env=self.world.environment, capture_output=True,
+                       timeout=PATIENCE)
+        run = self.world.run("--force")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(self.world.commit(), commit)
+        self.world.git(self.world.checkout, "fsck", "--strict")
+        run = self.world.run()
+        self.assertEqual((run.returncode, run.stderr), (0, ""))
+
+    def test_what_was_fetched_is_lost(self):
+        for cut in (0, 1, 20):
+            with self.subTest(cut=cut), World() as self.world:
+                self.world.environment["PATH"] = (
+                    f"{self.world.bin}:{os.environ['PATH']}")
+                commit = self.world.push("Second", {"README": "2\n"})
+                self.world.git(self.world.checkout, "fetch", "-q", "origin")
+                self.damage(cut)
+                self.assert_the_advice_repairs(commit)
+
+    def test_what_is_checked_out_is_lost(self):
+        for cut in (0, 1, 20):
+            with self.subTest(cut=cut), World() as self.world:
+                self.world.environment["PATH"] = (
+                    f"{self.world.bin}:{os.environ['PATH']}")
+                self.damage(cut)
+                commit = self.world.push("Second", {"README": "2\n"})
+                self.assert_the_advice_repairs(commit)
+
+
+@unittest.skipUnless(os.geteuid() == 0, "needs root for mounts")
+class DiskFull(unittest.TestCase):
+    """Whatever cannot be written: what serves goes on serving, and the next
+    run that has the space deploys."""
+
+    SIZE = 12  # MiB
+
+    def setUp(self):
+        self.world = self.enterContext(World())
+        self.filler = None
+
+    def deploy_a_first(self):
+        run = self.world.run("--force")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        return self.world.commit()
+
+    def mount(self, folder):
+        """A small file system of its own in the place of `folder`."""
+        aside = folder.with_name(folder.name + ".aside")
+        folder.rename(aside)
+        folder.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.SIZE}m",
+                        "tmpfs", folder], check=True)
+        self.addCleanup(subprocess.run, ["umount", "--lazy", folder],
+                        check=True)
+        subprocess.run(["cp", "-a", "-T", aside, folder], check=True)
+
+    def fill(self, folder, leave=0):
+        """Leaves `leave` bytes free."""
+        self.filler = folder / ".git/filler"
+        if not self.filler.parent.is_dir():
+            self.filler = folder / "filler"
+        free = os.statvfs(folder)
+        with self.filler.open("wb") as file:
+            file.write(bytes(max(free.f_bfree * free.f_bsize - leave, 0)))
+
+    def push(self, version, **more):
+        return self.world.push(f"Version {version}", {
+            "frontend/package.json": f'{{"version": "{version}"}}\n',
+            "backend/requirements.txt": f"flask=={version}\n", **more})
+
+    def assert_it_fails_and_then_deploys(self, commit, before, *said):
+        serving = self.serving()
+        run = self.world.run()
+        self.assertEqual(run.returncode, 1, run.stderr)
+        for text in said:
+            self.assertIn(text, run.stderr)
+        self.assertEqual(self.world.commit(), before)
+        self.assertEqual(self.serving(), serving)
+        self.filler.unlink()
+        run = self.world.run("--force")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(self.world.commit(), commit)
+        run = self.world.run()
+        self.assertEqual((run.returncode, run.stderr), (0, ""))
+
+    def serving(self):
+        """What the services run: the environments, and the files."""
+        return {str(path): path.read_bytes()
+                for folder in ("frontend", "backend")
+                for path in (self.world.checkout / folder).rglob("*")
+                if path.is_file()}
+
+    def in_a_small_checkout(self):
+        for tool in ("true", "head"):
+            (self.world.bin / tool).symlink_to(f"/usr/bin/{tool}")
+        self.mount(self.world.checkout)
+        return self.deploy_a_first()
+
+    def test_at_the_fetch(self):
+        first = self.in_a_small_checkout()
+        self.fill(self.world.checkout)
+        commit = self.push("2")
+        self.assert_it_fails_and_then_deploys(
+            commit, first, "No space left on device")
+
+    def test_at_the_build(self):
+        first = self.in_a_small_checkout()
+        self.fill(self.world.checkout, leave=2 << 20)
+        self.world.stand_in("npm", """#!/bin/sh
+mkdir -p node_modules
+head -c 4000000 /dev/zero >node_modules/big
+""")
+        commit = self.push("2")
+        self.assert_it_fails_and_then_deploys(
+            commit, first, "No space left on device",
+            "is pending: 'build' failed")
+
+    def test_at_the_fast_forward(self):
+        # A file of zeros is small in the repository and large outside.
+        first = self.in_a_small_checkout()
+        self.fill(self.world.checkout, leave=1 << 20)
+        commit = self.push("1", **{"backend/large": "0" * (3 << 20)})
+        self.assert_it_fails_and_then_deploys(commit, first)
+
+    def test_at_the_record(self):
+        first = self.deploy_a_first()
+        self.mount(self.world.state)
+        self.fill(self.world.state)
+        commit = self.push("2")
+        record = (self.world.state / "record").read_text()
+        run = self.world.run()
+        self.assertEqual(run.returncode, 1, run.stderr)
+        self.assertIn("No space left on device", run.stderr)
+        self.assertEqual(self.world.commit(), first)
+        self.assertEqual((self.world.state / "record").read_text(), record)
+        self.assertEqual(
+            sorted(path.name for path in self.world.state.iterdir()),
+            ["filler", "record"])
+        self.filler.unlink()
+        run = self.world.run()
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(self.world.commit(), commit)
+
+
+if __name__ == "__main__":
+    unittest.main()

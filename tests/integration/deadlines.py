@@ -1,0 +1,212 @@
+"""Nothing hangs: remotes that never answer, commands that never end, runs that
+are asked to end or are killed."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+from world import PATIENCE, World, started_by, wait_for
+
+MARK = "DEPLOYMENT_UPDATE_CHECKOUT"
+DEADLINE = 2  # seconds
+GRACE = 10  # between SIGTERM and SIGKILL, seconds
+
+# Starts a process that will not be asked to leave, and waits for it.
+HANGS = """#!/bin/sh
+case $1 in show) exec "$0.real" "$@" ;; --version) exec "$0.real" "$@" ;; esac
+(trap '' TERM HUP INT; echo up >"$AT_WORK"; cat "$NEVER"; echo late >"$LATE") &
+wait
+"""
+
+
+class SilentServer:
+    """Accepts connections on a port of the loopback and never says a word."""
+
+    def __enter__(self):
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self._accepted = []
+        self.seen = threading.Event()
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def _accept(self):
+        while True:
+            try:
+                self._accepted.append(self._socket.accept()[0])
+            except OSError:
+                return
+            self.seen.set()
+
+    def __exit__(self, *unused):
+        self._socket.close()
+        for connection in self._accepted:
+            connection.close()
+
+
+class Deadlines(unittest.TestCase):
+    def setUp(self):
+        world = self.world = self.enterContext(World())
+        self.first = world.commit()
+        self.at_work = world.root / "at-work"
+        self.late = world.root / "late"
+        never = world.root / "never"
+        os.mkfifo(never)
+        world.environment |= {"AT_WORK": str(self.at_work),
+                              "LATE": str(self.late), "NEVER": str(never)}
+        for tool in ("ssh", "ssh-keygen"):
+            (world.bin / tool).symlink_to(shutil.which(tool))
+
+    def push(self, version="2"):
+        return self.world.push(f"Version {version}", {
+            "frontend/package.json": f'{{"version": "{version}"}}\n',
+            "backend/requirements.txt": f"flask=={version}\n"})
+
+    def hang(self, name):
+        path = self.world.bin / name
+        path.rename(path.with_name(f"{name}.real"))
+        self.world.stand_in(name, HANGS)
+
+    def mend(self, name):
+        path = self.world.bin / name
+        path.with_name(f"{name}.real").rename(path)
+
+    def assert_nobody_is_left(self):
+        left = started_by(MARK, self.world.checkout)
+        self.assertEqual(left, [], "still at work")
+
+    def assert_it_deploys(self, commit):
+        run = self.world.run()
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(self.world.commit(), commit)
+        self.assertNotIn("pending", (self.world.state / "record").read_text())
+
+    # Remotes
+
+    def test_a_remote_that_accepts_and_never_answers(self):
+        world = self.world
+        world.config(f"settle = 0\ngit-timeout = {DEADLINE}\n")
+        world.environment["GIT_SSH_COMMAND"] = "ssh -F none"
+        commit = self.push()
+        for scheme in ("git", "http", "ssh"):
+            with self.subTest(scheme=scheme), SilentServer() as server:
+                world.git(world.checkout, "remote", "set-url", "origin",
+                          f"{scheme}://127.0.0.1:{server.port}/x.git")
+                start = time.monotonic()
+                run = world.run()
+                took = time.monotonic() - start
+                self.assertTrue(server.seen.is_set(), run.stderr)
+                self.assertEqual(run.returncode, 1, run.stderr)
+                self.assertIn(f"did not end within {DEADLINE}.0 s and was killed", run.stderr)
+                self.assertEqual(run.stderr.count("\n"), 1, run.stderr)
+                self.assertGreaterEqual(took, DEADLINE)
+                self.assertLess(took, DEADLINE + GRACE)
+                self.assert_nobody_is_left()
+        world.git(world.checkout, "remote", "set-url", "origin",
+                  world.origin.as_uri())
+        self.assert_it_deploys(commit)
+
+    # Commands
+
+    def test_a_command_that_never_ends(self):
+        keys = {"npm": "install-timeout", "python3": "install-timeout",
+                "systemctl": "systemctl-timeout"}
+        for version, (name, key) in enumerate(keys.items(), 2):
+            with self.subTest(name=name):
+                self.world.config(f"settle = 0\n{key} = {DEADLINE}\n")
+                commit = self.push(version)
+                self.hang(name)
+                run = self.world.run()
+                self.mend(name)
+                self.assertEqual(run.returncode, 1, run.stderr)
+                self.assertIn(f"did not end within {DEADLINE}.0 s and was killed", run.stderr)
+                self.assert_nobody_is_left()
+                self.assertFalse(self.late.exists())
+                self.world.config("settle = 0\n")
+                run = self.world.run("--force")
+                self.assertEqual(run.returncode, 0, run.stderr)
+                self.assertEqual(self.world.commit(), commit)
+
+    # The program itself
+
+    def start_and_wait_until_at_work(self):
+        self.at_work.unlink(missing_ok=True)
+        program = subprocess.Popen(
+            self.world.arguments(), cwd="/", env=self.world.environment,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, text=True)
+        self.addCleanup(program.stderr.close)
+        wait_for(self.at_work.exists)
+        return program
+
+    def test_a_run_that_is_asked_to_end(self):
+        for version, number in enumerate((signal.SIGTERM, signal.SIGINT), 2):
+            with self.subTest(signal=number.name):
+                commit = self.push(version)
+                self.hang("npm")
+                program = self.start_and_wait_until_at_work()
+                program.send_signal(number)
+                self.assertEqual(program.wait(PATIENCE), 128 + number)
+                self.assert_nobody_is_left()
+                record = (self.world.state / "record").read_text()
+                self.assertIn(f"pending = {commit}\n", record)
+                self.assertNotIn("running", record)
+                self.mend("npm")
+                self.assert_it_deploys(commit)
+
+    def test_what_a_killed_run_left_at_work_is_ended_by_the_next(self):
+        commit = self.push()
+        self.hang("npm")
+        program = self.start_and_wait_until_at_work()
+        program.kill()
+        program.wait(PATIENCE)
+        orphans = started_by(MARK, self.world.checkout)
+        self.assertNotEqual(orphans, [], "there is nothing to end")
+        self.mend("npm")
+        run = self.world.run()
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertRegex(run.stderr, r"ended \d+ processes that an earlier "
+                         "run, which was killed, had left at work")
+        self.assert_nobody_is_left()
+        self.assertFalse(self.late.exists())
+        self.assertEqual(self.world.commit(), commit)
+
+    def test_one_run_at_a_time(self):
+        commit = self.push()
+        self.hang("npm")
+        program = self.start_and_wait_until_at_work()
+        second = self.world.run()
+        self.assertEqual(second.returncode, 75)
+        self.assertRegex(second.stderr, rf"process {program.pid}\b.*since")
+        self.mend("npm")
+        waiting = subprocess.Popen(
+            self.world.arguments("--wait", PATIENCE), cwd="/",
+            env=self.world.environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        program.kill()  # the kernel gives the lock to the one that waits
+        program.wait(PATIENCE)
+        self.assertEqual(waiting.wait(PATIENCE), 0)
+        self.assertEqual(self.world.commit(), commit)
+
+    def test_a_program_that_is_replaced_while_it_runs_goes_on(self):
+        # Its own deployment may carry another version of it.
+        world = self.world
+        program = world.root / "program"
+        shutil.copy(world.arguments()[0], program)
+        world.environment["PROGRAM"] = str(program)
+        world.stand_in("npm", '#!/bin/sh\necho "#!/bin/sh" >"$PROGRAM.new"\n'
+                       'mv "$PROGRAM.new" "$PROGRAM"\n')
+        commit = self.push()
+        run = world.run_program([program, *world.arguments()[1:]])
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(program.read_text(), "#!/bin/sh\n")
+        self.assertEqual(world.commit(), commit)
+
+
+if __name__ == "__main__":
+    unittest.main()
