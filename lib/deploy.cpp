@@ -339,11 +339,11 @@ int Run::finish(const Plan& plan) {
                            .from = plan.from,
                            .to = plan.to});
   save();
-  log_.info(fmt::format(
-      "deployed {} ({}) in {}{}", abbreviated(plan.to), plan.to_subject,
-      describe_duration(since(started_)),
-      failures == 0 ? ""
-                    : fmt::format(", after {} failed attempts", failures)));
+  log_.info(fmt::format("deployed {} ({}) in {}{}", abbreviated(plan.to),
+                        plan.to_subject, describe_duration(since(started_)),
+                        failures == 0 ? ""
+                                      : fmt::format(", after it had failed {}",
+                                                    times(failures))));
   tidy();
   return 0;
 }

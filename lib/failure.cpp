@@ -143,9 +143,7 @@ int Run::report_pending() {
   log_.error(fmt::format(
       "the deployment of {} is pending: '{}' failed ({} so far); next try at "
       "{}, or now with --force",
-      abbreviated(pending.tip), pending.step,
-      pending.attempts == 1 ? "once"
-                            : fmt::format("{} times", pending.attempts),
+      abbreviated(pending.tip), pending.step, times(pending.attempts),
       to_string(pending.next_try)));
   return exit_failed;
 }

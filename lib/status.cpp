@@ -67,9 +67,9 @@ std::string describe(const Pending& pending, const Subjects& subjects) {
   }
   if (pending.attempts > 0) {
     text += fmt::format(
-        "           failed at '{}', {} times since {}; next try at {}\n"
+        "           failed at '{}', {} since {}; next try at {}\n"
         "           {}\n",
-        pending.step, pending.attempts, to_string(pending.since),
+        pending.step, times(pending.attempts), to_string(pending.since),
         to_string(pending.next_try), pending.error);
   }
   return text;

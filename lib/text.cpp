@@ -136,6 +136,10 @@ std::string_view abbreviated(std::string_view hash) {
   return hash.substr(0, 12);
 }
 
+std::string times(int count) {
+  return count == 1 ? "once" : std::to_string(count) + " times";
+}
+
 bool is_object_id(std::string_view text) {
   return (text.size() == 40 || text.size() == 64) &&
          std::all_of(text.begin(), text.end(), [](char c) {

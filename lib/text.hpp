@@ -30,6 +30,9 @@ std::string_view tail(std::string_view text, std::size_t lines);
 // The first twelve digits of a commit id or a hash, as people quote them.
 std::string_view abbreviated(std::string_view hash);
 
+// "once", "2 times" and so on.
+std::string times(int count);
+
 // True for 40 (SHA-1) or 64 (SHA-256) lower-case hexadecimal digits.
 bool is_object_id(std::string_view text);
 

@@ -9,6 +9,7 @@
 
 #include "lib/health.hpp"
 #include "lib/interrupt.hpp"
+#include "lib/text.hpp"
 #include "lib/time.hpp"
 
 namespace deployment {
@@ -96,8 +97,8 @@ std::string why_not_up(const UnitState& before, const UnitState& first,
   }
   if (now.invocation_id != first.invocation_id ||
       now.restarts > first.restarts) {
-    return fmt::format("systemd had to start it again ({} times)",
-                       now.restarts);
+    return fmt::format("systemd had to start it again ({})",
+                       times(now.restarts));
   }
   if (now.main_pid == 0 && now.sub_state != "exited") {
     return "it has no main process";

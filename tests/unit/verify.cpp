@@ -140,7 +140,7 @@ TEST_CASE("what an earlier run restarted is verified too") {
 TEST_CASE("a service that systemd starts again is not believed") {
   Host host;
   host.state = [](int n) { return Host::text("2", n < 2 ? 0 : 1); };
-  CHECK(host.verify({}, web) == "systemd had to start it again (1 times)");
+  CHECK(host.verify({}, web) == "systemd had to start it again (once)");
 }
 
 TEST_CASE("one service that fails does not hide one that stays up") {
