@@ -7,6 +7,7 @@
 #include "lib/npm.hpp"
 #include "lib/run.hpp"
 #include "lib/stage.hpp"
+#include "lib/text.hpp"
 #include "lib/venv.hpp"
 
 namespace deployment {
@@ -54,8 +55,8 @@ void Run::take_back_what_was_written(const std::string& commit) {
         git_.begun_from(commit, git_.in_the_way(git_.current_commit(), commit));
     if (!written.empty()) {
       git_.restore(written);
-      log_.info(
-          fmt::format("{}: took back {}", doing_, fmt::join(written, ", ")));
+      log_.info(escaped(
+          fmt::format("{}: took back {}", doing_, fmt::join(written, ", "))));
     }
     record_.moving_to.clear();
   } catch (const Interrupted&) {

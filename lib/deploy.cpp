@@ -286,7 +286,7 @@ void Run::apply(const Plan& plan) {
   for (const Step& step : plan.steps) {
     throw_if_interrupted();
     doing_ = label_of(step);
-    log_.info(describe(step));
+    log_.info(escaped(describe(step)));
     const auto start = steady_clock::now();
     std::visit([this](const auto& s) { apply_step(s); }, step);
     log_.info(

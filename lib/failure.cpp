@@ -30,8 +30,14 @@ std::string one_line(std::string_view text) {
         return line.starts_with("fatal: ") || line.starts_with("error: ") ||
                line.starts_with("ERROR: ") || line.starts_with("npm error ");
       });
-  return fmt::format("{}: {}", lines.front(),
-                     why == lines.end() ? lines.back() : *why);
+  if (why == lines.end()) {
+    return fmt::format("{}: {}", lines.front(), lines.back());
+  }
+  // Then ssh(1) or the transport has said the reason before.
+  const bool told_before =
+      *why == "fatal: Could not read from remote repository." &&
+      why - lines.begin() > 1;
+  return fmt::format("{}: {}", lines.front(), told_before ? *(why - 1) : *why);
 }
 
 // Records the failure, and says it in full when it is a new one.

@@ -66,7 +66,7 @@ Restore restoration_of(const Config& config, const Target& target) {
   std::vector<std::string> foreign;
   for (const std::string& path : target.in_the_way) {
     if (!is_half_written(path) && !is_lock_file_of_npm(config, path)) {
-      foreign.push_back(path);
+      foreign.push_back(escaped(path));
     }
   }
   if (!foreign.empty()) {

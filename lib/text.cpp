@@ -58,10 +58,6 @@ void append_hex(std::string& out, std::string_view bytes) {
   }
 }
 
-bool is_plain_ascii(char c) {
-  return c >= 0x20 && c < 0x7F;
-}
-
 }  // namespace
 
 std::string escaped(std::string_view text) {
@@ -89,7 +85,7 @@ std::string json_string(std::string_view text) {
       out += "\\ufffd";
     } else if (text[0] == '"' || text[0] == '\\') {
       out += {'\\', text[0]};
-    } else if (c.length == 1 && !is_plain_ascii(text[0])) {
+    } else if (is_control(c.code) || reorders_text(c.code)) {
       out += fmt::format("\\u{:04x}", c.code);
     } else {
       out += text.substr(0, c.length);

@@ -12,8 +12,8 @@ namespace deployment {
 // that are no UTF-8, and the marks that reorder text (bidirectional controls).
 std::string escaped(std::string_view text);
 
-// A JSON string literal of `text`, quotes included (RFC 8259); bytes that are
-// no UTF-8 become U+FFFD.
+// A JSON string literal of `text`, quotes included (RFC 8259), in which the
+// same characters are \uNNNN; bytes that are no UTF-8 become U+FFFD.
 std::string json_string(std::string_view text);
 
 // The parts between `separator`s. A separator at the end closes the last part

@@ -6,7 +6,7 @@ import os
 import shutil
 import unittest
 
-from world import BINARY, NOBODY, World
+from world import BINARY, NOBODY, World, main
 
 
 class CommandLine(unittest.TestCase):
@@ -197,4 +197,4 @@ class StateDirectory(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -5,7 +5,7 @@ import re
 import subprocess
 import unittest
 
-from world import PATIENCE, World
+from world import PATIENCE, World, main
 
 
 class DamagedObjects(unittest.TestCase):
@@ -186,4 +186,4 @@ head -c 4000000 /dev/zero >node_modules/big
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

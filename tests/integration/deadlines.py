@@ -10,7 +10,7 @@ import threading
 import time
 import unittest
 
-from world import PATIENCE, World, started_by, wait_for
+from world import PATIENCE, World, main, started_by, wait_for
 
 MARK = "DEPLOYMENT_UPDATE_CHECKOUT"
 DEADLINE = 2  # seconds
@@ -209,4 +209,4 @@ class Deadlines(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

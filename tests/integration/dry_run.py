@@ -8,7 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from world import CONFIG, NOBODY, World, listing
+from world import CONFIG, NOBODY, World, listing, main
 
 HOSTILE_NAME = "päth with 'blanks', \"quotes\": and 日本"
 
@@ -189,4 +189,4 @@ class DryRun(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

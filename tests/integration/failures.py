@@ -4,7 +4,7 @@ import re
 import shutil
 import unittest
 
-from world import World
+from world import World, main
 
 NO_CHANGES = "No changes detected in the repository.\n"
 
@@ -198,4 +198,4 @@ exit 1
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

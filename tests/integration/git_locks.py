@@ -5,7 +5,7 @@ import subprocess
 import time
 import unittest
 
-from world import World, wait_for
+from world import World, main, wait_for
 
 OLD = 600  # seconds; the default git-timeout is 120
 
@@ -96,4 +96,4 @@ class GitLocks(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -3,7 +3,7 @@
 import re
 import unittest
 
-from world import World, listing
+from world import World, listing, main
 
 # Calls of strace(1)'s -ff output: "name(arguments) = result".
 CALL = re.compile(r"^(\w+)\((.*)\)\s+= (-?\w+)")
@@ -114,4 +114,4 @@ class FirstRun(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -4,7 +4,7 @@ import datetime
 import re
 import unittest
 
-from world import World
+from world import World, main
 
 PAST = "2026-01-01T00:00:00Z"
 
@@ -200,4 +200,4 @@ class Retries(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

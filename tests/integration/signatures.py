@@ -7,7 +7,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from world import World
+from world import World, main
 
 
 class Signatures(unittest.TestCase):
@@ -112,4 +112,4 @@ class Signatures(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import unittest
 
-from world import NOBODY, World
+from world import NOBODY, World, main
 
 # Installs what the manifest says, so that a test can see what is in use, and
 # fails when the manifest asks for it.
@@ -317,4 +317,4 @@ class Staged(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -7,7 +7,7 @@ import subprocess
 import time
 import unittest
 
-from world import PATIENCE, World
+from world import PATIENCE, World, main
 
 # Says something, then waits to be told to go on.
 SLOW_NPM = """#!/bin/sh
@@ -74,4 +74,4 @@ class Terminal(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -9,8 +9,10 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
+import unittest
 from pathlib import Path
 
 BINARY = os.environ["DEPLOYMENT_UPDATE"]
@@ -169,6 +171,15 @@ class World:
         lines = self.calls_file.read_text(encoding="utf-8").splitlines()
         self.calls_file.unlink()
         return lines
+
+
+def main():
+    """Runs the tests of the calling file. Where HOST_TESTS=required, a test
+    that is skipped is a test that fails."""
+    result = unittest.main("__main__", exit=False).result
+    if result.skipped and os.environ.get("HOST_TESTS") == "required":
+        sys.exit(f"skipped, and HOST_TESTS=required: {result.skipped}")
+    sys.exit(not result.wasSuccessful())
 
 
 def wait_for(truth):

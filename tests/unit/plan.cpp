@@ -482,7 +482,7 @@ TEST_CASE("local changes in the way are named file by file") {
   const auto error = error_of<Error>([&] { plan(seen); });
   CHECK(error.what() == std::string("local changes would be overwritten; "
                                     "nothing was changed:\nbackend/app.py\n"
-                                    "notes\nof mine"));
+                                    "notes\\x0aof mine"));
   CHECK(contains(error.advice(),
                  "git -C /home/ubuntu/sinesiAI stash --include-untracked"));
 }

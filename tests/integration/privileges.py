@@ -1,0 +1,216 @@
+"""Who runs what: nothing that comes with a checkout gets root's rights, and
+no text that comes from elsewhere gets a say."""
+
+import os
+import subprocess
+import unittest
+
+from world import NOBODY, World, listing, main
+
+NOTE = """#!/bin/sh
+echo "$0 $(id -u) $HOME" >>"$NOTES"
+"""
+
+
+@unittest.skipUnless(os.geteuid() == 0, "needs root to become others")
+class OfAUser(unittest.TestCase):
+    """Root runs the program in a checkout that belongs to a user."""
+
+    def setUp(self):
+        world = self.world = self.enterContext(World())
+        # For what the tests themselves ask git.
+        del world.environment["GIT_CONFIG_NOSYSTEM"]
+        world.environment["GIT_CONFIG_SYSTEM"] = str(world.root / "gitconfig")
+        (world.root / "gitconfig").write_text("[safe]\n\tdirectory = *\n")
+        self.notes = world.root / "notes"
+        world.environment["NOTES"] = str(self.notes)
+        for path in (self.notes, world.calls_file,
+                     world.root / "invocations"):
+            path.touch()
+            path.chmod(0o666)
+        (world.bin / "id").symlink_to("/usr/bin/id")
+        (world.bin / "true").symlink_to("/usr/bin/true")
+        for name in ("npm", "python3", "systemctl"):
+            stand_in = (world.bin / name).read_text()
+            world.stand_in(name, stand_in.replace(
+                "#!/bin/sh\n", NOTE.replace("$0", name), 1))
+        self.give_to(NOBODY)
+        self.commit = world.push("Second", {
+            "frontend/package.json": '{"version": "2"}\n',
+            "backend/requirements.txt": "flask==2\n", "README": "2\n"})
+
+    def give_to(self, user):
+        subprocess.run(["chown", "-R", f"{user}:{user}", self.world.checkout],
+                       check=True)
+
+    def deploy(self):
+        run = self.world.run()
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(self.world.commit(), self.commit)
+        return run
+
+    def noted(self, *names):
+        """The user id and home of each program that ran and is one of
+        `names`."""
+        found = {}
+        for line in self.notes.read_text().splitlines():
+            name, user, home = line.split()
+            if os.path.basename(name) in names:
+                found.setdefault(os.path.basename(name), set()).add(
+                    (int(user), home))
+        return found
+
+    def test_only_systemctl_runs_as_root(self):
+        self.deploy()
+        user = {(NOBODY, "/nonexistent")}
+        self.assertEqual(self.noted("npm", "python3"),
+                         {"npm": user, "python3": user})
+        self.assertEqual(
+            {who for who, _ in self.noted("systemctl")["systemctl"]}, {0})
+
+    def test_everything_in_the_checkout_stays_the_owners(self):
+        self.deploy()
+        strangers = [path for path in self.world.checkout.rglob("*")
+                     if path.lstat().st_uid != NOBODY]
+        self.assertEqual(strangers, [])
+
+    def test_what_the_repository_runs_has_the_owners_rights(self):
+        git = self.world.checkout / ".git"
+        for name in ("post-merge", "post-checkout", "reference-transaction",
+                     "post-index-change", "pre-auto-gc"):
+            self.write_program(git / "hooks" / name)
+        self.write_program(git / "monitor")
+        self.world.git(self.world.checkout, "config", "core.fsmonitor",
+                       git / "monitor")
+        self.give_to(NOBODY)
+        self.deploy()
+        noted = self.noted("post-merge", "reference-transaction", "monitor",
+                           "post-checkout", "post-index-change", "pre-auto-gc")
+        for name in ("post-merge", "reference-transaction", "monitor"):
+            self.assertIn(name, noted)  # else nothing was tried
+        users = {who for pairs in noted.values() for who, _ in pairs}
+        self.assertEqual(users, {NOBODY})
+
+    def write_program(self, path):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(NOTE)
+        path.chmod(0o755)
+
+    def test_run_as_overrides(self):
+        self.world.config("settle = 0\nrun-as = root\n")
+        self.deploy()
+        self.assertEqual({who for who, _ in self.noted("npm")["npm"]}, {0})
+
+    def test_run_as_another_user(self):
+        os.chown(self.world.checkout, 0, 0)
+        self.world.checkout.chmod(0o777)
+        self.world.config("settle = 0\nrun-as = nobody\n")
+        self.deploy()
+        self.assertEqual(self.noted("npm")["npm"], {(NOBODY, "/nonexistent")})
+
+    def test_only_root_runs_as_others(self):
+        self.world.config("run-as = daemon\n")
+        run = self.world.run_program(
+            ["/usr/bin/setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}",
+             "--clear-groups", *self.world.arguments()])
+        self.assertEqual(run.returncode, 2)
+        self.assertEqual(
+            run.stderr, "error: run-as = daemon is not allowed; only root can "
+            "run as another user\n")
+
+    def test_a_user_that_is_not_there(self):
+        self.world.config("run-as = no-such-user\n")
+        run = self.world.run()
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("no-such-user", run.stderr)
+
+    def test_without_a_home_it_is_looked_up(self):
+        # systemd starts services without one.
+        del self.world.environment["HOME"]
+        self.give_to(0)
+        self.deploy()
+        self.assertEqual(self.noted("npm")["npm"], {(0, "/root")})
+
+
+class TemporaryFiles(unittest.TestCase):
+    def test_their_names_cannot_be_predicted(self):
+        world = self.enterContext(World())
+        temporary = world.root / "tmp"
+        temporary.mkdir()
+        seen = world.root / "seen"
+        world.environment |= {"TMPDIR": str(temporary), "SEEN": str(seen)}
+        real = os.readlink(world.bin / "git")
+        (world.bin / "git").unlink()
+        world.stand_in("git", f"""#!/bin/sh
+/bin/ls -l "$TMPDIR" >>"$SEEN"
+exec {real} "$@"
+""")
+        world.push("Second", {"README": "2\n"})
+        for _ in range(2):
+            run = world.run("--dry-run")
+            self.assertEqual(run.returncode, 0, run.stderr)
+        folders = {line.split()[-1]: line.split()[0]
+                   for line in seen.read_text().splitlines() if "drw" in line}
+        self.assertEqual(len(folders), 2, folders)
+        for name, mode in folders.items():
+            self.assertRegex(name, r"\Adeployment-update\.\w{6}\Z")
+            self.assertEqual(mode, "drwx------")
+        self.assertEqual(list(temporary.iterdir()), [])
+
+
+class HostileText(unittest.TestCase):
+    NAMES = ["a\n<2>forged: all is well", "b\x1b[2Jc", "--upload-pack=x",
+             "\u202etxt.exe", "$(touch pwned)", "`touch pwned`", "-"]
+
+    def setUp(self):
+        self.world = self.enterContext(World())
+
+    def test_file_names(self):
+        world = self.world
+        world.push("Names", {name: "theirs\n" for name in self.NAMES})
+        for name in self.NAMES:
+            (world.checkout / name).write_text("mine\n")
+        before = listing(world.checkout)
+        for more in (["--dry-run"], []):
+            run = world.run(*more)
+            self.assertEqual(run.returncode, 1)
+            text = run.stdout + run.stderr
+            self.assertIn("local changes would be overwritten", text)
+            self.assertNotRegex(text, "[\x00-\x09\x0b-\x1f\x7f\u202e]")
+            for line in text.splitlines():
+                self.assertFalse(line.startswith("<2>forged"), text)
+            self.assertIn("a\\x0a<2>forged: all is well", text)
+        unchanged = {name: before[name] for name in before
+                     if "/.git" not in name}
+        after = listing(world.checkout)
+        self.assertEqual({name: after[name] for name in unchanged}, unchanged)
+
+    def test_they_are_deployed_all_the_same(self):
+        world = self.world
+        commit = world.push("Names", {name: "theirs\n" for name in self.NAMES})
+        run = world.run()
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(world.commit(), commit)
+        self.assertFalse((world.checkout / "pwned").exists())
+
+    def test_subjects(self):
+        subject = "Fix\x1b]0;title\x07 \u202e$(touch pwned)"
+        self.world.push(subject, {"README": "2\n"})
+        for more in (["--dry-run"], ["--dry-run", "--json"], [], ["--status"],
+                     ["--status", "--json"]):
+            run = self.world.run(*more)
+            self.assertEqual(run.returncode, 0, run.stderr)
+            self.assertNotRegex(run.stdout + run.stderr,
+                                "[\x00-\x09\x0b-\x1f\x7f\u202e]")
+        self.assertFalse((self.world.checkout / "pwned").exists())
+
+    def test_names_that_read_as_options_are_refused(self):
+        for option in ("--branch=--upload-pack=x", "--remote=--exec=x",
+                       "--branch=-q", "--branch=a..b", "--branch=a b"):
+            run = self.world.run(option)
+            self.assertEqual(run.returncode, 2, run)
+            self.assertEqual(run.stderr.count("\n"), 1, run.stderr)
+
+
+if __name__ == "__main__":
+    main()
