@@ -175,7 +175,10 @@ Options parse_options(int argc, const char* const argv[]) {
     }
   }
   if (options.config.state_dir.empty()) {
-    options.config.state_dir = default_state_dir();
+    const bool looks =
+        options.request.dry_run || options.action == Options::Action::status;
+    options.config.state_dir =
+        looks ? default_state_dir_to_look_at() : default_state_dir();
   }
   return options;
 }

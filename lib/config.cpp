@@ -18,6 +18,8 @@
 namespace deployment {
 namespace {
 
+constexpr const char* state_dir_of_root = "/var/lib/deployment-update";
+
 // Why a value is not allowed; the caller adds source and key.
 struct Refused {
   std::string allowed;
@@ -352,7 +354,7 @@ std::filesystem::path default_state_dir() {
     return std::string(given).substr(0, std::string_view(given).find(':'));
   }
   if (geteuid() == 0) {
-    return std::filesystem::path("/var/lib") / name;
+    return state_dir_of_root;
   }
   const char* state_home = std::getenv("XDG_STATE_HOME");
   if (state_home != nullptr && state_home[0] == '/') {
@@ -365,6 +367,16 @@ std::filesystem::path default_state_dir() {
         "with --state-dir");
   }
   return std::filesystem::path(home) / ".local/state" / name;
+}
+
+std::filesystem::path default_state_dir_to_look_at() {
+  const auto has_record = [](const std::filesystem::path& folder) {
+    std::error_code error;
+    return std::filesystem::exists(folder / "record", error);
+  };
+  const std::filesystem::path own = default_state_dir();
+  return !has_record(own) && has_record(state_dir_of_root) ? state_dir_of_root
+                                                           : own;
 }
 
 bool is_branch_name(std::string_view name) {

@@ -66,6 +66,10 @@ void apply_config_file(Config& config, std::string_view text,
 // $XDG_STATE_HOME/deployment-update (XDG_STATE_HOME: ~/.local/state).
 std::filesystem::path default_state_dir();
 
+// Where a person who only looks finds a record: in the default, or, when a user
+// has none there and root has one, in root's.
+std::filesystem::path default_state_dir_to_look_at();
+
 // Whether git accepts refs/heads/`name` (git-check-ref-format(1)).
 bool is_branch_name(std::string_view name);
 

@@ -154,13 +154,24 @@ int Run::report_pending() {
   return exit_failed;
 }
 
+namespace {
+
+bool speaks_of_permission(std::string_view text) {
+  return text.find("ermission denied") != std::string_view::npos ||
+         text.find("not permitted") != std::string_view::npos ||
+         text.find("dubious ownership") != std::string_view::npos ||
+         text.find("EACCES") != std::string_view::npos;
+}
+
+}  // namespace
+
 std::string Run::advice_for(const Error& error) const {
   std::string advice =
       error.advice().empty()
           ? "push a commit that mends it; if the cause is on this host, remove "
             "it: the next run that is due goes on"
           : error.advice();
-  if (!user_) {
+  if (!user_ || !speaks_of_permission(error.what())) {
     return advice;
   }
   const auto foreign =
@@ -180,11 +191,16 @@ void Run::warn_of_foreign_files() {
   if (!user_) {
     return;
   }
+  std::vector<std::string> names;
   for (const auto& path : foreign_files(config_.repo_dir / ".git", user_->uid,
                                         foreign_files_named)) {
-    log_.warning(fmt::format("{} does not belong to {}; repair it with: {}",
-                             path.string(), user_->name,
-                             repair_command(config_, *user_)));
+    names.push_back(path.string());
+  }
+  if (!names.empty()) {
+    log_.warning(fmt::format(
+        "not all of .git belongs to {} ({}); repair it "
+        "with: {}",
+        user_->name, fmt::join(names, ", "), repair_command(config_, *user_)));
   }
 }
 

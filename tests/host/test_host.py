@@ -214,6 +214,10 @@ class Steady(Group):
         for user in ("root", "ubuntu"):
             shown = self.host.run(UNIT, "--dry-run", user=user).stdout
             require(shown.splitlines() == NO_CHANGES, f"as {user}: {shown}")
+        shown = [self.host.run(UNIT, "--status", user=user).stdout
+                 for user in ("root", "ubuntu")]
+        require(f"deployed   {commit[:12]} (Second), 20" in shown[0], shown[0])
+        require(shown[0] == shown[1], "\n".join(shown))
 
 
 class Changes(Group):
