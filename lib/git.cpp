@@ -239,7 +239,18 @@ Heads GitReader::look() const {
       command(fmt::format("asking {} for branch {}", remote_, branch_),
               {"ls-remote", "--", remote_, ref}),
       heads_query()};
-  const std::vector<CommandResult> results = runner_->run_all(commands);
+  std::vector<CommandResult> results;
+  if (const auto local = checked_out_branch()) {
+    results = {runner_->run(commands[0])};
+    if (results[0].status.success() &&
+        parse_ls_remote(results[0].out, ref) == *local) {
+      return {
+          .tip = *local, .local = *local, .tracking = "", .on_branch = true};
+    }
+    results.push_back(runner_->run(commands[1]));
+  } else {
+    results = runner_->run_all(commands);
+  }
   if (!results[1].status.success()) {
     throw CommandError(
         commands[1], results[1],
@@ -258,6 +269,20 @@ Heads GitReader::look() const {
                 "push the branch, or name another one with --branch");
   }
   return heads;
+}
+
+std::optional<std::string> GitReader::checked_out_branch() const {
+  const std::filesystem::path git = directory() / ".git";
+  const std::string ref = remote_ref();
+  if (read_regular_file(git / "HEAD") != "ref: " + ref + "\n") {
+    return std::nullopt;
+  }
+  const auto content = read_regular_file(git / ref);
+  if (!content || !content->ends_with('\n') ||
+      !is_object_id(trimmed(*content))) {
+    return std::nullopt;
+  }
+  return std::string(trimmed(*content));
 }
 
 bool GitReader::has_commit(const std::string& id) const {

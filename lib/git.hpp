@@ -58,9 +58,10 @@ class GitReader {
   GitReader(CommandRunner& runner, Command prototype, std::string remote,
             std::string branch);
 
-  // Asks the remote for the branch's tip and the checkout for its branch, at
-  // the same time, with one process each. Throws RemoteUnreachable; Error when
-  // the remote has no such branch.
+  // Asks the remote for the branch's tip and looks where the checkout's branch
+  // is: in git's files, and when these do not say it or it is not at the tip,
+  // by asking git. Throws RemoteUnreachable; Error when the remote has no such
+  // branch. `tracking` is not looked up when the branch is at the tip.
   Heads look() const;
 
   // Only the checkout, with `tip` as the remote's commit.
@@ -119,6 +120,11 @@ class GitReader {
   const Command& prototype() const { return prototype_; }
 
  private:
+  // The commit of the branch if it is checked out and its ref is a file
+  // (gitrepository-layout(5)): a git process less, of two, in a run that finds
+  // nothing to do. nullopt: git has to be asked, as for packed refs, linked
+  // work trees and the reftable format.
+  std::optional<std::string> checked_out_branch() const;
   std::string read_blob(const std::string& id) const;
   std::string how_to_fetch_anew() const;
 

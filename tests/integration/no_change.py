@@ -41,6 +41,10 @@ def traced(world, *more):
 
 class NoChange(unittest.TestCase):
     @classmethod
+    def prepare(cls):
+        pass
+
+    @classmethod
     def setUpClass(cls):
         cls.world = cls.enterClassContext(World())
         world = cls.world
@@ -48,6 +52,7 @@ class NoChange(unittest.TestCase):
         world.push("Second", {"backend/requirements.txt": "flask==2\n"})
         world.run()
         world.calls()
+        cls.prepare()
         cls.before = listing(world.checkout, world.state, world.origin)
         cls.run_, cls.calls = traced(world)
         cls.after = listing(world.checkout, world.state, world.origin)
@@ -67,22 +72,18 @@ class NoChange(unittest.TestCase):
         self.assertEqual(self.run_.stderr, "")
         self.assertEqual(self.world.calls(), [])
 
-    def test_it_starts_exactly_two_gits(self):
+    def commands(self):
+        """What the program started; execve's arguments."""
         started = [int(result) for name, _, result in self.calls[self.program]
                    if name in STARTS]
-        commands = [arguments for pid in started
-                    for name, arguments, result in self.calls[pid]
-                    if name == "execve" and result == "0"]
-        self.assertEqual(len(started), 2, started)
-        self.assertEqual(len(commands), 2, commands)
-        self.assertIn('/git", ["git", "ls-remote",',
-                      commands[0].replace(f'["{self.world.bin}/', '["'))
-        self.assertIn('"for-each-ref",', commands[1])
+        return [arguments for pid in started
+                for name, arguments, result in self.calls[pid]
+                if name == "execve" and result == "0"]
 
-    def test_both_are_started_before_either_is_waited_for(self):
-        order = [name for name, _, _ in self.calls[self.program]
-                 if name in STARTS | WAITS]
-        self.assertLessEqual(set(order[:2]), STARTS, order)
+    def test_it_starts_exactly_one_git(self):
+        [command] = self.commands()
+        self.assertIn('/git", ["git", "ls-remote",',
+                      command.replace(f'["{self.world.bin}/', '["'))
 
     def test_nobody_opens_a_file_to_write(self):
         opened = [arguments for name, arguments, _ in self.all_calls(OPENS)
@@ -102,6 +103,25 @@ class NoChange(unittest.TestCase):
 
     def test_nothing_is_changed_anywhere(self):
         self.assertEqual(self.after, self.before)
+
+
+class NoChangeWithPackedRefs(NoChange):
+    """Where the branch is no file, git is asked for it, at the same time."""
+
+    @classmethod
+    def prepare(cls):
+        cls.world.git(cls.world.checkout, "pack-refs", "--all")
+
+    def test_it_starts_exactly_one_git(self):
+        commands = self.commands()
+        self.assertEqual(len(commands), 2, commands)
+        self.assertIn('"ls-remote",', commands[0])
+        self.assertIn('"for-each-ref",', commands[1])
+
+    def test_both_are_started_before_either_is_waited_for(self):
+        order = [name for name, _, _ in self.calls[self.program]
+                 if name in STARTS | WAITS]
+        self.assertLessEqual(set(order[:2]), STARTS, order)
 
 
 class FirstRun(unittest.TestCase):

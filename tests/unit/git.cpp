@@ -110,8 +110,8 @@ class Remote {
     return CommandResult{.out = checkout_says};
   });
 
-  Heads look() {
-    return GitReader(runner, {.directory = "/app"}, "origin", "prod").look();
+  Heads look(const std::filesystem::path& checkout = "/app") {
+    return GitReader(runner, {.directory = checkout}, "origin", "prod").look();
   }
 };
 
@@ -123,6 +123,40 @@ TEST_CASE("a look is one question to the remote and one to the checkout") {
         Paths{"git ls-remote -- origin refs/heads/prod",
               "git for-each-ref '--format=%(HEAD) %(objectname) %(refname)' "
               "-- refs/heads/prod refs/remotes/origin/prod"});
+}
+
+TEST_CASE("a checkout whose files say that it is at the tip needs no git") {
+  const Folder checkout;
+  write_file(checkout / ".git/HEAD", "ref: refs/heads/prod\n");
+  write_file(checkout / ".git/refs/heads/prod", id('b') + "\n");
+  Remote remote;
+  CHECK(remote.look(checkout.path()) ==
+        Heads{.tip = id('b'), .local = id('b'), .on_branch = true});
+  CHECK(remote.runner.lines() ==
+        Paths{"git ls-remote -- origin refs/heads/prod"});
+}
+
+TEST_CASE("what the checkout's files do not say, or is not the tip, git says") {
+  struct Case {
+    std::string head;
+    std::string branch;
+  };
+  const std::string at_branch = "ref: refs/heads/prod\n";
+  for (const Case& c :
+       {Case{at_branch, id('a') + "\n"}, Case{at_branch, id('b')},
+        Case{at_branch, ""}, Case{at_branch, "ref: refs/heads/other\n"},
+        Case{at_branch, id('b').substr(1) + "\n"},
+        Case{id('b') + "\n", id('b') + "\n"},
+        Case{"ref: refs/heads/production\n", id('b') + "\n"}}) {
+    INFO(c.head << c.branch);
+    const Folder checkout;
+    write_file(checkout / ".git/HEAD", c.head);
+    write_file(checkout / ".git/refs/heads/prod", c.branch);
+    Remote remote;
+    CHECK(remote.look(checkout.path()) ==
+          Heads{.tip = id('b'), .local = id('a'), .on_branch = true});
+    CHECK(remote.runner.lines().size() == 2);
+  }
 }
 
 TEST_CASE("git never asks at a terminal and takes names literally") {

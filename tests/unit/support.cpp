@@ -46,6 +46,7 @@ Folder::~Folder() {
 }
 
 void write_file(const fs::path& path, std::string_view text) {
+  fs::create_directories(path.parent_path());
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file << text;
   REQUIRE(file.flush().good());
