@@ -9,47 +9,15 @@
 #include <vector>
 
 #include "lib/command.hpp"
+#include "lib/git_answer.hpp"
 
 namespace deployment {
-
-// Where the branch stands, here and at the remote.
-struct Heads {
-  std::string tip;       // the remote's commit
-  std::string local;     // the local branch's; empty: there is none
-  std::string tracking;  // refs/remotes/REMOTE/BRANCH; empty: there is none
-  bool on_branch = false;
-
-  bool operator==(const Heads&) const = default;
-};
-
-// How two commits relate: how many each has that the other does not contain.
-struct Divergence {
-  int ours = 0;
-  int theirs = 0;
-};
 
 // The remote could not be asked: no network, no such host, no access, …
 class RemoteUnreachable : public CommandError {
  public:
   using CommandError::CommandError;
 };
-
-// Parsers of git's answers. Each throws Error for text that is none.
-std::string parse_ls_remote(std::string_view text, const std::string& ref);
-Heads parse_for_each_ref(std::string_view text, const std::string& local_ref);
-Divergence parse_divergence(std::string_view text);
-
-// The paths of `git status --porcelain=v1 -z` that a fast-forward must not
-// touch: changed files and untracked ones, folders with a slash at the end. A
-// file that is only missing from the work tree is in nobody's way.
-std::vector<std::string> parse_status(std::string_view text);
-
-// "MODE TYPE ID\tPATH" of `git ls-tree -z`.
-struct TreeEntry {
-  std::string mode;
-  std::string id;
-};
-std::map<std::string, TreeEntry> parse_ls_tree(std::string_view text);
 
 // Questions only: it cannot change the checkout even by mistake.
 class GitReader {

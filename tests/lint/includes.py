@@ -14,13 +14,14 @@ from pathlib import Path
 # From the ground up. A new source of lib/ gets a place here.
 FLOORS = [
     {"error", "text", "time"},
-    {"sha256", "user", "interrupt", "log", "file", "ini", "requirements"},
+    {"sha256", "user", "interrupt", "log", "file", "ini", "requirements",
+     "git_answer"},
     {"lock", "command"},
     {"process", "environment", "git", "git_lock", "systemd", "npm", "venv",
      "health", "config", "record", "request", "orphan"},
     {"ownership", "store"},
     {"observation", "verify"},
-    {"plan"},
+    {"plan", "plan_text"},
     {"stage"},
     {"run"},
     {"deploy", "apply", "failure", "status"},
