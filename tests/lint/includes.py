@@ -21,8 +21,8 @@ FLOORS = [
      "health", "config", "record", "request", "orphan"},
     {"ownership", "store"},
     {"observation", "verify"},
-    {"plan", "plan_text"},
-    {"stage"},
+    {"plan"},
+    {"stage", "plan_text"},
     {"run"},
     {"deploy", "apply", "failure", "status"},
 ]
