@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/program_options.hpp>
 #include <cerrno>
 #include <sstream>
@@ -76,8 +77,14 @@ po::variables_map parse_command_line(int argc, const char* const argv[]) {
                   .run(),
               values);
   } catch (const po::error& error) {
-    throw UsageError(
-        fmt::format("command line: {}; see --help", escaped(error.what())));
+    // what() fills a template in, and never ends for "--%option%" and its like.
+    const bool may_end =
+        std::none_of(argv, argv + argc, [](std::string_view argument) {
+          return argument.find('%') != std::string_view::npos;
+        });
+    throw UsageError(fmt::format(
+        "command line: {}; see --help",
+        may_end ? escaped(error.what()) : "an argument is not understood"));
   }
   if (values.count("argument") != 0) {
     throw UsageError(fmt::format(

@@ -244,11 +244,7 @@ void set_by(const Table& table, Target& target, const std::string& key,
 
 void require_component_name(const std::string& name,
                             const std::string& source) {
-  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' ||
-           c == '-';
-  });
-  if (!plain) {
+  if (!is_plain_name(name)) {
     throw UsageError(fmt::format(
         "{}: component name '{}' is not allowed; it takes letters, digits, "
         "- and _",

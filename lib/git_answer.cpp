@@ -58,7 +58,7 @@ Divergence parse_divergence(std::string_view text) {
     int value = 0;
     const char* const last = digits.data() + digits.size();
     const auto [end, error] = std::from_chars(digits.data(), last, value);
-    if (error != std::errc() || end != last || digits.empty()) {
+    if (error != std::errc() || end != last || value < 0) {
       refuse("rev-list", line);
     }
     return value;

@@ -40,8 +40,11 @@ std::vector<IniEntry> parse_ini(std::string_view text,
          po::parse_config_file(stream, nothing_registered, true).options) {
       entries.push_back(to_entry(option));
     }
-  } catch (const po::error& error) {
-    throw UsageError(fmt::format("{}: {}", source, escaped(error.what())));
+  } catch (const po::invalid_syntax& error) {
+    // Its what() never ends for a line that holds "%invalid_line%".
+    throw UsageError(fmt::format(
+        "{}: the line '{}' is no 'key = value', no [section] and no # comment",
+        source, escaped(error.tokens())));
   }
   return entries;
 }

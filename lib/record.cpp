@@ -255,6 +255,8 @@ Record parse_record(std::string_view text, const std::string& source) {
     for (const IniEntry& entry : parse_ini(text, source)) {
       if (entry.section.empty()) {
         read_entry(record, entry);
+      } else if (!is_plain_name(entry.section)) {
+        throw Malformed{"a component has a name that none can have"};
       } else {
         read_component_entry(record.components[entry.section], entry);
       }

@@ -136,6 +136,14 @@ std::string times(int count) {
   return count == 1 ? "once" : std::to_string(count) + " times";
 }
 
+bool is_plain_name(std::string_view text) {
+  return !text.empty() && text.front() != '-' &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                  (c >= '0' && c <= '9') || c == '-' || c == '_';
+         });
+}
+
 bool is_object_id(std::string_view text) {
   return (text.size() == 40 || text.size() == 64) &&
          std::all_of(text.begin(), text.end(), [](char c) {

@@ -33,6 +33,9 @@ std::string_view abbreviated(std::string_view hash);
 // "once", "2 times" and so on.
 std::string times(int count);
 
+// True for letters, digits, - and _, of which - is not the first.
+bool is_plain_name(std::string_view text);
+
 // True for 40 (SHA-1) or 64 (SHA-256) lower-case hexadecimal digits.
 bool is_object_id(std::string_view text);
 

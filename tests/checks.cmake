@@ -22,6 +22,33 @@ add_test(NAME clang.tests COMMAND ${CMAKE_CTEST_COMMAND}
 add_test(NAME lint.tidy COMMAND ${RUN_CLANG_TIDY}
   -clang-tidy-binary ${CLANG_TIDY} -quiet -p ${clang_build} -j ${processors}
   "/(lib|cmd)/[a-z0-9_]+\\.cpp")
+
+# Foreign text that nobody thought of, for a time (tests/fuzz).
+set(FUZZ_SECONDS 60 CACHE STRING "How long each fuzz target runs")
+set(fuzz_build ${PROJECT_BINARY_DIR}/fuzz)
+add_test(NAME fuzz.configure COMMAND ${CMAKE_COMMAND}
+  -S ${PROJECT_SOURCE_DIR} -B ${fuzz_build} -G ${CMAKE_GENERATOR}
+  -DCMAKE_CXX_COMPILER=${CLANG} -DCMAKE_BUILD_TYPE=Debug
+  -DCMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER}
+  -DFUZZ=ON)
+add_test(NAME fuzz.build COMMAND ${CMAKE_COMMAND}
+  --build ${fuzz_build} --parallel ${processors})
+set_tests_properties(fuzz.configure PROPERTIES
+  FIXTURES_SETUP fuzz-configured COST 850)
+set_tests_properties(fuzz.build PROPERTIES
+  FIXTURES_REQUIRED fuzz-configured FIXTURES_SETUP fuzz-built COST 750
+  TIMEOUT 1800)
+foreach(name IN LISTS fuzz_targets)
+  # What it finds goes to the first folder; the corpus is only read.
+  add_test(NAME fuzz.${name} COMMAND ${fuzz_build}/tests/fuzz/fuzz-${name}
+    -max_total_time=${FUZZ_SECONDS} -timeout=10 -rss_limit_mb=2048
+    -print_final_stats=1 -max_len=4096 -artifact_prefix=${fuzz_build}/${name}-
+    ${fuzz_build}/found/${name} ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
+  file(MAKE_DIRECTORY ${fuzz_build}/found/${name})
+  set_tests_properties(fuzz.${name} PROPERTIES
+    LABELS fuzz FIXTURES_REQUIRED fuzz-built COST 70 TIMEOUT 600)
+endforeach()
+
 set_tests_properties(clang.configure PROPERTIES
   FIXTURES_SETUP clang-configured COST 900)
 set_tests_properties(clang.build PROPERTIES

@@ -59,7 +59,7 @@ TEST_CASE("both counts of a comparison are read") {
   CHECK(divergence.ours == 12);
   CHECK(divergence.theirs == 3);
   for (const char* text : {"", "12", "12 3", "\t", "1\t", "\t1", "x\t1",
-                           "1\t2\t3", "99999999999\t0"}) {
+                           "1\t2\t3", "99999999999\t0", "-1\t0"}) {
     INFO(text);
     CHECK_THROWS_AS(parse_divergence(text), Error);
   }

@@ -32,7 +32,8 @@ TEST_CASE("entries come in order, with their section, without blanks") {
 }
 
 TEST_CASE("a line of no form is refused in one line that names the file") {
-  for (const char* text : {"only a word", "[part", "one = 1\n\x1b[2J\n"}) {
+  for (const char* text :
+       {"only a word", "[part", "%invalid_line%", "one = 1\n\x1b[2J\n"}) {
     const std::string message =
         message_of<UsageError>([&] { parse_ini(text, "/etc/some.conf"); });
     INFO(message);

@@ -107,19 +107,26 @@ TEST_CASE("names and messages of any bytes come back") {
 TEST_CASE("text that is no record is refused, with what to do about it") {
   const std::string pending = "pending = " + id('b') + "\n";
   for (const std::string& text :
-       {std::string("garbage\n"), std::string("deployed = abc\n"),
+       {std::string("garbage\n"),
+        std::string("deployed = abc\n"),
         "deployed = " + std::string(40, 'X') + "\n",
         std::string("colour = 1\n"),
         std::string("remote-away-since = yesterday\n"),
-        std::string("moving-to = prod\n"), std::string("attempts = 1\n"),
-        pending + "attempts = -1\n", pending + "attempts = 1x\n",
+        std::string("moving-to = prod\n"),
+        std::string("attempts = 1\n"),
+        pending + "attempts = -1\n",
+        pending + "attempts = 1x\n",
         pending + "since = 2024-02-30T00:00:00Z\n",
         "deployment = 1970-01-01T00:00:00Z deployed 7 " + id('a') + "\n",
         "deployment = 1970-01-01T00:00:00Z gone 7 - " + id('a') + "\n",
         "deployment = 1970-01-01T00:00:00Z deployed x - " + id('a') + "\n",
         std::string("[backend]\ninput = nothing\n"),
         std::string("[backend]\ncolour = 1\n"),
-        std::string("[backend]\ncommit = 1\n"), std::string("\0\0\0\0", 4),
+        std::string("[backend]\ncommit = 1\n"),
+        "[b\xd6)]\ncommit = " + id('a') + "\n",
+        "[-b]\ncommit = " + id('a') + "\n",
+        pending + "reached = all\n",
+        std::string("\0\0\0\0", 4),
         std::string("\x7f"
                     "ELF")}) {
     INFO(text);

@@ -1,0 +1,55 @@
+// The configuration file.
+#include "lib/config.hpp"
+
+#include "tests/fuzz/fuzz.hpp"
+
+using namespace deployment;
+
+namespace {
+
+bool stays_inside(const std::filesystem::path& path) {
+  return path.is_relative() && *path.lexically_normal().begin() != "..";
+}
+
+bool is_no_option(const std::string& name) {
+  return !name.empty() && name.front() != '-' &&
+         name.find_first_of(std::string_view("\n\0 ", 3)) == std::string::npos;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
+                                      std::size_t size) {
+  Config config;
+  try {
+    apply_config_file(config, text_of(data, size), "a.conf");
+  } catch (const UsageError& error) {
+    REQUIRE(is_harmless_line(error.what()));
+    REQUIRE(std::string_view(error.what()).starts_with("a.conf"));
+    return 0;
+  }
+  REQUIRE(is_no_option(config.remote));
+  REQUIRE(is_branch_name(config.branch));
+  REQUIRE(is_no_option(config.branch));
+  REQUIRE(config.repo_dir.is_absolute());
+  REQUIRE(config.state_dir.empty() || config.state_dir.is_absolute());
+  REQUIRE(config.git_timeout.count() > 0);
+  REQUIRE(config.install_timeout.count() > 0);
+  REQUIRE(config.systemctl_timeout.count() > 0);
+  REQUIRE(config.settle.count() >= 0);
+  REQUIRE(!config.components.empty());
+  for (const Component& component : config.components) {
+    REQUIRE(is_no_option(component.name));
+    REQUIRE(component.name.find('/') == std::string::npos);
+    REQUIRE(is_no_option(component.service));
+    REQUIRE(component.service.ends_with(".service"));
+    REQUIRE(stays_inside(component.directory));
+    REQUIRE(!component.manifests.empty());
+    for (const auto& manifest : component.manifests) {
+      REQUIRE(stays_inside(component.directory / manifest));
+    }
+    REQUIRE(component.health_check.empty() ||
+            component.health_check.starts_with("http://"));
+  }
+  return 0;
+}

@@ -1,0 +1,28 @@
+// The record: what was read is what is written, and nothing else is taken.
+#include "lib/record.hpp"
+
+#include "tests/fuzz/fuzz.hpp"
+
+using namespace deployment;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
+                                      std::size_t size) {
+  Record record;
+  const bool accepted = accepts<Error>(
+      [&] { record = parse_record(text_of(data, size), "record"); });
+  if (!accepted) {
+    return 0;
+  }
+  const std::string text = to_text(record);
+  REQUIRE(parse_record(text, "record") == record);
+  for (const std::string& id : {record.deployed, record.moving_to,
+                                record.quarantined, record.roll_back_to}) {
+    REQUIRE(id.empty() || is_object_id(id));
+  }
+  REQUIRE(!record.pending || is_object_id(record.pending->tip));
+  REQUIRE(record.history.size() <= 10);
+  for (const auto line : split(text, '\n')) {
+    REQUIRE(is_harmless_line(line));
+  }
+  return 0;
+}
