@@ -148,9 +148,11 @@ Heads GitReader::look_here(const std::string& tip) const {
 
 Heads GitReader::look() const {
   const std::string ref = remote_ref();
+  // --heads: only branches are sent (gitprotocol-v2(5), ref-prefix). A pattern
+  // alone filters here what the remote sent, its tags and pull requests too.
   const std::array commands = {
       command(fmt::format("asking {} for branch {}", remote_, branch_),
-              {"ls-remote", "--", remote_, ref}),
+              {"ls-remote", "--heads", "--", remote_, ref}),
       heads_query()};
   std::vector<CommandResult> results;
   if (const auto local = checked_out_branch()) {

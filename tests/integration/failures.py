@@ -57,7 +57,8 @@ class Failures(unittest.TestCase):
             self.assertEqual(text.count("\n"), 1, text)
             self.assert_says(
                 text, "error: asking origin for branch prod failed: git "
-                "ls-remote -- origin refs/heads/prod exited with code 128: ",
+                "ls-remote --heads -- origin refs/heads/prod exited with code "
+                "128: ",
                 "nothing was changed", "ls-remote origin")
 
     def test_a_remote_that_answers_again_is_told_and_deployed_from(self):

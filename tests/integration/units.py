@@ -66,6 +66,24 @@ class Units(unittest.TestCase):
         self.assertRegex(timer, r"\bOnUnitActiveSec: 1min\n")
         self.assertRegex(timer, r"\bOnBootSec: 30s\n")
 
+    def test_hosts_are_spread_when_the_example_is_put_into_use(self):
+        folder = self.root / "etc/systemd/system/deployment-update.timer.d"
+        self.assertNotRegex(self.loaded("deployment-update.timer"),
+                            r"OnCalendar: |FixedRandomDelay: yes")
+        active = folder / "spread.conf"
+        shutil.copy(folder / "spread.conf.example", active)
+        self.addCleanup(active.unlink)
+        timer = self.loaded("deployment-update.timer")
+        self.assertRegex(timer, r"\bOnCalendar: \*-\*-\* \*:\*:00\n")
+        # Not among what systemd tells; a word it does not know it would say.
+        self.assertIn("\nRandomizedDelaySec=58s\n", active.read_text())
+        self.assertRegex(timer, r"\bFixedRandomDelay: yes\n")
+        self.assertRegex(timer, r"\bAccuracy: 1s\n")
+        # Else there would be two runs a minute.
+        self.assertNotRegex(timer, r"OnUnitActiveSec: |OnBootSec: ")
+        run = self.verify("deployment-update.timer")
+        self.assertEqual((run.returncode, run.stderr), (0, ""))
+
     def test_the_service_runs_the_installed_program(self):
         unit = (self.root / "etc/systemd/system/deployment-update.service")
         program = re.search(r"^ExecStart=(\S+)", unit.read_text(),

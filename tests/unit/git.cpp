@@ -120,7 +120,7 @@ TEST_CASE("a look is one question to the remote and one to the checkout") {
   CHECK(remote.look() ==
         Heads{.tip = id('b'), .local = id('a'), .on_branch = true});
   CHECK(remote.runner.lines() ==
-        Paths{"git ls-remote -- origin refs/heads/prod",
+        Paths{"git ls-remote --heads -- origin refs/heads/prod",
               "git for-each-ref '--format=%(HEAD) %(objectname) %(refname)' "
               "-- refs/heads/prod refs/remotes/origin/prod"});
 }
@@ -133,7 +133,7 @@ TEST_CASE("a checkout whose files say that it is at the tip needs no git") {
   CHECK(remote.look(checkout.path()) ==
         Heads{.tip = id('b'), .local = id('b'), .on_branch = true});
   CHECK(remote.runner.lines() ==
-        Paths{"git ls-remote -- origin refs/heads/prod"});
+        Paths{"git ls-remote --heads -- origin refs/heads/prod"});
 }
 
 TEST_CASE("what the checkout's files do not say, or is not the tip, git says") {
@@ -176,7 +176,7 @@ TEST_CASE("a remote that cannot be asked is told from one without branch") {
   const auto error = error_of<RemoteUnreachable>([&] { away.look(); });
   CHECK(error.what() ==
         "asking origin for branch prod failed: git ls-remote "
-        "-- origin refs/heads/prod exited with code 128\n"
+        "--heads -- origin refs/heads/prod exited with code 128\n"
         "no route to host"s);
   CHECK(contains(error.advice(), "git -C /app ls-remote origin"));
 

@@ -1,0 +1,107 @@
+"""A run without a change stays as cheap as it is. Nothing here is a timing.
+
+Each figure has a ceiling below, with its reason. Who makes such a run dearer
+on purpose raises the ceiling in the same commit and says why; who makes it
+cheaper lowers it.
+"""
+
+import re
+import sys
+import unittest
+from pathlib import Path
+
+from no_change import OPENS, STARTS, traced
+from world import World, main
+
+sys.path.insert(0, str(
+    Path(__file__).resolve().parents[2] / "scripts/benchmarks"))
+from peak import peak_memory  # noqa: E402: found by the line above
+
+CEILINGS = {
+    # 743,000 with g++ 12 and glibc 2.36, the loader and the reading of a
+    # configuration file and a record included. A tenth more, as another patch
+    # level of compiler or C library moves them by a few per cent; libcrypto,
+    # if it were loaded at the start again, is a million.
+    "instructions": 820_000,
+    # 98, loader included. A few more, as the user database and the loader's
+    # search differ between systems.
+    "system calls": 105,
+    # git ls-remote. Nothing else is needed to know that nothing changed.
+    "processes": 1,
+    # /dev/null is no file, and the lock is held on a folder opened to read.
+    "files opened to write": 0,
+    # KiB; 3,500, most of it pages of the program's and the C library's files.
+    # 6 MiB is the promise. A run that hashes has 7,500.
+    "peak memory": 6144,
+}
+WRITING = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND")
+
+
+def succeeded(status, text=""):
+    if status != 0:
+        raise AssertionError(f"exit status {status}: {text}")
+
+
+def instructions(world):
+    run = world.run_program(
+        ["/usr/bin/valgrind", "--tool=callgrind", "--trace-children=no",
+         "--callgrind-out-file=/dev/null", *world.arguments()])
+    succeeded(run.returncode, run.stderr)
+    # Its children say nothing: they are not traced.
+    return int(re.search(r"^==\d+== Collected : (\d+)", run.stderr,
+                         re.MULTILINE).group(1))
+
+
+def figures(world, prepare=lambda: None):
+    """What a run costs; `prepare` is called before each of three runs."""
+    prepare()
+    found = {"instructions": instructions(world)}
+    prepare()
+    run, calls = traced(world)
+    succeeded(run.returncode, run.stderr)
+    own = next(of for of in calls.values() if of and of[0][0] == "execve" and
+               "/deployment-update\"" in of[0][1])
+    found["system calls"] = len(own)
+    found["processes"] = len([name for name, _, _ in own if name in STARTS])
+    found["files opened to write"] = len([
+        arguments for of in calls.values() for name, arguments, _ in of
+        if name in OPENS and '"/dev/null"' not in arguments and
+        (name == "creat" or WRITING.search(arguments))])
+    prepare()
+    status, found["peak memory"] = peak_memory(world.arguments(),
+                                               world.environment)
+    succeeded(status)
+    return found
+
+
+class Guard(unittest.TestCase):
+    def test_a_run_without_a_change_stays_below_each_ceiling(self):
+        with World() as world:
+            world.push("Second", {"backend/requirements.txt": "flask==2\n"})
+            self.assertEqual(world.run().returncode, 0)
+            found = figures(world)
+        print(found)
+        for name, ceiling in CEILINGS.items():
+            with self.subTest(name):
+                self.assertLessEqual(found[name], ceiling)
+        # Far below, the ceiling guards nothing.
+        self.assertGreater(found["instructions"],
+                           0.75 * CEILINGS["instructions"])
+
+    def test_a_run_with_a_change_is_seen_by_each_check(self):
+        with World() as world:
+            numbers = iter(range(9))
+
+            def push():
+                world.push("More", {
+                    "backend/requirements.txt": f"flask=={next(numbers)}\n"})
+
+            found = figures(world, push)
+        print(found)
+        for name, ceiling in CEILINGS.items():
+            with self.subTest(name):
+                self.assertGreater(found[name], ceiling)
+
+
+if __name__ == "__main__":
+    main()
