@@ -79,7 +79,7 @@ po::variables_map parse_command_line(int argc, const char* const argv[]) {
   } catch (const po::error& error) {
     // what() fills a template in, and never ends for "--%option%" and its like.
     const bool may_end =
-        std::none_of(argv, argv + argc, [](std::string_view argument) {
+        std::none_of(argv, argv + argc, [](std::string_view word) {
           return argument.find('%') != std::string_view::npos;
         });
     throw UsageError(fmt::format(
