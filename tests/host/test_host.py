@@ -662,9 +662,11 @@ class Confined(Group):
                               check=False)
                 require(find_line(self.host.journal(after), pattern),
                         texts(self.host.journal(after)))
+                gone = not self.host.outside(lock).exists()
             finally:
                 self.host.run("systemctl", "stop", "reader")
-        require(not self.host.outside(lock).exists(), f"{lock} is there")
+                self.host.outside(lock).unlink(missing_ok=True)
+        require(gone, f"{lock} stayed")
         self.start_timer()
         self.wait_until_idle()
 
@@ -681,8 +683,8 @@ class Confined(Group):
         finally:
             self.host.run("systemctl", "kill", "--signal=CONT",
                           "origin.service")
+            self.without_setting()
         self.wait_for_line(f"^{NO_CHANGES[0]}$", after)
-        self.without_setting()
 
 
 GROUPS = [Steady, Changes, Failures, AsRoot, OfTwoUsers, Confined]
