@@ -80,7 +80,7 @@ po::variables_map parse_command_line(int argc, const char* const argv[]) {
     // what() fills a template in, and never ends for "--%option%" and its like.
     const bool may_end =
         std::none_of(argv, argv + argc, [](std::string_view word) {
-          return argument.find('%') != std::string_view::npos;
+          return word.find('%') != std::string_view::npos;
         });
     throw UsageError(fmt::format(
         "command line: {}; see --help",

@@ -322,9 +322,10 @@ class Host:
         return shown.split("cursor: ")[1].strip()
 
     def journal_text(self, after=None, unit=UNIT, *options):
-        """What a person sees of a unit."""
+        """What a person sees of a unit, from the cursor on."""
         self.run("journalctl", "--sync")
-        since = ["--after-cursor", after] if after else []
+        # --after-cursor skips an entry that matches, wherever the cursor is.
+        since = ["--cursor", after] if after else []
         return self.run("journalctl", "-u", unit, "--no-pager", *since,
                         *options).stdout
 
@@ -332,7 +333,8 @@ class Host:
         """The program's own lines under systemd, oldest first."""
         text = self.journal_text(after, UNIT, "-o", "json", "--all")
         entries = [json.loads(line) for line in text.splitlines()]
-        return [Line(entry) for entry in entries if entry["_PID"] != "1"]
+        return [Line(entry) for entry in entries
+                if entry["_PID"] != "1" and entry["__CURSOR"] != after]
 
 
 class Line:

@@ -12,6 +12,7 @@ HOST_TESTS=required in the environment that is a failure.
 """
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -23,8 +24,8 @@ import time
 import traceback
 from pathlib import Path
 
-from host import (APP, BACK_END, CHECKOUT, ERR, FRONT_END, HERE, UNIT, Host,
-                  until)
+from host import (APP, AUTHOR, BACK_END, CHECKOUT, ERR, FRONT_END, HERE, UNIT,
+                  Host, until)
 
 # Beside this repository, as for the scenarios of tests/faithful.
 SCRIPT_OF_THE_NOTES = Path(os.environ.get(
@@ -484,7 +485,209 @@ class OfTwoUsers(Group):
         self.check_owner()
 
 
-GROUPS = [Steady, Changes, Failures, AsRoot, OfTwoUsers]
+class Confined(Group):
+    """The service under its drop-ins, and what they would break."""
+
+    drop_ins = f"/etc/systemd/system/{UNIT}.service.d"
+    pushed = 0
+
+    # Refused to root, and so to everybody.
+    refused_to_root = [
+        "write below /usr", "write below /etc",
+        "write a setting of the kernel", "make a device",
+        "make a user namespace", "make a network namespace",
+        "change the root", "name the host", "open a packet socket",
+        "change the personality", "trace a process",
+        "see temporary files of others"]
+    refused_to_owner = ["see processes of others",
+                        "become root by a setuid program"]
+    # CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SYS_PTRACE,
+    # SYS_ADMIN of capability.h.
+    capabilities = sum(1 << bit for bit in (0, 1, 3, 4, 5, 6, 7, 19, 21))
+
+    def set_up(self):
+        super().set_up()
+        self.host.copy(HERE / "probe.py", "/srv/probe.py")
+        self.host.shell("cp /usr/bin/id /usr/local/bin/id-of-root\n"
+                        "chmod 4755 /usr/local/bin/id-of-root\n"
+                        "touch /tmp/of-others")
+
+    # What its cases do
+
+    def push_install(self, subject, script):
+        """A push whose installation runs `script` in frontend/; not where
+        its author locks the versions."""
+        Confined.pushed += 1
+        manifest = json.loads((APP / "frontend/package.json").read_text())
+        manifest["version"] = f"1.0.{self.pushed}"
+        manifest["scripts"]["postinstall"] = (
+            f"if [ $PWD != {AUTHOR}/frontend ]; then {script}; fi")
+        return self.host.push(subject, {
+            "frontend/probe.py": (HERE / "probe.py").read_text(),
+            "frontend/package.json": json.dumps(manifest)})
+
+    def with_setting(self, text):
+        self.host.write(f"{self.drop_ins}/zz-test.conf",
+                        f"[Service]\n{text}\n")
+        self.host.run("systemctl", "daemon-reload")
+
+    def without_setting(self):
+        self.host.outside(f"{self.drop_ins}/zz-test.conf").unlink()
+        self.host.run("systemctl", "daemon-reload")
+
+    def stop_timer(self):
+        self.host.run("systemctl", "stop", f"{UNIT}.timer")
+        self.wait_until_idle()
+
+    def start_timer(self):
+        self.host.run("systemctl", "start", f"{UNIT}.timer")
+
+    @staticmethod
+    def outcomes(lines):
+        found = re.findall(r"probe: (.+): (\w+)$", "\n".join(lines), re.M)
+        return dict(found)
+
+    def probe(self, owner):
+        """The outcomes outside the service and in an installation by it."""
+        self.stop_timer()
+        self.host.run("chown", "-R", f"{owner}:", CHECKOUT)
+        outside = self.outcomes(self.host.run(
+            "python3", "/srv/probe.py", user=owner).stdout.splitlines())
+        after = self.host.cursor()
+        subject = f"Probe as {owner}"
+        commit = self.push_install(subject, "python3 probe.py")
+        self.start_timer()
+        self.wait_until_deployed(commit, after)
+        lines = self.read_deployment(after, subject)
+        require(any(line.startswith(f"build {commit[:12]} aside: frontend")
+                    for line in lines), f"it was not staged:\n{lines}")
+        inside = self.outcomes(lines)
+        require(inside.keys() == outside.keys(), lines)
+        return outside, inside
+
+    @staticmethod
+    def check_refused(names, outside, inside):
+        for name in names:
+            require(outside[name] == "allowed", f"{name}: not even outside")
+            require(inside[name] == "refused", f"{name}: allowed")
+
+    def check_status(self, inside):
+        require(inside["NoNewPrivs"] == "1", inside)
+        require(inside["Seccomp"] == "2", inside)
+        require(int(inside["CapBnd"], 16) == self.capabilities, inside)
+
+    # Cases
+
+    def test_installing_as_owner(self):
+        outside, inside = self.probe("ubuntu")
+        self.check_refused(self.refused_to_owner, outside, inside)
+        self.check_status(inside)
+        require(int(inside["CapEff"], 16) == 0, inside)
+
+    def test_installing_as_root(self):
+        try:
+            outside, inside = self.probe("root")
+        finally:
+            self.host.run("chown", "-R", "ubuntu:", CHECKOUT)
+        self.check_refused(self.refused_to_root, outside, inside)
+        self.check_status(inside)
+
+    def test_exposure_is_as_documented(self):
+        shown = self.host.run("systemd-analyze", "security", "--no-pager",
+                              f"{UNIT}.service").stdout
+        level = re.search(r"Overall exposure level for .*: (\d+\.\d)", shown)
+        page = (HERE.parents[1] / "docs/hardening.md").read_text()
+        documented = re.search(r"^\| with both drop-ins \| (\d+\.\d) ", page,
+                               re.M)
+        require(float(level[1]) <= float(documented[1]),
+                f"{level[1]}, and documented {documented[1]}")
+
+    def test_without_mount_namespaces(self):
+        """It builds in place and says so, once."""
+        self.with_setting("RestrictNamespaces=\nRestrictNamespaces=yes")
+        try:
+            after = self.host.cursor()
+            commit = self.push_install("In place", "true")
+            self.wait_until_deployed(commit, after)
+        finally:
+            self.without_setting()
+        lines = texts(self.host.journal(after))
+        said = [line for line in lines if "in place: no mount namespace can "
+                "be made" in line]
+        require(len(said) == 1, f"said: {said}")
+        require(any(line.startswith("frontend: npm install") for line in lines),
+                lines)
+
+    def test_install_of_the_owner_is_ended(self):
+        """Root may send signals to processes of the owner."""
+        self.stop_timer()
+        self.push_install("It waits", "echo it waits; trap '' TERM; "
+                          "sleep infinity")
+        after = self.host.cursor()
+        self.host.run("systemctl", "start", "--no-block", f"{UNIT}.service")
+        self.wait_for_line(r"frontend \| it waits", after)
+        # Sooner than systemd would kill all of it.
+        self.host.run("systemctl", "stop", f"{UNIT}.service", timeout=40)
+        require(find_line(self.host.journal(after), "interrupted by SIGTERM"),
+                texts(self.host.journal(after)))
+        result = self.host.show(f"{UNIT}.service", "Result")
+        require(result == "exit-code", f"the service ended by {result}")
+        after = self.host.cursor()
+        commit = self.push_install("It waits no more", "true")
+        self.start_timer()
+        self.wait_until_deployed(commit, after)
+
+    def test_locks_of_git(self):
+        """Root sees where the owner's git works: in the checkout it keeps
+        its lock, elsewhere the lock is a leftover."""
+        lock = f"{CHECKOUT}/.git/index.lock"
+        self.stop_timer()
+        for folder, pattern in [
+                (CHECKOUT, r"index\.lock is there, and git .* works in the "
+                           "checkout"),
+                ("/home/ubuntu", r"^remove .*index\.lock")]:
+            self.host.run("touch", "-d", "1 hour ago", lock, user="ubuntu")
+            self.host.run(
+                "systemd-run", "--unit=reader", "--uid=ubuntu",
+                f"--setenv=GIT_DIR={CHECKOUT}/.git",
+                f"--working-directory={folder}", "bash", "-c",
+                "sleep infinity | git cat-file --batch")
+            try:
+                until("git to work", lambda: self.host.run(
+                    "pgrep", "-u", "ubuntu", "-x", "git",
+                    check=False).stdout, PATIENCE)
+                after = self.host.cursor()
+                self.host.push_back_end(f"back end beside git in {folder}")
+                self.host.run("systemctl", "start", f"{UNIT}.service",
+                              check=False)
+                require(find_line(self.host.journal(after), pattern),
+                        texts(self.host.journal(after)))
+                gone = not self.host.outside(lock).exists()
+            finally:
+                self.host.run("systemctl", "stop", "reader")
+                self.host.outside(lock).unlink(missing_ok=True)
+        require(gone, f"{lock} stayed")
+        self.start_timer()
+        self.wait_until_idle()
+
+    def test_outer_bound(self):
+        """A run that hangs ends, and the timer goes on."""
+        self.stop_timer()
+        self.with_setting("TimeoutStartSec=5s")
+        after = self.host.cursor()
+        self.host.run("systemctl", "kill", "--signal=STOP", "origin.service")
+        try:
+            self.start_timer()
+            until("a run to be ended", lambda: "start operation timed out"
+                  in self.host.journal_text(after), PATIENCE)
+        finally:
+            self.host.run("systemctl", "kill", "--signal=CONT",
+                          "origin.service")
+            self.without_setting()
+        self.wait_for_line(f"^{NO_CHANGES[0]}$", after)
+
+
+GROUPS = [Steady, Changes, Failures, AsRoot, OfTwoUsers, Confined]
 
 
 # --- One group, in a process of its own ---------------------------------------

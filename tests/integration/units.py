@@ -84,6 +84,52 @@ class Units(unittest.TestCase):
         run = self.verify("deployment-update.timer")
         self.assertEqual((run.returncode, run.stderr), (0, ""))
 
+    def test_a_run_has_an_outer_bound(self):
+        service = self.loaded("deployment-update.service")
+        self.assertRegex(service, r"DropIn Path: .*/deployment-update\.service"
+                         r"\.d/deadline\.conf\n")
+        bound = re.search(r"\bTimeoutStartSec: (\d+)h\n", service)
+        # What the comment there adds up: a run that keeps its deadlines ends.
+        page = (self.root / "etc/systemd/system/deployment-update.service.d/"
+                "deadline.conf").read_text()
+        minutes = sum(map(int, re.findall(r"^#   .* (\d+) min$", page, re.M)))
+        self.assertGreater(minutes, 0)
+        self.assertIn(f"which is {minutes // 60} h {minutes % 60} min.", page)
+        self.assertGreater(60 * int(bound.group(1)), minutes)
+        self.assertRegex(service, r"\bKillMode: mixed\n")
+        self.assertRegex(service, r"\bTimeoutStopSec: 1min\n")
+
+    def test_the_service_is_confined(self):
+        service = self.loaded("deployment-update.service")
+        for line in ["ProtectSystem: full",
+                     "PrivateTmp: yes", "PrivateDevices: yes",
+                     "ProtectKernelModules: yes", "RestrictNamespaces: mnt",
+                     "RestrictRealtime: yes", "SystemCallErrorNumber: EPERM",
+                     "CapabilityBoundingSet: cap_chown cap_dac_override "
+                     "cap_fowner cap_fsetid cap_kill cap_setgid cap_setuid "
+                     "cap_sys_ptrace cap_sys_admin"]:
+            with self.subTest(line=line):
+                self.assertIn(f"\t{line}\n", service)
+
+    def test_an_edit_of_the_host_comes_after_the_drop_ins(self):
+        """systemctl edit writes override.conf; the last one by name wins."""
+        for folder in (self.root / "etc/systemd/system").glob("*.d"):
+            for path in folder.glob("*.conf"):
+                self.assertLess(path.name, "local.conf", path)
+
+    def test_the_page_tells_each_option(self):
+        page = (Path(__file__).parents[2] / "docs/hardening.md").read_text()
+        drop_in = (self.root / "etc/systemd/system/deployment-update.service.d"
+                   "/hardening.conf").read_text()
+        options = re.findall(r"^(\w+=.*)$", drop_in, re.M)
+        self.assertTrue(options)
+        for option in options:
+            name, values = option.split("=", 1)
+            told = values.split() if name == "CapabilityBoundingSet" else [
+                option]
+            for text in told:
+                self.assertIn(f"`{text}`", page)
+
     def test_the_service_runs_the_installed_program(self):
         unit = (self.root / "etc/systemd/system/deployment-update.service")
         program = re.search(r"^ExecStart=(\S+)", unit.read_text(),
