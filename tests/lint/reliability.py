@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-NAMED = re.compile(r"`((?:unit|integration|host|faithful)/\S+): ([^`]+)`")
+NAMED = re.compile(r"`((?:unit|integration|host|faithful|fuzz)/\S+): ([^`]+)`")
 
 
 def main():
