@@ -195,8 +195,11 @@ void Run::apply_step(const Verify& step) {
   std::vector<std::string> advice;
   for (const Component& component : step.components) {
     ComponentRecord& record = record_.components[component.name];
-    record.restarted.clear();
     const auto trouble = troubles.find(component.name);
+    if (trouble == troubles.end() && !troubles.empty()) {
+      continue;  // restarted, and not watched to the end
+    }
+    record.restarted.clear();
     if (trouble == troubles.end()) {
       record.commit = to_;
       continue;

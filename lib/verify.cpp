@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -117,19 +118,28 @@ std::map<std::string, std::string> verify(
   for (const Component& component : components) {
     units.emplace_back(component, before, systemd).look();
   }
+  const auto all_up = [&] {
+    return std::all_of(units.begin(), units.end(), [](const Watched& unit) {
+      return unit.trouble().empty();
+    });
+  };
   const auto deadline = steady_clock::now() + config.settle;
-  for (bool last = false; !last;) {
+  for (bool last = false; !last && all_up();) {
     last = steady_clock::now() >= deadline;
     for (Watched& unit : units) {
       unit.look();
     }
-    if (!last) {
+    if (!last && all_up()) {
       wait_for(pause);
     }
   }
-  std::map<std::string, std::string> troubles;
   for (Watched& unit : units) {
-    unit.ask(config.health_timeout, runner, prototype);
+    if (all_up()) {
+      unit.ask(config.health_timeout, runner, prototype);
+    }
+  }
+  std::map<std::string, std::string> troubles;
+  for (const Watched& unit : units) {
     if (!unit.trouble().empty()) {
       troubles[unit.name()] = unit.trouble();
     }

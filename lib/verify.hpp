@@ -18,8 +18,10 @@ std::string why_not_up(const UnitState& before, const UnitState& first,
                        const UnitState& now);
 
 // Watches the restarted units for config.settle, and lets each health check
-// succeed once within config.health_timeout. Returns why components did not
-// stay up, by name; empty: all did. A failed query is a failure.
+// succeed once within config.health_timeout; but no longer than until one is in
+// trouble, since that decides it and every second of it may be an outage.
+// Returns why components did not stay up, by name; empty: all did. A failed
+// query is a failure.
 std::map<std::string, std::string> verify(
     const Config& config, const std::vector<Component>& components,
     const StatesBefore& before, const Systemd& systemd, CommandRunner& runner,

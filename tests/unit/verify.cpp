@@ -158,6 +158,21 @@ TEST_CASE("one service that fails does not hide one that stays up") {
   CHECK(troubles.contains("web"));
 }
 
+TEST_CASE("a service in trouble ends the window, and no health is asked for") {
+  Component checked = web;
+  checked.health_check = "http://localhost:1/health";
+  const Component api = {.name = "api", .service = "api.service"};
+  Host host;
+  host.state = [](int n) { return Host::text("2", n == 5 ? 1 : 0); };
+  Config config;
+  config.settle = 1h;
+  const auto troubles = deployment::verify(
+      config, {checked, api}, {}, Systemd(host.runner, {.directory = "/"}),
+      host.runner, {.directory = "/"});
+  CHECK(troubles.size() == 1);
+  CHECK(host.runner.asked.back().program == "systemctl");
+}
+
 TEST_CASE("a question that fails is a failure, not a state") {
   Host host;
   host.state = [](int) { return std::string(); };
