@@ -1,0 +1,536 @@
+"""How long a deployment interrupts the services, in a booted host.
+
+Each contender has a host of its own with the notes' two services (vite on
+port 3000, uvicorn on port 8000) and a checkout of root's, the only kind that
+the notes' script can work in. They take turns, push by push:
+
+  the script   the notes' (../shared/reference; skipped where it is not there)
+  in-place     deployment-update --build in-place
+  staged       deployment-update --build staged
+  restart      systemctl restart of both units, and nothing else: the limit
+
+A process inside the host asks each port every 20 ms. An outage is the time
+between two answers, less those 20 ms, wherever it is longer than 100 ms; what
+a push costs is the sum. It is watched from before the push until the services
+serve what they are expected to, or, where nothing would bring them back,
+until 5 s after the run: then the table says "down". Served is the time from
+the end of the push until both ports answer with the new version for good.
+
+Needs root and what tests/host needs, and a build in build/release (made).
+"""
+
+import argparse
+import base64
+import contextlib
+import hashlib
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+from common import (SCRIPT, TOP, build, describe_machine, note, run,
+                    write_between)
+
+sys.path.insert(0, str(TOP / "tests/host"))
+from host import APP, BACK_END, FRONT_END, Host, until  # noqa: E402
+import test_host  # noqa: E402
+
+PAUSE = 0.02  # between two questions
+LONGEST = 0.1  # a pause that is no outage
+PATIENCE = 180
+REPAIRS = 3  # tries; see failed()
+WHEELS = 30
+MODULES = 50  # in each
+PROGRAM = "/usr/local/bin/deployment-update"
+
+# Writes "TIME PORT TEXT" for each answer, until it is killed or for long.
+PROBE = f"""
+import http.client, os, re, threading, time
+
+def ask(port, path):
+    while True:
+        start = time.monotonic()
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port,
+                                                    timeout=5)
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            text = answer.read().decode("utf-8", "replace")
+            connection.close()
+            version = re.search(r"(?:front|back) end [\\w.]+", text)
+            if answer.status == 200 and version:
+                os.write(1, f"{{time.monotonic()}} {{port}} "
+                         f"{{version.group()}}\\n".encode())
+        except (OSError, http.client.HTTPException):
+            pass
+        time.sleep(max(0, start + {PAUSE} - time.monotonic()))
+
+for port, path in (({FRONT_END}, "/main.js"), ({BACK_END}, "/")):
+    threading.Thread(target=ask, args=(port, path), daemon=True).start()
+time.sleep({PATIENCE} * 2)
+"""
+
+KILL_THE_SERVER = """import os, signal
+os.kill(os.getppid(), signal.SIGKILL)
+"""
+
+UNITS = ["frontend-deployment.service", "backend-deployment.service"]
+CONFIG = "[frontend]\ntype = npm\nservice = frontend-deployment.service\n\n" \
+         "[backend]\ntype = python\nservice = backend-deployment.service\n"
+
+
+def make_wheels(folder):
+    """Packages w00, w01, … of plain Python, for an environment of some size."""
+    for number in range(WHEELS):
+        name = f"w{number:02}"
+        files = {f"{name}/__init__.py": ""}
+        for module in range(MODULES):
+            files[f"{name}/m{module}.py"] = "".join(
+                f"def f{i}(x):\n    return x + {i} * {module}\n\n\n"
+                for i in range(40))
+        info = f"{name}-1.0.dist-info"
+        files[f"{info}/METADATA"] = (f"Metadata-Version: 2.1\nName: {name}\n"
+                                     "Version: 1.0\n")
+        files[f"{info}/WHEEL"] = ("Wheel-Version: 1.0\nGenerator: bench\n"
+                                  "Root-Is-Purelib: true\nTag: py3-none-any\n")
+        record = ""
+        for path, text in files.items():
+            digest = base64.urlsafe_b64encode(
+                hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+            record += f"{path},sha256={digest},{len(text.encode())}\n"
+        files[f"{info}/RECORD"] = record + f"{info}/RECORD,,\n"
+        wheel = folder / f"{name}-1.0-py3-none-any.whl"
+        with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path, text in files.items():
+                archive.writestr(path, text)
+
+
+class Answers:
+    """What the probe heard while the context lasted."""
+
+    def __init__(self, bench_host):
+        self._host = bench_host.host
+
+    def __enter__(self):
+        # Appended to, as reading moves the offset that both share.
+        self._log = tempfile.TemporaryFile("a+")
+        init = self._host._init()
+        self._process = subprocess.Popen(
+            ["nsenter", "-t", str(init), "-m", "-n", "-r", "-w", "--",
+             "/usr/bin/python3", "-c", PROBE],
+            stdin=subprocess.DEVNULL, stdout=self._log,
+            stderr=subprocess.DEVNULL)
+        until("the probe to hear both", lambda: all(
+            self.versions(port) for port in (FRONT_END, BACK_END)), PATIENCE)
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.wait(30)
+        self._log.close()
+
+    def heard(self, port):
+        self._log.seek(0)
+        found = []
+        whole_lines = self._log.read().rpartition("\n")[0]
+        for line in whole_lines.splitlines():
+            when, heard, version = line.split(" ", 2)
+            if int(heard) == port:
+                found.append((float(when), version))
+        return found
+
+    def versions(self, port):
+        return [version for _, version in self.heard(port)]
+
+    def since(self, port, version):
+        """When it began to answer with a version without another outage."""
+        found = None
+        last = 0
+        for when, text in self.heard(port):
+            if text != version or when - last > LONGEST:
+                found = None
+            if text == version and found is None:
+                found = when
+            last = when
+        return found
+
+    def last_is(self, port, version, after):
+        """Whether it answers so, and did not merely before `after`."""
+        heard = self.heard(port)
+        return bool(heard) and heard[-1][1] == version and (
+            heard[-1][0] > max(after, time.monotonic() - LONGEST))
+
+    def outage(self, port, end):
+        """Seconds without an answer until `end`."""
+        times = [when for when, _ in self.heard(port) if when < end] + [end]
+        gaps = [later - earlier for earlier, later in zip(times, times[1:])]
+        return sum(gap - PAUSE for gap in gaps if gap > LONGEST)
+
+
+class BenchHost:
+    """A contender's."""
+
+    def __init__(self, host, contender, stage):
+        self.host = host
+        self.contender = contender
+        self.number = 1
+        self.requirements = ["uvicorn"]
+        host.make_origin()
+        host.clone("root")
+        host.install(stage)
+        host.run("systemctl", "disable", "--now", "deployment-update.timer")
+        host.write("/etc/deployment-update.conf", CONFIG)
+        if contender == "the script":
+            host.copy(SCRIPT, "/usr/local/bin/deployment-update.sh")
+            # As after its first run: else it would install everything.
+            host.shell("cd /home/ubuntu/sinesiAI && for f in frontend/package."
+                       "json backend/requirements.txt; do sha256sum $f | cut "
+                       "-d' ' -f1 >/tmp/${f%%/*}_$(basename ${f%.*}).hash; "
+                       "done")
+        host.wait_for_back_end("back end 1")
+        host.wait_for_front_end("front end 1")
+
+    def expected(self):
+        return {FRONT_END: f"front end {self.number}",
+                BACK_END: f"back end {self.number}"}
+
+    def files(self, *changed, server=""):
+        """The next version of the application."""
+        self.number += 1
+        source = (APP / "backend/server.py").read_text()
+        page = (APP / "frontend/main.js").read_text()
+        files = {
+            "backend/server.py": server + source.replace(
+                "back end 1", f"back end {self.number}"),
+            "frontend/main.js": page.replace(
+                "front end 1", f"front end {self.number}")}
+        if "requirements.txt" in changed:
+            files["backend/requirements.txt"] = "".join(
+                f"{name}\n" for name in self.requirements
+            ) + f"# {self.number}\n"
+        if "package.json" in changed:
+            text = (APP / "frontend/package.json").read_text()
+            files["frontend/package.json"] = text.replace(
+                '"private"', f'"version": "1.0.{self.number}",\n  "private"')
+        return files
+
+    def deploy(self):
+        """Runs the contender once; returns how long it took."""
+        command = {
+            "the script": ["/usr/local/bin/deployment-update.sh"],
+            "in-place": [PROGRAM, "--build", "in-place"],
+            "staged": [PROGRAM, "--build", "staged"],
+            "restart": ["systemctl", "restart", *UNITS],
+        }[self.contender]
+        start = time.monotonic()
+        self.said = self.host.run(*command, check=False, timeout=PATIENCE)
+        return time.monotonic() - start
+
+    def repair(self):
+        """After a push that cannot work: as a person would."""
+        for _ in range(REPAIRS):
+            self.host.push("Repair", self.files("requirements.txt"))
+            self.host.run("systemctl", "reset-failed", check=False)
+            if self.contender == "the script":
+                self.host.shell("rm -f /tmp/backend_requirements.hash")
+                self.deploy()
+            else:
+                self.said = self.host.run(
+                    PROGRAM, "--build", self.contender, "--force",
+                    check=False, timeout=PATIENCE)
+            if self.said.returncode == 0:
+                break
+        self.check_served()
+
+    def check_served(self):
+        expected = self.expected()
+        self.host.wait_for_back_end(expected[BACK_END])
+        until("the front end", lambda: expected[FRONT_END] in self.host.fetch(
+            FRONT_END, "/main.js"), PATIENCE)
+
+
+# --- Pushes -------------------------------------------------------------------
+
+
+def wait_for_answers(answers, expected, seconds=PATIENCE):
+    now = time.monotonic()
+    until(f"the ports to serve {expected}", lambda: all(
+        answers.last_is(port, text, now) for port, text in expected.items()),
+        seconds)
+
+
+def failed(bench):
+    """What is not staged may fail by itself: rm -rf venv, under a server that
+    writes into it."""
+    said = f"{bench.contender}: {bench.said.stdout}{bench.said.stderr}"
+    if bench.contender == "staged":
+        raise SystemExit(said)
+    note(said)
+    bench.repair()
+    return None
+
+
+def good_push(bench, *changed):
+    with Answers(bench) as answers:
+        if bench.contender == "restart":
+            pushed = time.monotonic()
+            took = bench.deploy()
+        else:
+            bench.host.push("Good", bench.files(*changed))
+            pushed = time.monotonic()
+            took = bench.deploy()
+            if bench.said.returncode != 0:
+                return failed(bench)
+        wait_for_answers(answers, bench.expected())
+        end = max(when for port in bench.expected()
+                  for when, _ in answers.heard(port))
+        served = max(answers.since(port, text)
+                     for port, text in bench.expected().items()) - pushed
+        return {"front": answers.outage(FRONT_END, end),
+                "back": answers.outage(BACK_END, end),
+                "served": served, "took": took}
+
+
+def bad_push(bench, files):
+    """The old version must be served, or nothing is."""
+    before = bench.expected()
+    with Answers(bench) as answers:
+        bench.host.push("Bad", files)
+        took = bench.deploy()
+        if bench.said.returncode == 0 and bench.contender == "staged":
+            raise SystemExit(f"staged took it:\n{bench.said.stderr}")
+        down = False
+        try:
+            wait_for_answers(answers, before, 5)
+        except Exception:  # nothing will bring it back
+            down = True
+        end = time.monotonic()
+        found = {"front": answers.outage(FRONT_END, end),
+                 "back": answers.outage(BACK_END, end),
+                 "served": None, "took": took, "down": down}
+    if down and bench.contender == "staged":
+        raise SystemExit(f"staged left it down:\n{bench.said.stderr}")
+    bench.repair()
+    return found
+
+
+def bad_install(bench):
+    files = bench.files()
+    bench.number -= 1
+    files["backend/requirements.txt"] = "uvicorn\nno-such-x\n"
+    return bad_push(bench, files)
+
+
+def bad_start(bench):
+    files = bench.files(server=KILL_THE_SERVER)
+    bench.number -= 1
+    return bad_push(bench, files)
+
+
+EVENTS = {
+    "code": lambda bench: good_push(bench),
+    "requirements.txt": lambda bench: good_push(bench, "requirements.txt"),
+    "package.json": lambda bench: good_push(bench, "package.json"),
+    "both": lambda bench: good_push(bench, "requirements.txt",
+                                    "package.json"),
+    "cannot be installed": bad_install,
+    "crashes at start": bad_start,
+}
+
+
+# --- All of it ----------------------------------------------------------------
+
+
+def measure(benches, rounds, size, events, failures):
+    """Results by (size, event, contender): one for each round in which the
+    contender did not fail by itself."""
+    results = {}
+    for number in range(rounds):
+        for event in events:
+            for bench in benches:
+                if bench.contender == "restart" and event != "code":
+                    continue  # whatever is pushed
+                note(f"{size}, round {number + 1}, {event}: "
+                     f"{bench.contender}")
+                found = EVENTS[event](bench)
+                key = (size, event, bench.contender)
+                if found:
+                    results.setdefault(key, []).append(found)
+                else:
+                    failures.append(f"{size}, {event}: {bench.contender}")
+    return results
+
+
+def middle(values):
+    if None in values:
+        return ""
+    median = statistics.median(values)
+    return f"{median:.2f} s ({min(values):.2f}–{max(values):.2f})"
+
+
+def rows_of(results):
+    for (size, event, contender), found in results.items():
+        down = ", down" if any(one.get("down") for one in found) else ""
+        yield (f"| {size} | {event if contender != 'restart' else '(none)'} | "
+               f"{contender} | {middle([one['front'] for one in found])} | "
+               f"{middle([one['back'] for one in found])}{down} | "
+               f"{middle([one['served'] for one in found])} |")
+
+
+def median_of(results, key, name):
+    return statistics.median(one[name] for one in results[key])
+
+
+def bars(results, settle=3):
+    """Each bar, and whether it is met."""
+    for size in {key[0] for key in results}:
+        limits = {port: median_of(results, (size, "code", "restart"), port)
+                  for port in ("front", "back")}
+        for (of, event, contender), found in results.items():
+            if of != size or contender != "staged":
+                continue
+            for port, limit in limits.items():
+                outage = statistics.median(one[port] for one in found)
+                if event == "cannot be installed":
+                    most, words = 0, "0 s"
+                elif event == "crashes at start":
+                    most, words = settle + 2 * limit, "settle + 2 restarts"
+                else:
+                    most, words = 1.15 * limit, "1.15 restarts"
+                verdict = "met" if outage <= most else "not met"
+                yield (f"- {size}, {event}, {port} end: {outage:.2f} s, at "
+                       f"most {words} ({most:.2f} s): {verdict}")
+        took = {event: median_of(results, (size, event, "staged"), "took")
+                for event in ("both", "requirements.txt", "package.json")
+                if (size, event, "staged") in results}
+        if len(took) == 3:
+            longer = max(took["requirements.txt"], took["package.json"])
+            yield (f"- {size}, run with both manifests: {took['both']:.2f} s, "
+                   f"{took['both'] / longer:.2f} times the longer of the two "
+                   "alone; at most 1.15: "
+                   f"{'met' if took['both'] <= 1.15 * longer else 'not met'}")
+
+
+COLOURS = {"the script": "#c66", "in-place": "#cc6", "staged": "#6a6",
+           "restart": "#999"}
+
+
+def chart(results):
+    height, left, width, y = 16, 250, 420, 30
+    most = max(one["back"] for found in results.values() for one in found)
+    parts = []
+    shown = None
+    for (size, event, contender), found in results.items():
+        if (size, event) != shown:
+            shown = (size, event)
+            y += 8
+            parts.append(f'<text x="4" y="{y + 12}">{size}: {event}</text>')
+        outage = statistics.median(one["back"] for one in found)
+        length = max(2, width * outage / max(most, 0.1))
+        down = ", down" if any(one.get("down") for one in found) else ""
+        parts.append(
+            f'<rect x="{left}" y="{y}" width="{length:.0f}" height="'
+            f'{height - 3}" fill="{COLOURS[contender]}"/><text x="'
+            f'{left + length + 4:.0f}" y="{y + 11}">{contender} {outage:.2f} '
+            f's{down}</text>')
+        y += height
+    return ('<svg xmlns="http://www.w3.org/2000/svg" '
+            f'width="{left + width + 200}" height="{y + 10}" '
+            'font-family="sans-serif" font-size="11">'
+            '<text x="4" y="16" font-size="13">Seconds without an answer of '
+            "the back end, by what was pushed</text>" + "".join(parts)
+            + "</svg>\n")
+
+
+def start_hosts(stack, stage, names):
+    base = test_host.base_root()
+    benches = []
+    for name in names:
+        note(f"booting the host of: {name}")
+        host = stack.enter_context(Host(base, name.replace(" ", "")))
+        benches.append(BenchHost(host, name, stage))
+    return benches
+
+
+def grow(bench, wheels):
+    """From here on the back end's environment has some size."""
+    bench.host.copy(wheels, "/srv/more-wheels")
+    bench.host.shell("cp /srv/more-wheels/* /srv/wheels/")
+    bench.requirements += [f"w{number:02}" for number in range(WHEELS)]
+    bench.host.push("Grow", bench.files("requirements.txt"))
+    if bench.contender == "restart":
+        bench.host.run(PROGRAM, timeout=PATIENCE)
+    else:
+        bench.deploy()
+    bench.check_served()
+
+
+def outage(options):
+    program = build()
+    names = ["the script", "in-place", "staged", "restart"]
+    if not SCRIPT.exists():
+        names.remove("the script")
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(
+            prefix="outage-", dir="/var/tmp")))
+        stage = folder / "stage"
+        run("cmake", "--install", program.parent, "--prefix", "/usr/local",
+            env=os.environ | {"DESTDIR": str(stage)})
+        wheels = folder / "wheels"
+        wheels.mkdir()
+        make_wheels(wheels)
+        benches = start_hosts(stack, stage, names)
+        failures = []
+        results = measure(benches, options.rounds, "small",
+                          options.events or EVENTS, failures)
+        if options.large:
+            for bench in benches:
+                grow(bench, wheels)
+            results |= measure(benches, options.large, f"{WHEELS} wheels",
+                               options.events or EVENTS, failures)
+    text = [f"Medians (ranges) of {options.rounds} rounds with the small back "
+            f"end, {options.large} with {WHEELS} more wheels, on "
+            f"{describe_machine()}.", "",
+            "| back end | push | contender | front end without an answer | "
+            "back end without an answer | push to served |",
+            "| --- | --- | --- | ---: | ---: | ---: |", *rows_of(results), "",
+            "What staged deployments are held to:", "", *bars(results)]
+    if failures:
+        text += ["", "Good pushes that a contender failed to deploy (not "
+                 "counted above):", "", *(f"- {one}" for one in failures)]
+    if "the script" not in names:
+        text += ["", "- left out: the notes' script, which is not there"]
+    print("\n".join(text))
+    if options.write:
+        write_between("performance.md", "outage", text)
+        (TOP / "docs/outage.svg").write_text(chart(results))
+
+
+def main():
+    # Its mounts are its own and end with it.
+    if os.environ.get("OUTAGE_MOUNTS") != "own":
+        os.environ["OUTAGE_MOUNTS"] = "own"
+        os.execvp("unshare", ["unshare", "--mount", "--propagation", "slave",
+                              sys.executable, "-B", *sys.argv])
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench outage", description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--large", type=int, default=5, metavar="ROUNDS",
+                        help="rounds with the large back end; 0: none")
+    parser.add_argument("--event", dest="events", action="append",
+                        choices=EVENTS, help="only this push; repeatable")
+    parser.add_argument("--write", action="store_true",
+                        help="put table and chart into docs/")
+    # So that the hosts end with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    outage(parser.parse_args())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
