@@ -424,8 +424,9 @@ def reset_failed(case: Case) -> None:
 
 def verifies_restart(case: Case) -> None:
     """Each service is looked at before its restart, and when all are
-    restarted, twice: to see it up, and to see it stay up. One that a tick
-    restarted before something else failed is looked at in the next one."""
+    restarted, twice: to see it up, and to see it stay up. The first that is
+    down ends that; one that a tick restarted and did not see stay up is looked
+    at in the next one."""
     unseen = []
     for tick in case.ticks:
         restarts = [call for call in tick["calls"] if is_restart(call)]
@@ -445,9 +446,11 @@ def verifies_restart(case: Case) -> None:
         unseen = watched
         if all(call["exit"] == 0 for call in tick["calls"]):
             calls += [show(call["argv"][2], call) for call in watched]
-            calls += [show(call["argv"][2], call) for call in watched
-                      if call["argv"][2] not in tick["after"]["failed_units"]]
-            unseen = []
+            down = tick["after"]["failed_units"]
+            if not down:
+                calls += [show(call["argv"][2], call) for call in watched]
+            unseen = [call for call in watched
+                      if down and call["argv"][2] not in down]
         tick["calls"] = calls
 
 
