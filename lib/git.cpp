@@ -60,6 +60,20 @@ bool is_there(const std::filesystem::path& path) {
   return lstat(path.c_str(), &status) == 0;
 }
 
+// By their paths in `checkout`.
+std::vector<std::string> files_below(const std::filesystem::path& folder,
+                                     const std::filesystem::path& checkout) {
+  std::vector<std::string> files;
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(folder, error)) {
+    if (entry.is_symlink() || !entry.is_directory()) {
+      files.push_back(entry.path().lexically_relative(checkout));
+    }
+  }
+  return files;
+}
+
 // Whether writing `changed` would touch the local change `dirty`; a folder of
 // untracked files ends with a slash.
 bool touches(const std::string& changed, const std::string& dirty,
@@ -239,10 +253,16 @@ std::string GitReader::subject(const std::string& id) const {
 
 std::map<std::string, TreeEntry> GitReader::list_tree(
     const std::string& commit, const std::vector<std::string>& paths) const {
-  return parse_ls_tree(
-      run("listing files of " + commit,
-          joined({"ls-tree", "-z", "--full-tree", commit, "--"}, paths))
-          .out);
+  std::map<std::string, TreeEntry> entries;
+  for (std::size_t i = 0; i < paths.size(); i += paths_per_command) {
+    const auto some = std::span(paths).subspan(
+        i, std::min(paths_per_command, paths.size() - i));
+    entries.merge(parse_ls_tree(
+        run("listing files of " + commit,
+            joined({"ls-tree", "-z", "--full-tree", commit, "--"}, some))
+            .out));
+  }
+  return entries;
 }
 
 std::string GitReader::read_blob(const std::string& id) const {
@@ -272,11 +292,17 @@ std::map<std::string, std::string> GitReader::read_files(
 
 std::vector<std::string> GitReader::in_the_way(const std::string& from,
                                                const std::string& to) const {
-  const std::vector<std::string> dirty = parse_status(
-      run("looking for local changes",
-          {"status", "--porcelain=v1", "-z", "--untracked-files=normal",
-           "--no-renames", "--ignore-submodules=all"})
-          .out);
+  std::vector<std::string> dirty;
+  for (const LocalChange& change : parse_status(
+           run("looking for local changes",
+               {"status", "--porcelain=v1", "-z", "--untracked-files=normal",
+                "--no-renames", "--ignore-submodules=all"})
+               .out)) {
+    // What is only missing is in nobody's way; a folder may stand there.
+    if (!change.missing || is_there(directory() / change.path)) {
+      dirty.push_back(change.path);
+    }
+  }
   if (dirty.empty()) {
     return {};
   }
@@ -300,15 +326,27 @@ std::vector<std::string> GitReader::begun_from(
   if (!has_commit(commit)) {
     return {};
   }
-  std::vector<std::string> begun;
-  for (const auto& [path, entry] : list_tree(commit, paths)) {
+  const auto entries = list_tree(commit, paths);
+  const auto is_begun = [&](const std::string& path) {
     const std::filesystem::path file = directory() / path;
+    if (!is_there(file)) {
+      return true;
+    }
+    if (std::filesystem::is_directory(symlink_status(file))) {
+      const auto files = files_below(file, directory());
+      return begun_from(commit, files) == files;
+    }
+    const auto found = entries.find(path);
+    if (found == entries.end()) {
+      return false;
+    }
+    const TreeEntry& entry = found->second;
     const auto content =
         entry.mode == link_mode ? read_link(file) : read_regular_file(file);
-    if (content && read_blob(entry.id).starts_with(*content)) {
-      begun.push_back(path);
-    }
-  }
+    return content && read_blob(entry.id).starts_with(*content);
+  };
+  std::vector<std::string> begun;
+  std::copy_if(paths.begin(), paths.end(), std::back_inserter(begun), is_begun);
   return begun;
 }
 

@@ -51,8 +51,9 @@ class GitReader {
   std::vector<std::string> in_the_way(const std::string& from,
                                       const std::string& to) const;
 
-  // Those of `paths` whose files in the work tree are what `commit` has or
-  // the beginning of it, as git leaves them when it is killed or has no space.
+  // Those of `paths` whose files in the work tree are gone, or are what
+  // `commit` has or the beginning of it, as git leaves them when it is killed
+  // or has no space.
   std::vector<std::string> begun_from(
       const std::string& commit, const std::vector<std::string>& paths) const;
 

@@ -70,17 +70,16 @@ Divergence parse_divergence(std::string_view text) {
           .theirs = number(line.substr(tab + 1))};
 }
 
-std::vector<std::string> parse_status(std::string_view text) {
-  std::vector<std::string> paths;
+std::vector<LocalChange> parse_status(std::string_view text) {
+  std::vector<LocalChange> changes;
   for (const std::string_view entry : split(text, '\0')) {
     if (entry.size() < 4 || entry[2] != ' ') {
       refuse("status", entry);
     }
-    if (entry.substr(0, 2) != " D") {
-      paths.emplace_back(entry.substr(3));
-    }
+    changes.push_back({.path = std::string(entry.substr(3)),
+                       .missing = entry.starts_with(" D")});
   }
-  return paths;
+  return changes;
 }
 
 std::map<std::string, TreeEntry> parse_ls_tree(std::string_view text) {

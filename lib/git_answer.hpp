@@ -29,10 +29,16 @@ std::string parse_ls_remote(std::string_view text, const std::string& ref);
 Heads parse_for_each_ref(std::string_view text, const std::string& local_ref);
 Divergence parse_divergence(std::string_view text);
 
-// The paths of `git status --porcelain=v1 -z` that a fast-forward must not
-// touch: changed files and untracked ones, folders with a slash at the end. A
-// file that is only missing from the work tree is in nobody's way.
-std::vector<std::string> parse_status(std::string_view text);
+// An entry of `git status --porcelain=v1 -z`: a changed file, an untracked
+// one, or, with a slash at the end, a folder of untracked ones.
+struct LocalChange {
+  std::string path;
+  bool missing = false;  // from the work tree only
+
+  bool operator==(const LocalChange&) const = default;
+};
+
+std::vector<LocalChange> parse_status(std::string_view text);
 
 // "MODE TYPE ID\tPATH" of `git ls-tree -z`.
 struct TreeEntry {

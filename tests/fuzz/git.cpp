@@ -25,7 +25,8 @@ void read_divergence(std::string_view text) {
 }
 
 void read_status(std::string_view text) {
-  for (const std::string& path : parse_status(text)) {
+  for (const LocalChange& change : parse_status(text)) {
+    const std::string& path = change.path;
     REQUIRE(!path.empty());
     REQUIRE(path.find('\0') == std::string::npos);
     REQUIRE(text.find(path) != std::string_view::npos);

@@ -70,6 +70,92 @@ class DamagedObjects(unittest.TestCase):
                 self.assert_the_advice_repairs(commit)
 
 
+class KilledMove(unittest.TestCase):
+    """Of the work tree from one commit to another; git writes the files, then
+    the index, then the branch."""
+
+    BEFORE = {"changed": "1\n", "gone": "1\n", "file": "1\n",
+              "folder/file": "1\n"}
+    AFTER = {"changed": "2\n", "gone": None, "new": "2\n",
+             "file": None, "file/folder": "2\n",
+             "folder/file": None, "folder": "2\n"}
+
+    def moved_files(self):
+        """Those that the index has."""
+        listing = self.world.git(self.world.checkout, "ls-files", "--",
+                                 *self.BEFORE, *self.AFTER)
+        return [self.world.checkout / path for path in listing.split()]
+
+    def branch_is_behind(self, to):
+        """All but the branch is at `to`."""
+        self.world.git(self.world.checkout, "read-tree", "-m", "-u", "HEAD", to)
+
+    def index_is_behind(self, to):
+        self.branch_is_behind(to)
+        self.world.git(self.world.checkout, "read-tree", "HEAD")
+
+    def files_are_removed(self, unused):
+        """git removes a file before it writes another one there."""
+        for path in self.moved_files():
+            path.unlink()
+
+    def files_are_cut_short(self, to):
+        self.branch_is_behind(to)
+        for path in self.moved_files():
+            path.write_text("")
+        self.world.git(self.world.checkout, "read-tree", "HEAD")
+
+    def half_move(self, halfway, forward):
+        """A killed run is on its way `forward`, or back."""
+        world = self.world
+        first = world.push("First", self.BEFORE)
+        self.assertEqual(world.run("--force").returncode, 0)
+        second = world.push("Second", self.AFTER)
+        world.git(world.checkout, "fetch", "-q", "origin")
+        to = second
+        more = ""
+        if not forward:
+            world.git(world.checkout, "merge", "-q", "--ff-only", second)
+            to = first
+            more = f"roll-back-to = {first}\n"
+        halfway(to)
+        record = world.state / "record"
+        record.write_text(
+            f"moving-to = {to}\n{more}pending = {second}\nrunning = yes\n"
+            "reached = moved\nattempts = 0\nsince = 2026-01-01T00:00:00Z\n"
+            f"next-try = 2026-01-01T00:00:00Z\n{record.read_text()}")
+        return to
+
+    def test_the_next_run_makes_it_whole(self):
+        for halfway in (self.branch_is_behind, self.index_is_behind,
+                        self.files_are_removed, self.files_are_cut_short):
+            for forward in (True, False):
+                with (self.subTest(halfway=halfway.__name__, forward=forward),
+                      World() as self.world):
+                    to = self.half_move(halfway, forward)
+                    run = self.world.run()
+                    self.assertEqual(self.world.commit(), to, run.stderr)
+                    self.assertEqual(run.returncode, 0 if forward else 1,
+                                     run.stderr)
+                    self.assertEqual(self.world.git(
+                        self.world.checkout, "status", "--porcelain"), "")
+
+    def test_what_somebody_wrote_meanwhile_stays(self):
+        for name, forward in (("changed", True), ("changed", False),
+                              ("file/mine", True), ("folder/mine", False)):
+            with self.subTest(name=name, forward=forward), World() as self.world:
+                to = self.half_move(self.branch_is_behind, forward)
+                file = self.world.checkout / name
+                file.write_text("mine\n")
+                run = self.world.run()
+                self.assertEqual(run.returncode, 1)
+                self.assertIn("local changes would be overwritten", run.stderr)
+                self.assertIn(f"error: {name.removesuffix('/mine')}\n",
+                              run.stderr)
+                self.assertEqual(file.read_text(), "mine\n")
+                self.assertNotEqual(self.world.commit(), to)
+
+
 @unittest.skipUnless(os.geteuid() == 0, "needs root for mounts")
 class DiskFull(unittest.TestCase):
     """Whatever cannot be written: what serves goes on serving, and the next

@@ -139,6 +139,8 @@ class World:
             path = self.author / name
             if text is None:
                 path.unlink()
+                if not any(path.parent.iterdir()):
+                    path.parent.rmdir()
             else:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8")

@@ -7,6 +7,7 @@ namespace {
 
 using namespace std::string_literals;
 using Paths = std::vector<std::string>;
+using Changes = std::vector<LocalChange>;
 
 TEST_CASE("the tip is that of the very ref that was asked for") {
   const std::string text = id('a') + "\trefs/heads/old/refs/heads/prod\n" +
@@ -68,11 +69,12 @@ TEST_CASE("both counts of a comparison are read") {
 TEST_CASE("changed and untracked files of any name are listed") {
   CHECK(parse_status("").empty());
   CHECK(parse_status(" M a b\0?? new\nline\0A  ä\0?? dir/\0MM x\0D  gone\0"s) ==
-        Paths{"a b", "new\nline", "ä", "dir/", "x", "gone"});
+        Changes{{"a b"}, {"new\nline"}, {"ä"}, {"dir/"}, {"x"}, {"gone"}});
 }
 
-TEST_CASE("a file that is only missing is in nobody's way") {
-  CHECK(parse_status(" D missing\0 M there\0"s) == Paths{"there"});
+TEST_CASE("a file that is only missing from the work tree is told apart") {
+  CHECK(parse_status(" D missing\0 M there\0D  gone\0"s) ==
+        Changes{{.path = "missing", .missing = true}, {"there"}, {"gone"}});
 }
 
 TEST_CASE("text that status never prints is refused") {
