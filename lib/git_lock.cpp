@@ -48,18 +48,34 @@ pid_t live_git_in(const fs::path& checkout) {
   return 0;
 }
 
+// Where a lock may be that would be in the way.
+std::vector<fs::path> places(const fs::path& git, const std::string& remote,
+                             const std::string& branch) {
+  std::vector<fs::path> places;
+  for (const std::string& name :
+       {std::string("index"), std::string("shallow"), std::string("HEAD"),
+        std::string("ORIG_HEAD"), std::string("packed-refs"),
+        std::string("config"), "refs/heads/" + branch,
+        fmt::format("refs/remotes/{}/{}", remote, branch)}) {
+    places.push_back(git / (name + ".lock"));
+  }
+  std::error_code error;
+  for (const auto& entry : fs::recursive_directory_iterator(
+           git / "refs/deployment-update", error)) {
+    if (entry.path().extension() == ".lock") {
+      places.push_back(entry.path());
+    }
+  }
+  return places;
+}
+
 }  // namespace
 
 std::vector<GitLock> find_git_locks(const fs::path& checkout,
                                     const std::string& remote,
                                     const std::string& branch) {
   std::vector<GitLock> locks;
-  for (const std::string& name :
-       {std::string("index"), std::string("shallow"), std::string("HEAD"),
-        std::string("ORIG_HEAD"), std::string("packed-refs"),
-        std::string("config"), "refs/heads/" + branch,
-        fmt::format("refs/remotes/{}/{}", remote, branch)}) {
-    const fs::path path = checkout / ".git" / (name + ".lock");
+  for (const fs::path& path : places(checkout / ".git", remote, branch)) {
     struct stat status {};
     if (lstat(path.c_str(), &status) == 0) {
       const auto age =

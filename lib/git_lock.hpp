@@ -18,8 +18,8 @@ struct GitLock {
   bool operator==(const GitLock&) const = default;
 };
 
-// The locks of `checkout` that would stop a fetch, a checkout or a
-// fast-forward of `branch` from `remote`. A git process whose working
+// The locks of `checkout` that would stop a fetch, a checkout, a fast-forward
+// or a reset of `branch` from `remote`. A git process whose working
 // directory cannot be seen counts as one that works in this checkout.
 std::vector<GitLock> find_git_locks(const std::filesystem::path& checkout,
                                     const std::string& remote,

@@ -35,6 +35,19 @@ class GitLocks(unittest.TestCase):
                 self.assertEqual(self.world.commit(), commit)
                 self.assertFalse(path.exists())
 
+    def test_a_leftover_where_lost_commits_are_kept_goes(self):
+        world = self.world
+        world.config("on-divergence = reset\n")
+        world.git(world.checkout, "commit", "-q", "--allow-empty", "-m", "own")
+        (world.checkout / ".git/refs/deployment-update/lost").mkdir(
+            parents=True)
+        path = self.leave_lock(
+            f"refs/deployment-update/lost/{world.commit()}", OLD)
+        run = world.run()
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(world.commit(), self.second)
+        self.assertFalse(path.exists())
+
     def test_a_leftover_in_a_shallow_clone_goes(self):
         with World(clone_options=["--depth=1"]) as world:
             self.world = world
