@@ -117,8 +117,7 @@ class Answers:
         self._host = bench_host.host
 
     def __enter__(self):
-        # Appended to, as reading moves the offset that both share.
-        self._log = tempfile.TemporaryFile("a+")
+        self._log = tempfile.NamedTemporaryFile()
         init = self._host._init()
         self._process = subprocess.Popen(
             ["nsenter", "-t", str(init), "-m", "-n", "-r", "-w", "--",
@@ -135,9 +134,9 @@ class Answers:
         self._log.close()
 
     def heard(self, port):
-        self._log.seek(0)
         found = []
-        whole_lines = self._log.read().rpartition("\n")[0]
+        # Opened anew: what is shared with the probe is where it writes.
+        whole_lines = Path(self._log.name).read_text().rpartition("\n")[0]
         for line in whole_lines.splitlines():
             when, heard, version = line.split(" ", 2)
             if int(heard) == port:
