@@ -99,6 +99,9 @@ GitReader::GitReader(CommandRunner& runner, Command prototype,
   environment["GIT_TERMINAL_PROMPT"] = "0";
   environment["GIT_LITERAL_PATHSPECS"] = "1";
   environment["GIT_OPTIONAL_LOCKS"] = "0";
+  // Its words are read, so they must be English; and it is the one locale that
+  // none of its processes has to load.
+  environment["LC_ALL"] = "C";
   // A checkout whose .git is damaged must not be taken for a part of another.
   environment["GIT_CEILING_DIRECTORIES"] =
       prototype_.directory.parent_path().string();

@@ -161,13 +161,15 @@ TEST_CASE("what the checkout's files do not say, or is not the tip, git says") {
   }
 }
 
-TEST_CASE("git never asks at a terminal and takes names literally") {
+TEST_CASE(
+    "git never asks at a terminal, takes names literally, speaks English") {
   Remote remote;
   remote.look();
   for (const Command& command : remote.runner.asked) {
     CHECK(command.environment.at("GIT_TERMINAL_PROMPT") == "0");
     CHECK(command.environment.at("GIT_LITERAL_PATHSPECS") == "1");
     CHECK(command.environment.at("GIT_OPTIONAL_LOCKS") == "0");
+    CHECK(command.environment.at("LC_ALL") == "C");
   }
 }
 
