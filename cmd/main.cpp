@@ -4,12 +4,12 @@
 #include <exception>
 
 #include "cmd/options.hpp"
-#include "lib/deploy.hpp"
-#include "lib/error.hpp"
-#include "lib/interrupt.hpp"
-#include "lib/log.hpp"
-#include "lib/process.hpp"
-#include "lib/status.hpp"
+#include "lib/base/error.hpp"
+#include "lib/base/log.hpp"
+#include "lib/base/signals.hpp"
+#include "lib/deploy/deploy.hpp"
+#include "lib/deploy/status.hpp"
+#include "lib/process/runner.hpp"
 
 namespace {
 

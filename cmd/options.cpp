@@ -10,9 +10,9 @@
 #include <cerrno>
 #include <sstream>
 
-#include "lib/error.hpp"
-#include "lib/file.hpp"
-#include "lib/text.hpp"
+#include "lib/base/error.hpp"
+#include "lib/base/file.hpp"
+#include "lib/base/text.hpp"
 
 namespace deployment {
 namespace po = boost::program_options;

@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "lib/config.hpp"
-#include "lib/deploy.hpp"
+#include "lib/deploy/deploy.hpp"
+#include "lib/model/config.hpp"
 
 namespace deployment {
 

@@ -21,7 +21,7 @@ add_test(NAME clang.tests COMMAND ${CMAKE_CTEST_COMMAND}
   --output-on-failure --parallel ${processors})
 add_test(NAME lint.tidy COMMAND ${RUN_CLANG_TIDY}
   -clang-tidy-binary ${CLANG_TIDY} -quiet -p ${clang_build} -j ${processors}
-  "/(lib|cmd)/[a-z0-9_]+\\.cpp")
+  "/(lib|cmd)/[a-z0-9_/]+\\.cpp")
 
 # Foreign text that nobody thought of, for a time (tests/fuzz).
 set(FUZZ_SECONDS 60 CACHE STRING "How long each fuzz target runs")

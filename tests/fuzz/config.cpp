@@ -1,5 +1,5 @@
 // The configuration file.
-#include "lib/config.hpp"
+#include "lib/model/config.hpp"
 
 #include "tests/fuzz/fuzz.hpp"
 

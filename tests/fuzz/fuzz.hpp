@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "lib/error.hpp"
-#include "lib/text.hpp"
+#include "lib/base/error.hpp"
+#include "lib/base/text.hpp"
 
 // A property that must hold for every input; libFuzzer keeps the input that
 // breaks it.

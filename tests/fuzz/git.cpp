@@ -1,5 +1,5 @@
 // What git answers, each reader by the first byte of the input.
-#include "lib/git_answer.hpp"
+#include "lib/checkout/git_output.hpp"
 
 #include "tests/fuzz/fuzz.hpp"
 

@@ -1,5 +1,5 @@
 // What a requirements file draws in.
-#include "lib/requirements.hpp"
+#include "lib/environments/requirements.hpp"
 
 #include "tests/fuzz/fuzz.hpp"
 

@@ -1,5 +1,5 @@
 // What systemctl show says of a unit: all of it, or it is refused.
-#include "lib/systemd.hpp"
+#include "lib/services/systemd.hpp"
 
 #include "tests/fuzz/fuzz.hpp"
 

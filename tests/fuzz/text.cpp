@@ -1,9 +1,9 @@
 // Foreign text made harmless: for a terminal, the journal, JSON and the record.
-#include "lib/text.hpp"
+#include "lib/base/text.hpp"
 
-#include "lib/ini.hpp"
-#include "lib/log.hpp"
-#include "lib/store.hpp"
+#include "lib/base/ini.hpp"
+#include "lib/base/log.hpp"
+#include "lib/environments/store.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 using namespace deployment;

@@ -1,52 +1,53 @@
-"""Checks the arrows between the rooms of lib/ and cmd/ (docs/architecture.md).
+"""Checks the includes between the folders of lib/ and cmd/
+(docs/architecture.md).
 
     includes.py SOURCE_DIRECTORY
 
-A source may include what stands on a lower floor, and its own header. Prints
-one line for each include that does not keep to that, and exits 1 when there is
-one.
+A source may include files of its own folder and of the folders that LAYERS
+allows it; no two files of a folder may include each other in a circle. Prints
+one line for each include that breaks a rule, and exits 1 when there is one.
 """
 
 import re
 import sys
 from pathlib import Path
 
-# From the ground up. A new source of lib/ gets a place here.
-FLOORS = [
-    {"error", "text", "time"},
-    {"sha256", "user", "interrupt", "log", "file", "ini", "requirements",
-     "git_answer"},
-    {"lock", "command"},
-    {"process", "environment", "git", "git_lock", "systemd", "npm", "venv",
-     "health", "config", "record", "request", "orphan"},
-    {"ownership", "store"},
-    {"observation", "verify"},
-    {"plan"},
-    {"stage", "plan_text"},
-    {"run"},
-    {"deploy", "apply", "failure", "status"},
-]
-
-# Who else may include what, whatever the floor.
-ONLY = {
-    re.compile(r"boost/process\b"): {"lib/process.cpp"},
-    re.compile(r"lib/process\.hpp"): {"lib/process.cpp", "cmd/main.cpp"},
-    re.compile(r"lib/deploy\.hpp"): {"lib/deploy.cpp", "cmd/main.cpp",
-                                     "cmd/options.hpp"},
+# Each folder, and those that it may include. A new folder gets a line here.
+LAYERS = {
+    "lib/base": set(),
+    "lib/process": {"lib/base"},
+    "lib/model": {"lib/base"},
+    "lib/checkout": {"lib/base", "lib/process", "lib/model"},
+    "lib/services": {"lib/base", "lib/process", "lib/model"},
+    "lib/environments": {"lib/base", "lib/process", "lib/model",
+                         "lib/checkout"},
+    "lib/plan": {"lib/base", "lib/model", "lib/checkout", "lib/environments"},
+    "lib/deploy": {"lib/base", "lib/process", "lib/model", "lib/checkout",
+                   "lib/services", "lib/environments", "lib/plan"},
+    "cmd": {"lib/base", "lib/process", "lib/model", "lib/deploy"},
 }
 
-# The plan is made of values: nothing in it runs, reads or writes.
-PLAN_INCLUDES = {"config", "observation", "record", "text", "time", "plan",
-                 "error"}
+# Who may include what, whatever the layers allow.
+ONLY = {
+    re.compile(r"boost/process\b"): {"lib/process/runner.cpp"},
+    re.compile(r"lib/process/runner\.hpp"): {"lib/process/runner.cpp",
+                                             "cmd/main.cpp"},
+}
+
+# The facts and the plan are values: nothing in them runs, reads or writes.
+VALUES = re.compile(r"lib/(model/\w+|base/(error|text|time)|"
+                    r"plan/(facts|plan|verdict)|checkout/(git_output|git_locks))\.hpp")
+MADE_OF_VALUES = re.compile(r"lib/plan/(facts|plan|verdict)\.[ch]pp")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.MULTILINE)
 
 
-def floor_of(room):
-    for number, rooms in enumerate(FLOORS):
-        if room in rooms:
-            return number
-    return None
+def folder_of(source):
+    return str(Path(source).parent)
+
+
+def is_ours(included):
+    return included.startswith(("lib/", "cmd/"))
 
 
 def complaint(source, included):
@@ -54,40 +55,65 @@ def complaint(source, included):
     for pattern, allowed in ONLY.items():
         if pattern.match(included) and source not in allowed:
             return f"only {' and '.join(sorted(allowed))} may"
-    folder, room = source.split("/")[0], Path(source).stem
-    if included.startswith("cmd/"):
-        return None if folder == "cmd" else "lib/ does not know cmd/"
-    if folder == "cmd" or not included.startswith("lib/"):
+    if not is_ours(included):
         return None
-    other = Path(included).stem
-    if room == "plan" and other not in PLAN_INCLUDES:
-        return "the plan includes values only"
-    if floor_of(other) is None:
-        return f"{other} has no place in FLOORS of {__file__}"
-    if other != room and floor_of(other) >= floor_of(room):
-        return "the arrow runs up"
+    if MADE_OF_VALUES.fullmatch(source) and not VALUES.fullmatch(included):
+        return "facts and plan include values only"
+    here, there = folder_of(source), folder_of(included)
+    if there not in LAYERS:
+        return f"{there} has no line in LAYERS of {__file__}"
+    if here != there and there not in LAYERS[here]:
+        return f"{here} must not know {there}"
     return None
+
+
+def circles(includes):
+    """Each circle of files that include each other, once."""
+    done, path = set(), []
+
+    def visit(file):
+        if file in path:
+            yield path[path.index(file):] + [file]
+        elif file not in done:
+            path.append(file)
+            for included in includes.get(file, ()):
+                yield from visit(included)
+            done.add(path.pop())
+
+    for file in sorted(includes):
+        yield from visit(file)
+
+
+def unit(path):
+    """A header and its source are one thing."""
+    return str(Path(path).with_suffix(""))
 
 
 def complaints(root):
     sources = sorted(path for folder in ("lib", "cmd")
-                     for path in (root / folder).glob("*.[ch]pp"))
+                     for path in (root / folder).rglob("*.[ch]pp"))
     if not sources:
         yield f"there are no sources in {root}"
+    includes = {}
     for path in sources:
         source = str(path.relative_to(root))
-        if source.startswith("lib/") and floor_of(path.stem) is None:
-            yield f"{source}: has no place in FLOORS of {__file__}"
+        if folder_of(source) not in LAYERS:
+            yield (f"{source}: {folder_of(source)} has no line in LAYERS of "
+                   f"{__file__}")
             continue
         for included in INCLUDE.findall(path.read_text(encoding="utf-8")):
             why = complaint(source, included)
             if why:
                 yield f"{source} includes {included}: {why}"
+            if is_ours(included) and unit(included) != unit(source):
+                includes.setdefault(unit(source), set()).add(unit(included))
+    for circle in circles(includes):
+        yield "a circle of includes: " + " -> ".join(circle)
 
 
 def main():
     found = list(complaints(Path(sys.argv[1])))
-    print("\n".join(found) or "all arrows run down")
+    print("\n".join(found) or "all includes keep to the layers")
     return 1 if found else 0
 
 

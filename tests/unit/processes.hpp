@@ -9,7 +9,7 @@
 #include <functional>
 #include <string>
 
-#include "lib/file.hpp"
+#include "lib/base/file.hpp"
 
 namespace deployment {
 

@@ -2,7 +2,7 @@
 // send signals to the run itself. Exits as the command or the Error says.
 #include <cstdio>
 
-#include "lib/process.hpp"
+#include "lib/process/runner.hpp"
 
 int main(int /*argc*/, char* argv[]) {
   using namespace deployment;

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/command.hpp"
+#include "lib/process/command.hpp"
 #include "tests/catch.hpp"
 
 namespace deployment {

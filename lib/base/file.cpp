@@ -1,0 +1,178 @@
+#include "lib/base/file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <utility>
+
+#include "lib/base/error.hpp"
+
+namespace deployment {
+namespace {
+
+void write_all(int fd, std::string_view bytes, const std::string& name) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
+    if (count < 0 && errno != EINTR) {
+      throw_errno(fmt::format("write {}", name));
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  }
+}
+
+void refuse_if_others_write(int fd, const std::filesystem::path& path) {
+  struct stat status {};
+  if (fstat(fd, &status) != 0) {
+    throw_errno(fmt::format("look at {}", path.string()));
+  }
+  if (geteuid() == 0 && (status.st_uid != 0 || (status.st_mode & 022U) != 0)) {
+    throw Error(
+        fmt::format("the state directory {} can be written by others than root",
+                    path.string()),
+        fmt::format("chown root: {0} && chmod 755 {0}", path.string()));
+  }
+}
+
+}  // namespace
+
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
+  reset();
+  fd_ = other.release();
+  return *this;
+}
+
+int Descriptor::release() {
+  return std::exchange(fd_, -1);
+}
+
+void Descriptor::reset() {
+  if (fd_ >= 0) {
+    ::close(release());
+  }
+}
+
+std::optional<std::string> read_regular_file(
+    const std::filesystem::path& path) {
+  const Descriptor fd(
+      ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat status {};
+  if (!fd.is_open() || ::fstat(fd.get(), &status) != 0 ||
+      !S_ISREG(status.st_mode)) {
+    return std::nullopt;
+  }
+  return read_all(fd.get(), path.string());
+}
+
+std::string read_all(int fd, const std::string& name) {
+  std::string content;
+  std::array<char, 4096> buffer;  // NOLINT: read(2) fills it
+  for (;;) {
+    const ssize_t count = ::read(fd, buffer.data(), buffer.size());
+    if (count == 0) {
+      return content;
+    }
+    if (count < 0 && errno != EINTR) {
+      throw_errno(fmt::format("read {}", name));
+    }
+    content.append(buffer.data(),
+                   static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  }
+}
+
+Directory::Directory(std::filesystem::path path, Descriptor fd)
+    : path_(std::move(path)), fd_(std::move(fd)) {}
+
+std::optional<Directory> Directory::open_any(
+    const std::filesystem::path& path) {
+  Descriptor fd(
+      ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd.is_open()) {
+    if (errno == ENOENT) {
+      return std::nullopt;
+    }
+    throw_errno(fmt::format("open the directory {}", path.string()));
+  }
+  return Directory(path, std::move(fd));
+}
+
+std::optional<Directory> Directory::open(const std::filesystem::path& path) {
+  std::optional<Directory> directory = open_any(path);
+  if (directory) {
+    refuse_if_others_write(directory->fd_.get(), path);
+  }
+  return directory;
+}
+
+Directory Directory::create(const std::filesystem::path& path) {
+  std::error_code ignored;
+  std::filesystem::create_directories(path.parent_path(), ignored);
+  if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) {
+    throw_errno(fmt::format("create the state directory {}", path.string()));
+  }
+  std::optional<Directory> directory = open(path);
+  if (!directory) {
+    throw_errno(fmt::format("open the state directory {}", path.string()));
+  }
+  return std::move(*directory);
+}
+
+std::optional<std::string> Directory::read(const std::string& name) const {
+  const std::string full = (path_ / name).string();
+  const Descriptor fd(
+      openat(fd_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd.is_open()) {
+    if (errno == ENOENT) {
+      return std::nullopt;
+    }
+    throw_errno(fmt::format("open {}", full));
+  }
+  return read_all(fd.get(), full);
+}
+
+void Directory::replace(const std::string& name,
+                        std::string_view content) const {
+  const std::string aside = name + ".new";
+  const std::string full = (path_ / aside).string();
+  const Descriptor fd(
+      openat(fd_.get(), aside.c_str(),
+             O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644));
+  if (!fd.is_open()) {
+    throw_errno(fmt::format("create {}", full));
+  }
+  try {
+    write_all(fd.get(), content, full);
+    if (fchmod(fd.get(), 0644) != 0 || fsync(fd.get()) != 0 ||
+        renameat(fd_.get(), aside.c_str(), fd_.get(), name.c_str()) != 0 ||
+        fsync(fd_.get()) != 0) {
+      throw_errno(fmt::format("replace {}", (path_ / name).string()));
+    }
+  } catch (const Error&) {
+    unlinkat(fd_.get(), aside.c_str(), 0);
+    throw;
+  }
+}
+
+TemporaryDirectory::TemporaryDirectory(uid_t uid, gid_t gid) {
+  std::string name =
+      (std::filesystem::temp_directory_path() / "deployment-update.XXXXXX")
+          .string();
+  if (mkdtemp(name.data()) == nullptr) {
+    throw_errno(fmt::format("create a temporary directory {}", name));
+  }
+  path_ = name;
+  if (uid != geteuid() && ::chown(path_.c_str(), uid, gid) != 0) {
+    throw_errno(fmt::format("give {} to its user", name));
+  }
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+}  // namespace deployment

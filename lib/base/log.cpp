@@ -1,0 +1,71 @@
+#include "lib/base/log.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "lib/base/text.hpp"
+
+namespace deployment {
+
+Log::Target Log::target_of(std::FILE* stream) {
+  const char* journal = std::getenv("JOURNAL_STREAM");
+  struct stat status {};
+  if (journal != nullptr && fstat(fileno(stream), &status) == 0 &&
+      fmt::format("{}:{}", status.st_dev, status.st_ino) == journal) {
+    return Target::journal;
+  }
+  return isatty(fileno(stream)) == 1 ? Target::terminal : Target::plain;
+}
+
+Log::Log(std::FILE* stream, Target target, bool verbose)
+    : stream_(stream), target_(target), verbose_(verbose) {}
+
+void Log::write(Level level, std::string_view text) {
+  if (level == Level::debug && !verbose_) {
+    return;
+  }
+  clear_activity();
+  for (const std::string_view line : split(text, '\n')) {
+    write_line(level, line);
+  }
+  std::fflush(stream_);
+}
+
+void Log::write_line(Level level, std::string_view line) {
+  std::string prefix;
+  if (target_ == Target::journal) {
+    prefix = fmt::format("<{}>", static_cast<int>(level));
+  } else if (level == Level::critical) {
+    prefix = "critical: ";
+  } else if (level == Level::error) {
+    prefix = "error: ";
+  } else if (level == Level::warning) {
+    prefix = "warning: ";
+  }
+  const std::string whole = prefix + escaped(line) + '\n';
+  std::fwrite(whole.data(), 1, whole.size(), stream_);
+}
+
+void Log::show_activity(std::string_view activity, std::chrono::seconds age) {
+  if (target_ != Target::terminal) {
+    return;
+  }
+  clear_activity();
+  const std::string line =
+      fmt::format("  ... {} ({} s)", escaped(activity), age.count());
+  std::fwrite(line.data(), 1, line.size(), stream_);
+  std::fflush(stream_);
+  activity_shown_ = true;
+}
+
+void Log::clear_activity() {
+  if (activity_shown_) {
+    std::fputs("\r\x1b[K", stream_);
+    activity_shown_ = false;
+  }
+}
+
+}  // namespace deployment

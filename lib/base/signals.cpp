@@ -1,0 +1,86 @@
+#include "lib/base/signals.hpp"
+
+#include <poll.h>
+
+#include <initializer_list>
+
+#include "lib/base/error.hpp"
+
+namespace deployment {
+namespace {
+
+volatile std::sig_atomic_t raised = 0;
+
+void raise_flag(int signal) {
+  raised = signal;
+}
+
+void wake(int /*signal*/) {}
+
+bool is_ignored(int signal) {
+  struct sigaction action {};
+  sigaction(signal, nullptr, &action);
+  return action.sa_handler == SIG_IGN;
+}
+
+void handle(int signal, void (*handler)(int), sigset_t& blocked) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  sigaction(signal, &action, nullptr);
+  sigaddset(&blocked, signal);
+}
+
+sigset_t block_and_handle() {
+  sigset_t blocked;
+  sigemptyset(&blocked);
+  handle(SIGCHLD, wake, blocked);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+    if (!is_ignored(signal)) {
+      handle(signal, raise_flag, blocked);
+    }
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  sigset_t before;
+  sigprocmask(SIG_BLOCK, &blocked, &before);
+  sigdelset(&before, SIGCHLD);
+  return before;
+}
+
+}  // namespace
+
+void catch_signals() {
+  wait_mask();
+}
+
+int termination_signal() {
+  return raised;
+}
+
+const sigset_t& wait_mask() {
+  static const sigset_t mask = block_and_handle();
+  return mask;
+}
+
+void throw_if_interrupted() {
+  if (raised != 0) {
+    throw Interrupted(raised);
+  }
+}
+
+void wait_for(std::chrono::milliseconds duration) {
+  const auto deadline = std::chrono::steady_clock::now() + duration;
+  for (;;) {
+    throw_if_interrupted();
+    const auto left = deadline - std::chrono::steady_clock::now();
+    if (left <= left.zero()) {
+      return;
+    }
+    const auto nanoseconds =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(left).count();
+    const timespec timeout{.tv_sec = nanoseconds / 1'000'000'000,
+                           .tv_nsec = nanoseconds % 1'000'000'000};
+    ppoll(nullptr, 0, &timeout, &wait_mask());
+  }
+}
+
+}  // namespace deployment

@@ -1,0 +1,86 @@
+#include "lib/base/user.hpp"
+
+#include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <array>
+#include <exception>
+#include <functional>
+
+#include "lib/base/error.hpp"
+
+namespace deployment {
+namespace {
+
+std::vector<gid_t> groups_of(const char* name, gid_t gid) {
+  int count = 64;
+  std::vector<gid_t> groups(static_cast<std::size_t>(count));
+  if (getgrouplist(name, gid, groups.data(), &count) < 0) {
+    groups.resize(static_cast<std::size_t>(count));
+    getgrouplist(name, gid, groups.data(), &count);
+  }
+  groups.resize(static_cast<std::size_t>(count));
+  return groups;
+}
+
+using LookUp = std::function<int(passwd*, char*, std::size_t, passwd**)>;
+
+User find(const LookUp& look_up, const std::string& whom) {
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, 16384> buffer{};
+  const int error = look_up(&entry, buffer.data(), buffer.size(), &found);
+  if (found == nullptr) {
+    throw Error(fmt::format("there is no user {}{}", whom,
+                            error == 0 ? "" : ": " + errno_text(error)),
+                "create the user, or name another one with run-as");
+  }
+  return {.uid = entry.pw_uid,
+          .gid = entry.pw_gid,
+          .groups = groups_of(entry.pw_name, entry.pw_gid),
+          .name = entry.pw_name,
+          .home = entry.pw_dir,
+          .shell = entry.pw_shell};
+}
+
+}  // namespace
+
+User find_user(uid_t uid) {
+  return find(
+      [&](passwd* entry, char* buffer, std::size_t size, passwd** found) {
+        return getpwuid_r(uid, entry, buffer, size, found);
+      },
+      fmt::format("with the id {}", uid));
+}
+
+User find_user(const std::string& name) {
+  return find(
+      [&](passwd* entry, char* buffer, std::size_t size, passwd** found) {
+        return getpwnam_r(name.c_str(), entry, buffer, size, found);
+      },
+      fmt::format("'{}'", name));
+}
+
+ActingAs::ActingAs(const std::optional<User>& user) : gid_(getegid()) {
+  if (!user || user->uid == geteuid()) {
+    return;
+  }
+  groups_.resize(static_cast<std::size_t>(getgroups(0, nullptr)));
+  getgroups(static_cast<int>(groups_.size()), groups_.data());
+  acting_ = true;
+  if (setgroups(user->groups.size(), user->groups.data()) != 0 ||
+      setegid(user->gid) != 0 || seteuid(user->uid) != 0) {
+    throw_errno(fmt::format("act as {}", user->name));
+  }
+}
+
+ActingAs::~ActingAs() {
+  if (acting_ && (seteuid(getuid()) != 0 || setegid(gid_) != 0 ||
+                  setgroups(groups_.size(), groups_.data()) != 0)) {
+    std::terminate();
+  }
+}
+
+}  // namespace deployment

@@ -1,0 +1,95 @@
+#include "lib/checkout/git_locks.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
+#include <fstream>
+
+namespace deployment {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_inside(const fs::path& path, const fs::path& folder) {
+  const auto [end, unused] =
+      std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
+  return end == folder.end();
+}
+
+// A process called git or git-something, or one that git keeps waiting for an
+// editor, counts by its name and the folder it works in.
+bool is_git_in(const fs::path& process, const fs::path& checkout) {
+  std::ifstream file(process / "comm");
+  std::string name;
+  std::getline(file, name);
+  if (!name.starts_with("git")) {
+    return false;
+  }
+  std::error_code error;
+  const fs::path folder = fs::read_symlink(process / "cwd", error);
+  return error ? error != std::errc::no_such_file_or_directory
+               : is_inside(folder, checkout);
+}
+
+pid_t live_git_in(const fs::path& checkout) {
+  std::error_code error;
+  const fs::path real = fs::canonical(checkout, error);
+  for (const auto& entry : fs::directory_iterator("/proc", error)) {
+    const std::string name = entry.path().filename();
+    pid_t pid = 0;
+    std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (pid > 0 && is_git_in(entry.path(), real)) {
+      return pid;
+    }
+  }
+  return 0;
+}
+
+// Where a lock may be that would be in the way.
+std::vector<fs::path> places(const fs::path& git, const std::string& remote,
+                             const std::string& branch) {
+  std::vector<fs::path> places;
+  for (const std::string& name :
+       {std::string("index"), std::string("shallow"), std::string("HEAD"),
+        std::string("ORIG_HEAD"), std::string("packed-refs"),
+        std::string("config"), "refs/heads/" + branch,
+        fmt::format("refs/remotes/{}/{}", remote, branch)}) {
+    places.push_back(git / (name + ".lock"));
+  }
+  std::error_code error;
+  for (const auto& entry : fs::recursive_directory_iterator(
+           git / "refs/deployment-update", error)) {
+    if (entry.path().extension() == ".lock") {
+      places.push_back(entry.path());
+    }
+  }
+  return places;
+}
+
+}  // namespace
+
+std::vector<GitLock> find_git_locks(const fs::path& checkout,
+                                    const std::string& remote,
+                                    const std::string& branch) {
+  std::vector<GitLock> locks;
+  for (const fs::path& path : places(checkout / ".git", remote, branch)) {
+    struct stat status {};
+    if (lstat(path.c_str(), &status) == 0) {
+      const auto age =
+          std::max<std::time_t>(std::time(nullptr) - status.st_mtim.tv_sec, 0);
+      locks.push_back({.path = path, .age = std::chrono::seconds(age)});
+    }
+  }
+  if (!locks.empty()) {
+    const pid_t holder = live_git_in(checkout);
+    for (GitLock& lock : locks) {
+      lock.holder = holder;
+    }
+  }
+  return locks;
+}
+
+}  // namespace deployment

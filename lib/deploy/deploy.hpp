@@ -1,0 +1,18 @@
+// One run: lock, observe, plan, apply, verify, record. The only room that
+// knows the order.
+#pragma once
+
+#include "lib/base/log.hpp"
+#include "lib/model/config.hpp"
+#include "lib/model/request.hpp"
+#include "lib/process/command.hpp"
+
+namespace deployment {
+
+// Carries out one run and returns its exit code: 0 up to date or deployed, 1
+// a deployment is pending. Throws Error for everything that ends a run before
+// a deployment began, and Interrupted.
+int run(const Config& config, const Request& request, Log& log,
+        CommandRunner& runner);
+
+}  // namespace deployment

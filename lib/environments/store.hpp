@@ -1,0 +1,70 @@
+// Built environments (a venv, a node_modules), kept by what they were made
+// from, and the stage where new ones are built.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/base/user.hpp"
+#include "lib/model/config.hpp"
+#include "lib/model/label.hpp"
+
+namespace deployment {
+
+// The folder deployment-update below a checkout's .git, where git status does
+// not look and on the file system that exchanges need. Everything is done with
+// the rights of the checkout's user, but for removing: a service that runs as
+// root leaves files of its own in an environment.
+class Store {
+ public:
+  Store(const std::filesystem::path& checkout, std::optional<User> user);
+
+  // Where a commit is laid out and built.
+  std::filesystem::path stage() const { return root_ / "stage"; }
+  std::filesystem::path staged_tree() const { return stage() / "tree"; }
+
+  // An empty stage; what an earlier run left in it is removed.
+  void open_stage() const;
+  void write_in_stage(const std::string& name, std::string_view content) const;
+  void remove_stage() const;
+
+  // The label of the environment in use; nullopt: none, or no label.
+  std::optional<Label> live_label(const Component& component) const;
+  void set_live_label(const Component& component, const Label& label) const;
+  void remove_live_label(const Component& component) const;
+
+  // The kept environment that serves `inputs` at `commit`.
+  std::optional<std::filesystem::path> find(const Component& component,
+                                            const Inputs& inputs,
+                                            const std::string& commit) const;
+
+  // Labels the environment that was built in the stage and keeps it.
+  void keep_staged(const Component& component, const Inputs& inputs) const;
+
+  // Puts a kept environment into use and keeps the one that was. Returns
+  // false when the file system cannot exchange two folders (renameat2(2):
+  // EXDEV on overlayfs, ENOSYS, EINVAL): nothing has happened then.
+  bool exchange(const Component& component,
+                const std::filesystem::path& kept) const;
+
+  // Where the environment in use can be moved aside to, as the newest one.
+  std::filesystem::path free_place(const Component& component) const;
+
+  // Removes all kept environments but the `most` that were put there last.
+  void prune(const Component& component, std::size_t most) const;
+
+  std::filesystem::path live(const Component& component) const;
+  std::filesystem::path staged(const Component& component) const;
+
+ private:
+  std::filesystem::path shelf(const Component& component) const;
+  std::vector<int> numbers(const Component& component) const;  // ascending
+
+  std::filesystem::path checkout_;
+  std::filesystem::path root_;
+  std::optional<User> user_;
+};
+
+}  // namespace deployment

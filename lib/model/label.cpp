@@ -1,0 +1,46 @@
+#include "lib/model/label.hpp"
+
+#include <fmt/format.h>
+
+#include "lib/base/ini.hpp"
+#include "lib/base/text.hpp"
+
+namespace deployment {
+namespace {
+
+constexpr std::string_view served_prefix = "served ";
+
+}  // namespace
+
+std::string to_text(const Label& label) {
+  if (label.inputs.empty()) {
+    return fmt::format("{}{}\n", served_prefix, label.served);
+  }
+  std::string text;
+  for (const auto& [name, value] : label.inputs) {
+    text += fmt::format("{}  {}\n", ini_escaped(value), ini_escaped(name));
+  }
+  return text;
+}
+
+Label parse_label(std::string_view text) {
+  Label label;
+  for (const std::string_view line : split(text, '\n')) {
+    const std::size_t gap = line.find("  ");
+    if (line.starts_with(served_prefix)) {
+      label.served = line.substr(served_prefix.size());
+    } else if (gap != std::string_view::npos) {
+      label.inputs[ini_unescaped(line.substr(gap + 2))] =
+          ini_unescaped(line.substr(0, gap));
+    }
+  }
+  return label;
+}
+
+bool serves(const Label& label, const Inputs& inputs,
+            const std::string& commit) {
+  return label.inputs.empty() ? !commit.empty() && label.served == commit
+                              : label.inputs == inputs;
+}
+
+}  // namespace deployment

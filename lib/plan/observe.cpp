@@ -1,0 +1,168 @@
+#include "lib/plan/observe.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "lib/base/sha256.hpp"
+#include "lib/environments/requirements.hpp"
+#include "lib/plan/verdict.hpp"
+
+namespace deployment {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A path of the checkout as git spells it.
+std::string in_checkout(const fs::path& path) {
+  return path.lexically_normal().generic_string();
+}
+
+// `path` of the checkout as a person in the component's folder calls it.
+std::string in_component(const std::string& path, const Component& component) {
+  return fs::path(path)
+      .lexically_relative(component.directory.lexically_normal())
+      .generic_string();
+}
+
+bool leaves_checkout(const std::string& path) {
+  return path.starts_with('/') || path == ".." || path.starts_with("../");
+}
+
+// The files, and what they include, that `commit` has of `first`, by path in
+// the checkout.
+std::map<std::string, std::string> read_with_includes(
+    const GitReader& git, const std::string& commit,
+    const std::vector<std::string>& first) {
+  std::map<std::string, std::string> contents;
+  std::set<std::string> asked(first.begin(), first.end());
+  std::vector<std::string> wanted = first;
+  while (!wanted.empty()) {
+    std::vector<std::string> next;
+    for (auto& [path, text] : git.read_files(commit, wanted)) {
+      for (const std::string& file : included_files(text)) {
+        const std::string included =
+            in_checkout(fs::path(path).parent_path() / file);
+        if (!leaves_checkout(included) && asked.insert(included).second) {
+          next.push_back(included);
+        }
+      }
+      contents.emplace(path, std::move(text));
+    }
+    wanted = std::move(next);
+  }
+  return contents;
+}
+
+ComponentFacts facts_of(const Component& component, const std::string& commit,
+                        const Sources& sources) {
+  const GitReader& git = sources.objects;
+  std::vector<std::string> files;
+  for (const fs::path& manifest : component.manifests) {
+    files.push_back(in_checkout(component.directory / manifest));
+  }
+  const bool is_python = component.type == Component::Type::python;
+  const auto manifests = files;
+  if (!is_python) {
+    files.push_back(in_checkout(component.directory / "package-lock.json"));
+  }
+  const auto contents = is_python ? read_with_includes(git, commit, files)
+                                  : git.read_files(commit, files);
+  ComponentFacts facts;
+  for (std::size_t i = 0; i < manifests.size(); ++i) {
+    if (contents.contains(manifests[i])) {
+      facts.manifests.push_back(component.manifests[i]);
+    }
+  }
+  if (facts.manifests.empty()) {
+    return facts;
+  }
+  for (const auto& [path, text] : contents) {
+    facts.inputs[in_component(path, component)] = sha256(text);
+  }
+  if (is_python) {
+    facts.inputs["python3"] = sources.python_version();
+  }
+  facts.live = sources.store.live_label(component);
+  facts.kept = sources.store.find(component, facts.inputs, commit).has_value();
+  return facts;
+}
+
+std::vector<std::string> in_the_way(const GitReader& objects,
+                                    const Record& record,
+                                    const std::string& from,
+                                    const std::string& to) {
+  std::vector<std::string> paths;
+  if (from != to) {
+    paths = objects.in_the_way(from, to);
+  }
+  if (!record.moving_to.empty() && record.moving_to != to &&
+      objects.has_commit(record.moving_to)) {
+    const auto more = objects.in_the_way(from, record.moving_to);
+    paths.insert(paths.end(), more.begin(), more.end());
+    std::sort(paths.begin(), paths.end());
+    paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
+  }
+  return paths;
+}
+
+Target look_at_target(const Config& config, const Record& record,
+                      const Observation& seen, const std::string& commit,
+                      const Sources& sources) {
+  const GitReader& objects = sources.objects;
+  Target target{.commit = commit};
+  const std::string& from =
+      record.deployed.empty() || !objects.has_commit(record.deployed)
+          ? seen.current_commit
+          : record.deployed;
+  target.from_subject = objects.subject(from);
+  target.to_subject = objects.subject(commit);
+  target.in_the_way = in_the_way(objects, record, seen.current_commit, commit);
+  if (!record.moving_to.empty() && !target.in_the_way.empty()) {
+    target.half_written =
+        objects.begun_from(record.moving_to, target.in_the_way);
+  }
+  for (const Component& component : config.components) {
+    target.components[component.name] = facts_of(component, commit, sources);
+  }
+  return target;
+}
+
+}  // namespace
+
+Observation observe(const Config& config, const Record& record,
+                    const Heads& heads, bool force, const Sources& sources) {
+  Observation seen{.now = now(), .heads = heads};
+  if (!force &&
+      (is_up_to_date(config, record, heads) || is_quarantined(record, heads))) {
+    return seen;
+  }
+  const GitReader& git = sources.git;
+  const GitReader& objects = sources.objects;
+  seen.current_commit = git.current_commit();
+  seen.current_branch = git.current_branch();
+  seen.git_locks =
+      find_git_locks(config.repo_dir, config.remote, config.branch);
+  seen.tip_is_here = git.has_commit(heads.tip);
+  if (!objects.has_commit(heads.tip)) {
+    return seen;
+  }
+  const std::string& local = local_commit(heads);
+  seen.divergence = local.empty() ? Divergence{.ours = 0, .theirs = 1}
+                                  : objects.compare(local, heads.tip);
+  const bool contained = seen.divergence->theirs == 0;
+  if (contained && !force && is_settled(config, record, heads)) {
+    return seen;
+  }
+  const bool rolls_back = !record.roll_back_to.empty();
+  if (config.verify_signatures && !contained && !rolls_back) {
+    objects.verify_signature(heads.tip);
+  }
+  seen.in_place_reason = sources.in_place_reason();
+  const std::string& deployable = contained ? local : heads.tip;
+  seen.target =
+      look_at_target(config, record, seen,
+                     rolls_back ? record.roll_back_to : deployable, sources);
+  return seen;
+}
+
+}  // namespace deployment

@@ -1,0 +1,321 @@
+#include "lib/plan/plan.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "lib/base/error.hpp"
+#include "lib/base/text.hpp"
+#include "lib/base/time.hpp"
+#include "lib/plan/verdict.hpp"
+
+namespace deployment {
+namespace {
+
+bool is_interrupted(const Record& record) {
+  return record.pending && record.pending->running;
+}
+
+// A lock may go when nobody works behind it and it is known to be a leftover.
+RemoveLock removal_of(const GitLock& lock, const Config& config,
+                      const Record& record) {
+  const std::string path = lock.path.string();
+  if (lock.holder != 0) {
+    throw Error(fmt::format("{} is there, and git (process {}) works in the "
+                            "checkout",
+                            path, lock.holder),
+                "wait until it is done; the next run goes on");
+  }
+  if (is_interrupted(record)) {
+    return {lock.path, "this program's own git was killed"};
+  }
+  if (lock.age <= config.git_timeout) {
+    throw Error(
+        fmt::format("{} is there for {} s, and no git works in the checkout",
+                    path, lock.age.count()),
+        fmt::format("it is removed when it is older than {} s; or: rm {}",
+                    config.git_timeout.count(), path));
+  }
+  return {lock.path, fmt::format("it is {} old and no git works in the "
+                                 "checkout",
+                                 describe_duration(lock.age))};
+}
+
+bool is_lock_file_of_npm(const Config& config, const std::string& path) {
+  return std::any_of(
+      config.components.begin(), config.components.end(),
+      [&](const Component& component) {
+        return component.type == Component::Type::npm &&
+               (component.directory / "package-lock.json").lexically_normal() ==
+                   path;
+      });
+}
+
+// What stands in the way may be restored when this program or npm made it.
+Restore restoration_of(const Config& config, const Target& target) {
+  const auto is_half_written = [&](const std::string& path) {
+    return std::find(target.half_written.begin(), target.half_written.end(),
+                     path) != target.half_written.end();
+  };
+  std::vector<std::string> foreign;
+  for (const std::string& path : target.in_the_way) {
+    if (!is_half_written(path) && !is_lock_file_of_npm(config, path)) {
+      foreign.push_back(escaped(path));
+    }
+  }
+  if (!foreign.empty()) {
+    throw Error(fmt::format("local changes would be overwritten; nothing was "
+                            "changed:\n{}",
+                            fmt::join(foreign, "\n")),
+                fmt::format("commit them, or give them up: git -C {0} stash "
+                            "--include-untracked",
+                            config.repo_dir.string()));
+  }
+  return {target.in_the_way,
+          target.half_written.empty()
+              ? "npm rewrote it, and it would block the fast-forward"
+              : "an earlier run was stopped while it wrote them"};
+}
+
+[[noreturn]] void refuse_divergence(const Config& config,
+                                    const Observation& seen) {
+  throw Error(
+      fmt::format("branch {} diverged: the checkout is at {} ({} commits that "
+                  "{} has not), {} is at {} ({} commits that the checkout has "
+                  "not); nothing was changed",
+                  config.branch, local_commit(seen.heads),
+                  seen.divergence->ours, config.remote, config.remote,
+                  seen.heads.tip, seen.divergence->theirs),
+      fmt::format("push the checkout's commits, or take the remote's: git -C "
+                  "{} reset --keep {}; or set on-divergence = reset",
+                  config.repo_dir.string(), seen.heads.tip));
+}
+
+// Puts the branch, and with it the work tree, on the target.
+void plan_moves(Plan& plan, const Config& config, const Record& record,
+                const Observation& seen) {
+  const Divergence divergence = seen.divergence.value_or(Divergence{});
+  const std::string& local = local_commit(seen.heads);
+  if (seen.target && !seen.target->in_the_way.empty()) {
+    plan.steps.emplace_back(restoration_of(config, *seen.target));
+  }
+  if (!seen.heads.on_branch) {
+    plan.steps.emplace_back(
+        Checkout{.from = seen.current_branch,
+                 .to = config.branch,
+                 .commit = local.empty() ? seen.heads.tip : local});
+  }
+  const std::string& to = seen.target ? seen.target->commit : local;
+  if (!record.roll_back_to.empty()) {
+    if (local != to) {
+      plan.steps.emplace_back(
+          Reset{.from = local, .to = to, .reason = "roll back"});
+    }
+  } else if (divergence.theirs == 0) {
+    return;
+  } else if (divergence.ours == 0) {
+    plan.steps.emplace_back(FastForward{.from = local, .to = to});
+  } else if (config.on_divergence == OnDivergence::reset) {
+    plan.steps.emplace_back(
+        Reset{.from = local,
+              .to = to,
+              .reason = "the branch diverged and on-divergence = reset",
+              .keep = true});
+  } else {
+    refuse_divergence(config, seen);
+  }
+}
+
+std::string describe_change(const std::string& name, const std::string& before,
+                            const std::string& after) {
+  if (name == "python3") {
+    return fmt::format("python3 was {} and is {}", before, after);
+  }
+  if (before.empty()) {
+    return fmt::format("{} is new ({})", name, abbreviated(after));
+  }
+  if (after.empty()) {
+    return fmt::format("{} is gone (was {})", name, abbreviated(before));
+  }
+  return fmt::format("{} changed ({} -> {})", name, abbreviated(before),
+                     abbreviated(after));
+}
+
+// Why an environment made from `before` does not serve `after`; empty: it does.
+std::string reason_to_install(const Inputs& before, const Inputs& after) {
+  if (before.empty()) {
+    std::vector<std::string> files;
+    for (const auto& [name, value] : after) {
+      files.push_back(fmt::format("{} ({})", name, abbreviated(value)));
+    }
+    return fmt::format("no install is recorded for {}", fmt::join(files, ", "));
+  }
+  std::vector<std::string> changes;
+  const auto value_in = [](const Inputs& inputs, const std::string& name) {
+    const auto found = inputs.find(name);
+    return found == inputs.end() ? std::string() : found->second;
+  };
+  for (const auto& [name, value] : before) {
+    const std::string now = value_in(after, name);
+    if (now != value) {
+      changes.push_back(describe_change(name, value, now));
+    }
+  }
+  for (const auto& [name, value] : after) {
+    if (!before.contains(name)) {
+      changes.push_back(describe_change(name, {}, value));
+    }
+  }
+  return fmt::format("{}", fmt::join(changes, ", "));
+}
+
+// Why a component needs another environment; empty: it does not. What the
+// environment in use says of itself counts more than the record.
+std::string reason_to_install(const ComponentFacts& facts,
+                              const ComponentRecord& before,
+                              const std::string& commit, bool force) {
+  if (force) {
+    return "--force";
+  }
+  if (facts.live && serves(*facts.live, facts.inputs, commit)) {
+    return {};
+  }
+  const bool known = facts.live && !facts.live->inputs.empty();
+  return reason_to_install(known ? facts.live->inputs : before.inputs,
+                           facts.inputs);
+}
+
+// What the components need, in their order.
+struct Needs {
+  std::vector<Install> installs;
+  std::vector<Component> restarts;
+  std::vector<Component> verifications;
+  std::vector<Skip> skips;
+};
+
+Needs needs_of(const Config& config, const Record& record, const Target& target,
+               bool force) {
+  Needs needs;
+  for (const Component& component : config.components) {
+    const ComponentFacts& facts = target.components.at(component.name);
+    const auto found = record.components.find(component.name);
+    const ComponentRecord before =
+        found == record.components.end() ? ComponentRecord{} : found->second;
+    if (facts.manifests.empty()) {
+      if (before.commit != target.commit) {
+        needs.skips.push_back({component});
+      }
+      continue;
+    }
+    const std::string reason =
+        reason_to_install(facts, before, target.commit, force);
+    if (!reason.empty()) {
+      needs.installs.push_back({component, facts, reason});
+    }
+    const bool runs = reason.empty() && before.commit == target.commit;
+    if (!runs) {
+      needs.verifications.push_back(component);
+    }
+    if (!runs && (!reason.empty() || before.restarted != target.commit)) {
+      needs.restarts.push_back(component);
+    }
+  }
+  return needs;
+}
+
+void plan_build(Plan& plan, const Needs& needs, const std::string& commit,
+                bool force) {
+  Build build{.commit = commit, .installs = {}};
+  for (const Install& install : needs.installs) {
+    if (!install.facts.kept || force) {
+      build.installs.push_back(install);
+    }
+  }
+  if (!build.installs.empty()) {
+    plan.steps.emplace_back(build);
+  }
+}
+
+// In the script's order: each component's install, then its restart.
+void plan_in_place(Plan& plan, const Needs& needs) {
+  for (const Component& component : needs.restarts) {
+    for (const Install& install : needs.installs) {
+      if (install.component == component) {
+        plan.steps.emplace_back(install);
+      }
+    }
+    plan.steps.emplace_back(Restart{component});
+  }
+}
+
+// All environments first, so that each service is restarted once, and soon.
+void plan_switch(Plan& plan, const Needs& needs) {
+  for (const Install& install : needs.installs) {
+    plan.steps.emplace_back(
+        Exchange{install.component, install.facts, install.reason});
+  }
+  for (const Component& component : needs.restarts) {
+    plan.steps.emplace_back(Restart{component});
+  }
+}
+
+}  // namespace
+
+Plan make_plan(const Config& config, const Record& record,
+               const Observation& seen, bool force) {
+  Plan plan;
+  if (!force && is_up_to_date(config, record, seen.heads)) {
+    return plan;
+  }
+  if (!force && is_postponed(record, seen.heads, seen.now)) {
+    plan.postponed = true;
+    return plan;
+  }
+  if (!force && is_quarantined(record, seen.heads)) {
+    plan.quarantined = true;
+    return plan;
+  }
+  for (const GitLock& lock : seen.git_locks) {
+    plan.steps.emplace_back(removal_of(lock, config, record));
+  }
+  if (!seen.tip_is_here) {
+    plan.steps.emplace_back(Fetch{seen.heads.tip});
+  }
+  if (!seen.divergence) {
+    plan.look_again = true;
+    return plan;
+  }
+  if (!seen.target) {
+    plan_moves(plan, config, record, seen);
+    return plan;
+  }
+  const Target& target = *seen.target;
+  plan.from = record.deployed.empty() ? seen.current_commit : record.deployed;
+  plan.from_subject = target.from_subject;
+  plan.to = target.commit;
+  plan.to_subject = target.to_subject;
+  const Needs needs = needs_of(config, record, target, force);
+  if (!needs.installs.empty()) {
+    plan.in_place_reason = seen.in_place_reason;
+  }
+  const bool staged = seen.in_place_reason.empty();
+  if (staged) {
+    plan_build(plan, needs, target.commit, force);
+  }
+  plan_moves(plan, config, record, seen);
+  if (staged) {
+    plan_switch(plan, needs);
+  } else {
+    plan_in_place(plan, needs);
+  }
+  for (const Skip& skip : needs.skips) {
+    plan.steps.emplace_back(skip);
+  }
+  if (!needs.verifications.empty()) {
+    plan.steps.emplace_back(Verify{needs.verifications});
+  }
+  return plan;
+}
+
+}  // namespace deployment

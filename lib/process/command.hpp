@@ -1,0 +1,112 @@
+// What runs outside this process, and how it ended.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/error.hpp"
+#include "lib/base/user.hpp"
+
+namespace deployment {
+
+using Environment = std::map<std::string, std::string, std::less<>>;
+
+// A folder or file shown at another place, in a command's own mount namespace.
+struct Mount {
+  std::filesystem::path source;
+  std::filesystem::path target;  // exists
+  bool read_only = false;
+
+  bool operator==(const Mount&) const = default;
+};
+
+// One program to run. It gets an argv array and never a shell, /dev/null as
+// standard input, a process group of its own, and nothing of this process but
+// what is named here.
+struct Command {
+  std::string purpose = {};  // "asking origin for prod", for errors
+  std::string program = {};  // looked up in PATH of `environment`
+  std::vector<std::string> arguments = {};
+  std::filesystem::path directory = {};
+  Environment environment = {};
+  std::optional<User> user = {};  // nullopt: who this process is
+  // Not empty: the command gets a mount namespace of its own in which these
+  // are bound, in order; nobody else sees them. Needs CAP_SYS_ADMIN.
+  std::vector<Mount> mounts = {};
+  std::chrono::milliseconds timeout{};
+  // Called with each line of both streams as it comes, for a command whose
+  // output is worth seeing; a query's output is only kept.
+  std::function<void(std::string_view)> on_line = {};
+};
+
+// "npm install --no-save", quoted where a shell would need it, for people.
+std::string describe(const Command& command);
+
+// How a process ended.
+struct ExitStatus {
+  int code = 0;    // exit code when signal is 0
+  int signal = 0;  // the signal that ended it
+  bool timed_out = false;
+
+  bool success() const { return code == 0 && signal == 0 && !timed_out; }
+};
+
+// "exited with code 1", "was killed by signal 9 (Killed)", "did not end within
+// 2 min 0 s and was killed".
+std::string describe(const ExitStatus& status, const Command& command);
+
+struct CommandResult {
+  ExitStatus status;
+  std::string out;
+  std::string err;
+  std::chrono::milliseconds duration{};
+};
+
+// A command that ran and did not succeed.
+class CommandError : public Error {
+ public:
+  CommandError(const Command& command, const CommandResult& result,
+               const std::string& advice = {});
+};
+
+// Commands that run one after the other; the first that fails ends them.
+using Sequence = std::vector<Command>;
+
+// The results of one sequence that was run.
+using Results = std::vector<CommandResult>;
+
+bool succeeded(const Results& results);
+
+// Throws CommandError for the first sequence that failed.
+void require_success(std::span<const Sequence> sequences,
+                     std::span<const Results> results);
+
+// Runs commands. Tests have a runner of their own that records.
+class CommandRunner {
+ public:
+  virtual ~CommandRunner() = default;
+
+  // Runs the sequences at the same time, waits for all, and returns the
+  // results of what was run in the same order. Throws Error when a command
+  // cannot be started at all (no such program, no such directory) and
+  // Interrupted on SIGTERM, SIGINT and SIGHUP; none is left running.
+  virtual std::vector<Results> run_sequences(
+      std::span<const Sequence> sequences) = 0;
+
+  // Runs all at the same time.
+  std::vector<CommandResult> run_all(std::span<const Command> commands);
+
+  CommandResult run(const Command& command);
+
+  // Throws CommandError unless the command succeeds.
+  CommandResult run_checked(const Command& command);
+};
+
+}  // namespace deployment

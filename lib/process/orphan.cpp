@@ -1,0 +1,96 @@
+#include "lib/process/orphan.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <csignal>
+#include <vector>
+
+#include "lib/base/error.hpp"
+#include "lib/base/file.hpp"
+#include "lib/base/text.hpp"
+
+namespace deployment {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* variable = "DEPLOYMENT_UPDATE_CHECKOUT";
+constexpr int patience = 10'000;  // milliseconds
+
+bool has_entry(const fs::path& process, const std::string& entry) {
+  const Descriptor fd(
+      ::open((process / "environ").c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.is_open()) {
+    return false;  // another user's, or gone
+  }
+  try {
+    const std::string environment = read_all(fd.get(), "environ");
+    const auto entries = split(environment, '\0');
+    return std::find(entries.begin(), entries.end(), entry) != entries.end();
+  } catch (const Error&) {
+    return false;  // it ended meanwhile
+  }
+}
+
+// A process, by a descriptor that never comes to mean another one.
+struct Orphan {
+  pid_t pid;
+  Descriptor fd;
+};
+
+std::vector<Orphan> find_orphans(const fs::path& checkout) {
+  const std::string entry = fmt::format("{}={}", variable, checkout.string());
+  std::vector<Orphan> orphans;
+  std::error_code error;
+  for (const auto& process : fs::directory_iterator("/proc", error)) {
+    const std::string name = process.path().filename();
+    pid_t pid = 0;
+    std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (pid <= 0 || pid == getpid()) {
+      continue;
+    }
+    Descriptor fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    if (fd.is_open() && has_entry(process.path(), entry)) {
+      orphans.push_back({pid, std::move(fd)});
+    }
+  }
+  return orphans;
+}
+
+}  // namespace
+
+Environment marked(Environment environment, const fs::path& checkout) {
+  environment[variable] = checkout.string();
+  return environment;
+}
+
+int end_orphans(const fs::path& checkout) {
+  int ended = 0;
+  for (;;) {  // what one starts meanwhile is found by the next look
+    const std::vector<Orphan> orphans = find_orphans(checkout);
+    if (orphans.empty()) {
+      return ended;
+    }
+    for (const Orphan& orphan : orphans) {
+      syscall(SYS_pidfd_send_signal, orphan.fd.get(), SIGKILL, nullptr, 0);
+    }
+    for (const Orphan& orphan : orphans) {
+      pollfd end{.fd = orphan.fd.get(), .events = POLLIN, .revents = 0};
+      if (::poll(&end, 1, patience) != 1) {
+        throw Error(fmt::format("process {}, which an earlier run left behind, "
+                                "works in {} and does not end",
+                                orphan.pid, checkout.string()),
+                    fmt::format("end it: kill -KILL {}", orphan.pid));
+      }
+      ++ended;
+    }
+  }
+}
+
+}  // namespace deployment

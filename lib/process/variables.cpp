@@ -1,0 +1,64 @@
+#include "lib/process/variables.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+namespace deployment {
+namespace {
+
+constexpr std::array<std::string_view, 19> of_this_process = {
+    // git(1): where a repository is. Credentials and ssh settings stay.
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_NAMESPACE",
+    "GIT_PREFIX", "GIT_QUARANTINE_PATH", "GIT_CEILING_DIRECTORIES",
+    // systemd.exec(5): meant for the unit's main process.
+    "INVOCATION_ID", "JOURNAL_STREAM", "NOTIFY_SOCKET", "STATE_DIRECTORY",
+    "SYSTEMD_EXEC_PID", "MAINPID", "MANAGERPID", "WATCHDOG_PID",
+    "WATCHDOG_USEC"};
+
+constexpr std::array<std::string_view, 8> of_the_caller = {
+    "HOME", "USER",     "LOGNAME", "SHELL",
+    "MAIL", "USERNAME", "OLDPWD",  "DBUS_SESSION_BUS_ADDRESS"};
+
+constexpr std::array<std::string_view, 3> caller_prefixes = {"SUDO_", "XDG_",
+                                                             "SSH_"};
+
+bool belongs_to_caller(std::string_view name) {
+  return std::find(of_the_caller.begin(), of_the_caller.end(), name) !=
+             of_the_caller.end() ||
+         std::any_of(
+             caller_prefixes.begin(), caller_prefixes.end(),
+             [&](std::string_view prefix) { return name.starts_with(prefix); });
+}
+
+}  // namespace
+
+Environment child_environment(const std::optional<User>& user) {
+  Environment environment;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const std::string_view name = text.substr(0, text.find('='));
+    if (std::find(of_this_process.begin(), of_this_process.end(), name) ==
+            of_this_process.end() &&
+        !(user && belongs_to_caller(name)) && name.size() < text.size()) {
+      environment.emplace(name, text.substr(name.size() + 1));
+    }
+  }
+  if (user) {
+    environment["HOME"] = user->home;
+    environment["USER"] = user->name;
+    environment["LOGNAME"] = user->name;
+    environment["SHELL"] = user->shell;
+  }
+  if (!environment.contains("HOME")) {  // as under systemd, for root
+    environment["HOME"] = find_user(geteuid()).home;
+  }
+  environment.try_emplace(
+      "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+  environment.try_emplace("LANG", "C.UTF-8");
+  return environment;
+}
+
+}  // namespace deployment

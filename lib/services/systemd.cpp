@@ -1,0 +1,110 @@
+#include "lib/services/systemd.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <map>
+
+#include "lib/base/text.hpp"
+
+namespace deployment {
+namespace {
+
+using Properties = std::map<std::string_view, std::string_view>;
+
+Properties properties_of(std::string_view text) {
+  Properties properties;
+  for (const std::string_view line : split(text, '\n')) {
+    const std::size_t equals = line.find('=');
+    if (equals != std::string_view::npos) {
+      properties[line.substr(0, equals)] = line.substr(equals + 1);
+    }
+  }
+  return properties;
+}
+
+class Reader {
+ public:
+  Reader(const Properties& properties, const std::string& unit)
+      : properties_(properties), unit_(unit) {}
+
+  std::string text(const char* key) const {
+    const auto found = properties_.find(key);
+    if (found == properties_.end()) {
+      refuse(key);
+    }
+    return std::string(found->second);
+  }
+
+  int number(const char* key) const {
+    const std::string value = text(key);
+    int number = 0;
+    const auto [end, error] =
+        std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error != std::errc() || end != value.data() + value.size()) {
+      refuse(key);
+    }
+    return number;
+  }
+
+ private:
+  [[noreturn]] void refuse(const char* key) const {
+    throw Error(fmt::format("systemctl show {} gave no {}", unit_, key));
+  }
+
+  const Properties& properties_;
+  const std::string& unit_;
+};
+
+}  // namespace
+
+UnitState parse_unit_state(std::string_view text, const std::string& unit) {
+  const Properties properties = properties_of(text);
+  const Reader reader(properties, unit);
+  return {.active_state = reader.text("ActiveState"),
+          .sub_state = reader.text("SubState"),
+          .result = reader.text("Result"),
+          .invocation_id = reader.text("InvocationID"),
+          .main_pid = reader.number("MainPID"),
+          .restarts = reader.number("NRestarts")};
+}
+
+Systemd::Systemd(CommandRunner& runner, Command prototype)
+    : runner_(runner), prototype_(std::move(prototype)) {
+  prototype_.program = "systemctl";
+}
+
+Command Systemd::command(std::string purpose,
+                         std::vector<std::string> arguments) const {
+  Command command = prototype_;
+  command.purpose = std::move(purpose);
+  command.arguments = std::move(arguments);
+  return command;
+}
+
+void Systemd::reset_failed(const std::string& unit) const {
+  runner_.run(command(fmt::format("clearing failures of {}", unit),
+                      {"reset-failed", unit}));
+}
+
+void Systemd::restart(const std::string& unit) const {
+  const Command restart =
+      command(fmt::format("restarting {}", unit), {"restart", unit});
+  const CommandResult result = runner_.run(restart);
+  if (!result.status.success()) {
+    throw CommandError(
+        restart, result,
+        fmt::format("look at: systemctl status {0}; journalctl -u {0}", unit));
+  }
+}
+
+UnitState Systemd::state_of(const std::string& unit) const {
+  const CommandResult result = runner_.run_checked(command(
+      fmt::format("asking for the state of {}", unit),
+      {"show",
+       "--property=ActiveState,SubState,Result,InvocationID,MainPID,NRestarts",
+       unit}));
+  return parse_unit_state(result.out, unit);
+}
+
+}  // namespace deployment

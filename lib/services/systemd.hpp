@@ -1,0 +1,51 @@
+// systemctl(1).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/process/command.hpp"
+
+namespace deployment {
+
+// What `systemctl show` says of a unit (org.freedesktop.systemd1(5)).
+struct UnitState {
+  std::string active_state;   // "active", "activating", "failed", …
+  std::string sub_state;      // "running", "auto-restart", …
+  std::string result;         // "success", "exit-code", …
+  std::string invocation_id;  // another one for each start
+  int main_pid = 0;           // 0: no main process
+  int restarts = 0;           // automatic ones since the last manual start
+
+  bool operator==(const UnitState&) const = default;
+};
+
+// Reads KEY=VALUE lines; throws Error when one of the keys above is missing
+// or is no number where one is due: a failed query is never a state.
+UnitState parse_unit_state(std::string_view text, const std::string& unit);
+
+class Systemd {
+ public:
+  // `prototype` carries environment, directory and timeout; systemctl runs as
+  // this process does.
+  Systemd(CommandRunner& runner, Command prototype);
+
+  // Clears a start limit that was hit, which would refuse the very restart
+  // that mends the unit. A unit that is not loaded is no failure here.
+  void reset_failed(const std::string& unit) const;
+
+  // Returns when the unit's start job is done. Throws CommandError.
+  void restart(const std::string& unit) const;
+
+  UnitState state_of(const std::string& unit) const;
+
+ private:
+  Command command(std::string purpose,
+                  std::vector<std::string> arguments) const;
+
+  CommandRunner& runner_;
+  Command prototype_;
+};
+
+}  // namespace deployment

@@ -1,0 +1,150 @@
+#include "lib/services/verify.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <optional>
+
+#include "lib/base/signals.hpp"
+#include "lib/base/text.hpp"
+#include "lib/base/time.hpp"
+#include "lib/services/health.hpp"
+
+namespace deployment {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds pause{250};
+
+bool is_alive(int pid) {
+  return ::kill(pid, 0) == 0 || errno == EPERM;
+}
+
+// One unit over the window.
+class Watched {
+ public:
+  Watched(const Component& component, const StatesBefore& before,
+          const Systemd& systemd)
+      : component_(component), systemd_(systemd) {
+    const auto found = before.find(component.service);
+    if (found != before.end()) {  // else an earlier run restarted it
+      before_ = found->second;
+    }
+  }
+
+  // Looks once more; what was wrong once stays wrong.
+  void look() {
+    if (!trouble_.empty()) {
+      return;
+    }
+    try {
+      const UnitState now = systemd_.state_of(component_.service);
+      if (!first_) {
+        first_ = now;
+      }
+      trouble_ = why_not_up(before_, *first_, now);
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error& error) {
+      trouble_ = error.what();
+    }
+  }
+
+  void ask(milliseconds timeout, CommandRunner& runner, Command prototype) {
+    if (!trouble_.empty() || component_.health_check.empty()) {
+      return;
+    }
+    const auto deadline = steady_clock::now() + timeout;
+    prototype.timeout = timeout;
+    std::string answer;
+    do {
+      answer = ask_health(runner, prototype, component_.health_check);
+      if (answer.empty()) {
+        return;
+      }
+      wait_for(pause);
+    } while (steady_clock::now() < deadline);
+    trouble_ =
+        fmt::format("{} does not answer within {}: {}", component_.health_check,
+                    describe_duration(timeout), answer);
+  }
+
+  const std::string& name() const { return component_.name; }
+  const std::string& trouble() const { return trouble_; }
+
+ private:
+  const Component& component_;
+  const Systemd& systemd_;
+  UnitState before_;
+  std::optional<UnitState> first_;
+  std::string trouble_;
+};
+
+}  // namespace
+
+std::string why_not_up(const UnitState& before, const UnitState& first,
+                       const UnitState& now) {
+  if (now.active_state != "active") {
+    return fmt::format("it is {} ({}), result {}", now.active_state,
+                       now.sub_state, now.result);
+  }
+  if (now.invocation_id.empty() || now.invocation_id == before.invocation_id) {
+    return "it is the same invocation as before the restart";
+  }
+  if (now.invocation_id != first.invocation_id ||
+      now.restarts > first.restarts) {
+    return fmt::format("systemd had to start it again ({})",
+                       times(now.restarts));
+  }
+  if (now.main_pid == 0 && now.sub_state != "exited") {
+    return "it has no main process";
+  }
+  if (now.main_pid != 0 && !is_alive(now.main_pid)) {
+    return fmt::format("its main process {} is gone", now.main_pid);
+  }
+  return {};
+}
+
+std::map<std::string, std::string> verify(
+    const Config& config, const std::vector<Component>& components,
+    const StatesBefore& before, const Systemd& systemd, CommandRunner& runner,
+    const Command& prototype) {
+  std::vector<Watched> units;
+  for (const Component& component : components) {
+    units.emplace_back(component, before, systemd).look();
+  }
+  const auto all_up = [&] {
+    return std::all_of(units.begin(), units.end(), [](const Watched& unit) {
+      return unit.trouble().empty();
+    });
+  };
+  const auto deadline = steady_clock::now() + config.settle;
+  for (bool last = false; !last && all_up();) {
+    last = steady_clock::now() >= deadline;
+    for (Watched& unit : units) {
+      unit.look();
+    }
+    if (!last && all_up()) {
+      wait_for(pause);
+    }
+  }
+  for (Watched& unit : units) {
+    if (all_up()) {
+      unit.ask(config.health_timeout, runner, prototype);
+    }
+  }
+  std::map<std::string, std::string> troubles;
+  for (const Watched& unit : units) {
+    if (!unit.trouble().empty()) {
+      troubles[unit.name()] = unit.trouble();
+    }
+  }
+  return troubles;
+}
+
+}  // namespace deployment

@@ -1,0 +1,105 @@
+#include "lib/base/text.hpp"
+
+#include "tests/unit/support.hpp"
+
+namespace deployment {
+namespace {
+
+using namespace std::string_view_literals;
+using Parts = std::vector<std::string_view>;
+
+TEST_CASE("ordinary text in any script is left as it is") {
+  for (const char* text : {"", "plain", "a\\b", "täst", "日本語", "emoji 🙂",
+                           "U+FFFD \xef\xbf\xbd"}) {
+    CHECK(escaped(text) == text);
+  }
+}
+
+TEST_CASE("what moves a cursor or forges a line is written as bytes") {
+  struct Case {
+    std::string_view text;
+    const char* expected;
+  };
+  const Case cases[] = {
+      {"\x1b[2J"sv, "\\x1b[2J"},              // ESC
+      {"a\nb"sv, "a\\x0ab"},                  // newline
+      {"a\rb\tc"sv, "a\\x0db\\x09c"},         // other C0
+      {"\0"sv, "\\x00"},                      // NUL
+      {"\x7f"sv, "\\x7f"},                    // DEL
+      {"\xc2\x9b"sv, "\\xc2\\x9b"},           // C1: CSI
+      {"\xc2\x85"sv, "\\xc2\\x85"},           // C1: NEL
+      {"\xe2\x80\xae"sv, "\\xe2\\x80\\xae"},  // U+202E, right to left
+      {"\xe2\x81\xa6"sv, "\\xe2\\x81\\xa6"},  // U+2066, isolate
+      {"\xe2\x80\xa8"sv, "\\xe2\\x80\\xa8"},  // U+2028, line separator
+      {"\xd8\x9c"sv, "\\xd8\\x9c"},           // U+061C, Arabic letter mark
+  };
+  for (const Case& c : cases) {
+    CHECK(escaped(c.text) == c.expected);
+  }
+}
+
+TEST_CASE("bytes that are no UTF-8 are written one by one") {
+  struct Case {
+    std::string_view text;
+    const char* expected;
+  };
+  const Case cases[] = {
+      {"\xff", "\\xff"},                             // never in UTF-8
+      {"\x80", "\\x80"},                             // no lead byte
+      {"\xc3", "\\xc3"},                             // cut short
+      {"\xe2\x82x", "\\xe2\\x82x"},                  // cut short, then text
+      {"\xc0\xaf", "\\xc0\\xaf"},                    // overlong '/'
+      {"\xe0\x80\xaf", "\\xe0\\x80\\xaf"},           // overlong '/'
+      {"\xed\xa0\x80", "\\xed\\xa0\\x80"},           // surrogate
+      {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},  // above U+10FFFF
+      {"\xf8\x88\x80\x80\x80", "\\xf8\\x88\\x80\\x80\\x80"},
+  };
+  for (const Case& c : cases) {
+    CHECK(escaped(c.text) == c.expected);
+  }
+}
+
+TEST_CASE("a JSON string escapes what RFC 8259 wants escaped") {
+  CHECK(json_string("") == R"("")");
+  CHECK(json_string("tä\"s\\t") == R"("tä\"s\\t")");
+  CHECK(json_string("a\nb\x1f\0"sv) == R"("a\u000ab\u001f\u0000")");
+  CHECK(json_string("a\xff"
+                    "b") == R"("a\ufffdb")");
+}
+
+TEST_CASE("a separator at the end opens no part") {
+  CHECK(split(""sv, '\n').empty());
+  CHECK(split("a"sv, '\n') == Parts{"a"});
+  CHECK(split("a\n"sv, '\n') == Parts{"a"});
+  CHECK(split("a\n\nb\n"sv, '\n') == Parts{"a", "", "b"});
+  CHECK(split("\n"sv, '\n') == Parts{""});
+}
+
+TEST_CASE("white space at both ends is trimmed") {
+  CHECK(trimmed("").empty());
+  CHECK(trimmed(" \t\r\n").empty());
+  CHECK(trimmed("\n a b\t") == "a b");
+}
+
+TEST_CASE("a tail is the last lines without blanks around them") {
+  CHECK(tail("", 3).empty());
+  CHECK(tail("a\nb\nc\n", 2) == "b\nc");
+  CHECK(tail("a\nb\nc\n", 9) == "a\nb\nc");
+  CHECK(tail("a\nb", 0).empty());
+  CHECK(tail("\n\na\n\n", 1) == "a");
+}
+
+TEST_CASE("an object id has 40 or 64 lower-case hexadecimal digits") {
+  CHECK(is_object_id(std::string(40, 'a')));
+  CHECK(is_object_id(std::string(64, '0')));
+  for (const std::string& text :
+       {std::string(), std::string(39, 'a'), std::string(41, 'a'),
+        std::string(40, 'A'), std::string(40, 'g'), std::string(63, '0')}) {
+    CHECK_FALSE(is_object_id(text));
+  }
+  CHECK(abbreviated(id('a')) == "aaaaaaaaaaaa");
+  CHECK(abbreviated("ab") == "ab");
+}
+
+}  // namespace
+}  // namespace deployment

@@ -1,0 +1,194 @@
+#include "lib/checkout/git.hpp"
+
+#include "tests/unit/support.hpp"
+
+namespace deployment {
+namespace {
+
+using namespace std::string_literals;
+using Paths = std::vector<std::string>;
+using Changes = std::vector<LocalChange>;
+
+TEST_CASE("the tip is that of the very ref that was asked for") {
+  const std::string text = id('a') + "\trefs/heads/old/refs/heads/prod\n" +
+                           id('b') + "\trefs/heads/prod\n";
+  CHECK(parse_ls_remote(text, "refs/heads/prod") == id('b'));
+  CHECK(parse_ls_remote(text, "refs/heads/other").empty());
+  CHECK(parse_ls_remote("", "refs/heads/prod").empty());
+}
+
+TEST_CASE("text that ls-remote never prints is refused") {
+  for (const std::string& text :
+       {"garbage\n"s, id('a') + "\n", "abc\trefs/heads/prod\n"s, "\n"s,
+        "ref: refs/heads/prod\tHEAD\n"s}) {
+    INFO(text);
+    CHECK(contains(
+        message_of<Error>([&] { parse_ls_remote(text, "refs/heads/prod"); }),
+        "git ls-remote gave an answer that is none"));
+  }
+}
+
+TEST_CASE("branch and remote-tracking branch are told apart") {
+  const std::string ref = "refs/heads/prod";
+  CHECK(parse_for_each_ref("* " + id('a') + " refs/heads/prod\n  " + id('b') +
+                               " refs/remotes/origin/prod\n",
+                           ref) ==
+        Heads{.local = id('a'), .tracking = id('b'), .on_branch = true});
+  CHECK(parse_for_each_ref("  " + id('a') + " refs/heads/prod\n", ref) ==
+        Heads{.local = id('a')});
+  CHECK(parse_for_each_ref("  " + id('b') + " refs/remotes/origin/prod\n",
+                           ref) == Heads{.tracking = id('b')});
+  CHECK(parse_for_each_ref("", ref) == Heads{});
+}
+
+TEST_CASE("a branch below the asked one is another branch") {
+  CHECK(parse_for_each_ref("* " + id('a') + " refs/heads/prod/next\n",
+                           "refs/heads/prod") == Heads{});
+}
+
+TEST_CASE("text that for-each-ref never prints is refused") {
+  for (const std::string& text :
+       {"garbage\n"s, "* abc refs/heads/prod\n"s, "*"s, "\n"s,
+        "*" + id('a') + " refs/heads/prod\n", "* " + id('a')}) {
+    INFO(text);
+    CHECK_THROWS_AS(parse_for_each_ref(text, "refs/heads/prod"), Error);
+  }
+}
+
+TEST_CASE("both counts of a comparison are read") {
+  const Divergence divergence = parse_divergence("12\t3\n");
+  CHECK(divergence.ours == 12);
+  CHECK(divergence.theirs == 3);
+  for (const char* text : {"", "12", "12 3", "\t", "1\t", "\t1", "x\t1",
+                           "1\t2\t3", "99999999999\t0", "-1\t0"}) {
+    INFO(text);
+    CHECK_THROWS_AS(parse_divergence(text), Error);
+  }
+}
+
+TEST_CASE("changed and untracked files of any name are listed") {
+  CHECK(parse_status("").empty());
+  CHECK(parse_status(" M a b\0?? new\nline\0A  ä\0?? dir/\0MM x\0D  gone\0"s) ==
+        Changes{{"a b"}, {"new\nline"}, {"ä"}, {"dir/"}, {"x"}, {"gone"}});
+}
+
+TEST_CASE("a file that is only missing from the work tree is told apart") {
+  CHECK(parse_status(" D missing\0 M there\0D  gone\0"s) ==
+        Changes{{.path = "missing", .missing = true}, {"there"}, {"gone"}});
+}
+
+TEST_CASE("text that status never prints is refused") {
+  for (const std::string& text : {"x\0"s, " M\0"s, "abcdef\0"s, "\0"s}) {
+    CHECK_THROWS_AS(parse_status(text), Error);
+  }
+}
+
+TEST_CASE("the entries of a tree are read by path") {
+  const auto entries = parse_ls_tree("100644 blob " + id('a') + "\ta\tb\0"s +
+                                     "120000 blob " + id('b') + "\tl\0"s);
+  REQUIRE(entries.size() == 2);
+  CHECK(entries.at("a\tb").id == id('a'));
+  CHECK(entries.at("l").mode == "120000");
+  for (const std::string& text :
+       {"100644 blob " + id('a'), "100644 " + id('a') + "\tx", "\tx"s,
+        "100644 blob abc\tx"s}) {
+    CHECK_THROWS_AS(parse_ls_tree(text), Error);
+  }
+}
+
+// Answers the two questions of look().
+class Remote {
+ public:
+  std::string remote_says = id('b') + "\trefs/heads/prod\n";
+  CommandResult failure = {};
+  std::string checkout_says = "* " + id('a') + " refs/heads/prod\n";
+
+  FakeRunner runner = FakeRunner([this](const Command& command) {
+    if (command.arguments.at(0) == "ls-remote") {
+      CommandResult result = failure;
+      result.out = remote_says;
+      return result;
+    }
+    return CommandResult{.out = checkout_says};
+  });
+
+  Heads look(const std::filesystem::path& checkout = "/app") {
+    return GitReader(runner, {.directory = checkout}, "origin", "prod").look();
+  }
+};
+
+TEST_CASE("a look is one question to the remote and one to the checkout") {
+  Remote remote;
+  CHECK(remote.look() ==
+        Heads{.tip = id('b'), .local = id('a'), .on_branch = true});
+  CHECK(remote.runner.lines() ==
+        Paths{"git ls-remote --heads -- origin refs/heads/prod",
+              "git for-each-ref '--format=%(HEAD) %(objectname) %(refname)' "
+              "-- refs/heads/prod refs/remotes/origin/prod"});
+}
+
+TEST_CASE("a checkout whose files say that it is at the tip needs no git") {
+  const Folder checkout;
+  write_file(checkout / ".git/HEAD", "ref: refs/heads/prod\n");
+  write_file(checkout / ".git/refs/heads/prod", id('b') + "\n");
+  Remote remote;
+  CHECK(remote.look(checkout.path()) ==
+        Heads{.tip = id('b'), .local = id('b'), .on_branch = true});
+  CHECK(remote.runner.lines() ==
+        Paths{"git ls-remote --heads -- origin refs/heads/prod"});
+}
+
+TEST_CASE("what the checkout's files do not say, or is not the tip, git says") {
+  struct Case {
+    std::string head;
+    std::string branch;
+  };
+  const std::string at_branch = "ref: refs/heads/prod\n";
+  for (const Case& c :
+       {Case{at_branch, id('a') + "\n"}, Case{at_branch, id('b')},
+        Case{at_branch, ""}, Case{at_branch, "ref: refs/heads/other\n"},
+        Case{at_branch, id('b').substr(1) + "\n"},
+        Case{id('b') + "\n", id('b') + "\n"},
+        Case{"ref: refs/heads/production\n", id('b') + "\n"}}) {
+    INFO(c.head << c.branch);
+    const Folder checkout;
+    write_file(checkout / ".git/HEAD", c.head);
+    write_file(checkout / ".git/refs/heads/prod", c.branch);
+    Remote remote;
+    CHECK(remote.look(checkout.path()) ==
+          Heads{.tip = id('b'), .local = id('a'), .on_branch = true});
+    CHECK(remote.runner.lines().size() == 2);
+  }
+}
+
+TEST_CASE(
+    "git never asks at a terminal, takes names literally, speaks English") {
+  Remote remote;
+  remote.look();
+  for (const Command& command : remote.runner.asked) {
+    CHECK(command.environment.at("GIT_TERMINAL_PROMPT") == "0");
+    CHECK(command.environment.at("GIT_LITERAL_PATHSPECS") == "1");
+    CHECK(command.environment.at("GIT_OPTIONAL_LOCKS") == "0");
+    CHECK(command.environment.at("LC_ALL") == "C");
+  }
+}
+
+TEST_CASE("a remote that cannot be asked is told from one without branch") {
+  Remote away;
+  away.failure = {.status = {.code = 128}, .err = "no route to host\n"};
+  away.remote_says = "";
+  const auto error = error_of<RemoteUnreachable>([&] { away.look(); });
+  CHECK(error.what() ==
+        "asking origin for branch prod failed: git ls-remote "
+        "--heads -- origin refs/heads/prod exited with code 128\n"
+        "no route to host"s);
+  CHECK(contains(error.advice(), "git -C /app ls-remote origin"));
+
+  Remote empty;
+  empty.remote_says = "";
+  CHECK(message_of<Error>([&] { empty.look(); }) ==
+        "the remote origin has no branch prod");
+}
+
+}  // namespace
+}  // namespace deployment

@@ -1,0 +1,97 @@
+// is_branch_name() against git itself.
+#include <array>
+#include <random>
+
+#include "lib/model/config.hpp"
+#include "lib/base/log.hpp"
+#include "lib/process/runner.hpp"
+#include "lib/base/text.hpp"
+#include "tests/unit/support.hpp"
+
+namespace deployment {
+namespace {
+
+// What `git check-ref-format --branch` says of each name. It runs where there
+// is no repository, so that @{-1} names nothing.
+std::vector<bool> git_accepts(const std::vector<std::string>& names) {
+  const Folder folder;
+  std::vector<Command> commands;
+  for (const std::string& name : names) {
+    commands.push_back({.purpose = "asking git",
+                        .program = "git",
+                        .arguments = {"check-ref-format", "--branch", name},
+                        .directory = folder.path(),
+                        .environment = {{"PATH", "/usr/bin:/bin"},
+                                        {"GIT_CEILING_DIRECTORIES", "/"},
+                                        {"HOME", folder.path()}},
+                        .timeout = std::chrono::seconds(60)});
+  }
+  Log log(stderr, Log::Target::plain, false);
+  ProcessRunner runner(log);
+  std::vector<bool> accepted;
+  constexpr std::size_t at_once = 8;
+  for (std::size_t i = 0; i < commands.size(); i += at_once) {
+    const auto some =
+        std::span(commands).subspan(i, std::min(at_once, commands.size() - i));
+    for (const CommandResult& result : runner.run_all(some)) {
+      accepted.push_back(result.status.success());
+    }
+  }
+  return accepted;
+}
+
+void compare_with_git(const std::vector<std::string>& names) {
+  const std::vector<bool> accepted = git_accepts(names);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    INFO("branch name: '" << escaped(names[i]) << "'");
+    CHECK(is_branch_name(names[i]) == accepted[i]);
+  }
+}
+
+TEST_CASE("names from git-check-ref-format(1) are judged as git does") {
+  compare_with_git({
+      "prod",     "release/1.0",  "a-b",     "a_b",
+      "a+b",      "täst",         "日本",    "a@b",
+      "@a",       "a@",           "HEAD",    "head",
+      "a/HEAD",   "refs/heads/x", "-",       "-a",
+      "a-",       "a/-b",         "/a",      "a/",
+      "a//b",     ".a",           "a/.b",    "a.",
+      "a./b",     "a..b",         "a.lock",  "a.lock/b",
+      "a/b.lock", ".lock",        "a.lockx", "a b",
+      " a",       "a~1",          "a^",      "a:b",
+      "a?",       "a*",           "a[b",     "a]b",
+      "a\\b",     "a{b",          "a@{b",    "@{-1}",
+      "@{u}",     "a\x7f",        "a\x01",   "a\nb",
+      "a\tb",     "a\"b",         "a'b",     "$(a)",
+      "a;b",      "a&b",          "--all",   "a#b",
+      "%s",       "(no)",         "!a",      "refs/@",
+      "a/@",      "@/a",          "\xff",    std::string(200, 'a'),
+  });
+  CHECK_FALSE(is_branch_name(""));
+}
+
+TEST_CASE("@ is refused: everywhere else git takes it for HEAD") {
+  CHECK_FALSE(is_branch_name("@"));
+}
+
+TEST_CASE("generated names are judged as git does") {
+  constexpr std::array<const char*, 24> pieces = {
+      "a", "b",     "/",    ".",  "..", "@", "{", "}", "-", "~", "^",    ":",
+      "?", ".lock", "HEAD", "\\", "*",  "[", "]", " ", "_", "0", "\x1b", "ä"};
+  std::mt19937 random(20240229);
+  std::vector<std::string> names;
+  while (names.size() < 400) {
+    std::string name;
+    for (auto left = 1 + random() % 5; left > 0; --left) {
+      // Every other piece is a harmless one, or nearly no name is accepted.
+      name += pieces[random() % (left % 2 == 0 ? 2 : pieces.size())];
+    }
+    if (name != "@") {
+      names.push_back(name);
+    }
+  }
+  compare_with_git(names);
+}
+
+}  // namespace
+}  // namespace deployment

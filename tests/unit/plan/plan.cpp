@@ -1,0 +1,605 @@
+#include "lib/plan/plan.hpp"
+
+#include "lib/base/error.hpp"
+#include "tests/unit/support.hpp"
+
+namespace deployment {
+namespace {
+
+using namespace std::chrono_literals;
+using Lines = std::vector<std::string>;
+
+const std::string before = id('a');  // deployed, and checked out
+const std::string after = id('b');   // the remote's tip
+const Time noon{1'700'000'000s};
+
+std::string hash(char digit) {
+  return std::string(64, digit);
+}
+
+ComponentFacts npm_facts(char package_json = '1') {
+  return {.manifests = {"package.json"},
+          .inputs = {{"package.json", hash(package_json)},
+                     {"package-lock.json", hash('2')}}};
+}
+
+ComponentFacts python_facts(char requirements = '3') {
+  return {.manifests = {"requirements.txt"},
+          .inputs = {{"requirements.txt", hash(requirements)},
+                     {"python3", "3.11.2"}}};
+}
+
+// The notes' two components on `before`, whose environments are up to date.
+Record settled_record() {
+  Record record;
+  record.deployed = before;
+  record.components["frontend"] = {.commit = before,
+                                   .inputs = npm_facts().inputs};
+  record.components["backend"] = {.commit = before,
+                                  .inputs = python_facts().inputs};
+  return record;
+}
+
+// The remote has one commit more, which changes no manifest.
+Observation one_commit_ahead() {
+  return {.now = noon,
+          .heads = {.tip = after,
+                    .local = before,
+                    .tracking = before,
+                    .on_branch = true},
+          .current_commit = before,
+          .current_branch = "prod",
+          .tip_is_here = true,
+          .divergence = Divergence{.ours = 0, .theirs = 1},
+          .target = Target{.commit = after,
+                           .from_subject = "Old",
+                           .to_subject = "New",
+                           .components = {{"frontend", npm_facts()},
+                                          {"backend", python_facts()}}}};
+}
+
+// The same where nothing can be built aside.
+Observation in_place(Observation seen) {
+  seen.in_place_reason = "there is no namespace to be had";
+  return seen;
+}
+
+// The checkout has all that the remote has.
+Observation nothing_new() {
+  Observation seen = one_commit_ahead();
+  seen.heads.tip = before;
+  seen.divergence = Divergence{};
+  seen.target.reset();
+  return seen;
+}
+
+Lines lines_of(const Plan& plan) {
+  Lines lines;
+  for (const Step& step : plan.steps) {
+    lines.push_back(describe(step));
+  }
+  return lines;
+}
+
+Plan plan(const Observation& seen, const Record& record = settled_record(),
+          const Config& config = {}, bool force = false) {
+  return make_plan(config, record, seen, force);
+}
+
+const std::string fast_forward =
+    "fast-forward aaaaaaaaaaaa -> bbbbbbbbbbbb: the remote is ahead";
+const std::string restart_frontend =
+    "frontend: restart frontend-deployment.service: it runs on the new commit";
+const std::string restart_backend =
+    "backend: restart backend-deployment.service: it runs on the new commit";
+const std::string verify_both =
+    "verify that frontend-deployment.service, backend-deployment.service stay "
+    "up: they were restarted";
+const Lines restarts = {restart_frontend, restart_backend, verify_both};
+
+Lines operator+(Lines first, const Lines& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+TEST_CASE("nothing new: no step, nothing to deploy") {
+  const Plan nothing = plan(nothing_new());
+  CHECK(nothing.steps.empty());
+  CHECK_FALSE(nothing.deploys());
+  CHECK_FALSE(nothing.postponed);
+  CHECK_FALSE(nothing.look_again);
+}
+
+TEST_CASE("a first run adopts what is checked out") {
+  CHECK(plan(nothing_new(), Record{}).steps.empty());
+}
+
+TEST_CASE("a new commit is fast-forwarded to and every service restarted") {
+  const Plan ahead = plan(one_commit_ahead());
+  CHECK(lines_of(ahead) == Lines{fast_forward} + restarts);
+  CHECK(ahead.deploys());
+  CHECK(ahead.from == before);
+  CHECK(ahead.to == after);
+  CHECK(describe_change(ahead) == "aaaaaaaaaaaa (Old) -> bbbbbbbbbbbb (New)");
+}
+
+TEST_CASE("a commit whose objects are missing is fetched first") {
+  Observation seen = one_commit_ahead();
+  seen.tip_is_here = false;
+  const std::string fetch =
+      "fetch bbbbbbbbbbbb: the remote has it, the checkout has not";
+  CHECK(lines_of(plan(seen)) == Lines{fetch, fast_forward} + restarts);
+
+  seen.divergence.reset();
+  seen.target.reset();
+  const Plan first = plan(seen);
+  CHECK(lines_of(first) == Lines{fetch});
+  CHECK(first.look_again);
+}
+
+TEST_CASE("a checkout on another branch is put on the branch, no more") {
+  Observation seen = nothing_new();
+  seen.heads.on_branch = false;
+  seen.current_branch = "feature";
+  const Plan back = plan(seen);
+  CHECK(lines_of(back) ==
+        Lines{"check out prod: the checkout is on branch feature"});
+  CHECK_FALSE(back.deploys());
+
+  seen.current_branch.clear();
+  CHECK(lines_of(plan(seen)) ==
+        Lines{"check out prod: the checkout is on no branch"});
+}
+
+TEST_CASE("a new commit on another branch: checkout, then fast-forward") {
+  Observation seen = one_commit_ahead();
+  seen.heads.on_branch = false;
+  seen.current_branch = "feature";
+  CHECK(
+      lines_of(plan(seen)) ==
+      Lines{"check out prod: the checkout is on branch feature", fast_forward} +
+          restarts);
+}
+
+TEST_CASE("a remote that is behind the checkout is contained: nothing to do") {
+  Observation seen = nothing_new();
+  seen.heads.tip = id('9');
+  seen.divergence = Divergence{.ours = 2, .theirs = 0};
+  CHECK(plan(seen).steps.empty());
+}
+
+TEST_CASE("a diverged branch is refused with both commits and the way out") {
+  Observation seen = one_commit_ahead();
+  seen.divergence = Divergence{.ours = 2, .theirs = 3};
+  const auto error = error_of<Error>([&] { plan(seen); });
+  CHECK(error.what() ==
+        "branch prod diverged: the checkout is at " + before +
+            " (2 commits that origin has not), origin is at " + after +
+            " (3 commits that the checkout has not); nothing was changed");
+  CHECK(contains(error.advice(), "reset --keep " + after));
+  CHECK(contains(error.advice(), "on-divergence = reset"));
+}
+
+TEST_CASE("a diverged branch is reset when the configuration says so") {
+  Observation seen = one_commit_ahead();
+  seen.divergence = Divergence{.ours = 2, .theirs = 3};
+  Config config;
+  config.on_divergence = OnDivergence::reset;
+  CHECK(lines_of(plan(seen, settled_record(), config)) ==
+        Lines{"reset aaaaaaaaaaaa -> bbbbbbbbbbbb: the branch diverged and "
+              "on-divergence = reset; what is lost is kept as "
+              "refs/deployment-update/lost/" +
+              before} +
+            restarts);
+}
+
+const std::string npm_install = "frontend: npm install --no-save in frontend: ";
+const std::string new_venv =
+    "backend: make backend/venv anew, pip install -r requirements.txt: ";
+
+TEST_CASE("each input that differs is a reason to install") {
+  struct Case {
+    const char* component;
+    Inputs before;
+    Inputs after;
+    std::string reason;
+  };
+  const std::string ones(12, '1');
+  const std::string twos(12, '2');
+  const Case cases[] = {
+      {"frontend",
+       {{"package.json", hash('1')}},
+       {{"package.json", hash('2')}},
+       "package.json changed (" + ones + " -> " + twos + ")"},
+      {"frontend",
+       {{"package.json", hash('1')}, {"package-lock.json", hash('1')}},
+       {{"package.json", hash('1')}, {"package-lock.json", hash('2')}},
+       "package-lock.json changed (" + ones + " -> " + twos + ")"},
+      {"frontend",
+       {{"package.json", hash('1')}},
+       {{"package.json", hash('1')}, {"package-lock.json", hash('2')}},
+       "package-lock.json is new (" + twos + ")"},
+      {"frontend",
+       {{"package.json", hash('1')}, {"package-lock.json", hash('2')}},
+       {{"package.json", hash('1')}},
+       "package-lock.json is gone (was " + twos + ")"},
+      {"frontend",
+       {},
+       {{"package.json", hash('1')}},
+       "no install is recorded for package.json (" + ones + ")"},
+      {"backend",
+       {{"base.txt", hash('1')}, {"requirements.txt", hash('1')}},
+       {{"base.txt", hash('2')}, {"requirements.txt", hash('1')}},
+       "base.txt changed (" + ones + " -> " + twos + ")"},
+      {"backend",
+       {{"python3", "3.11.2"}, {"requirements.txt", hash('1')}},
+       {{"python3", "3.13.0"}, {"requirements.txt", hash('2')}},
+       "python3 was 3.11.2 and is 3.13.0, requirements.txt changed (" + ones +
+           " -> " + twos + ")"},
+  };
+  for (const Case& c : cases) {
+    INFO(c.reason);
+    Record record = settled_record();
+    record.components[c.component].inputs = c.before;
+    Observation seen = one_commit_ahead();
+    seen.target->components[c.component].inputs = c.after;
+    const bool npm = std::string(c.component) == "frontend";
+    const std::string install = (npm ? npm_install : new_venv) + c.reason;
+
+    CHECK(lines_of(plan(seen, record)) ==
+          Lines{"build bbbbbbbbbbbb aside: " + install, fast_forward,
+                std::string(c.component) + ": put the new " +
+                    (npm ? "node_modules" : "venv") +
+                    " into use: " + c.reason} +
+              restarts);
+
+    Lines expected = {fast_forward, restart_frontend, restart_backend,
+                      verify_both};
+    expected.insert(expected.begin() + (npm ? 1 : 2), install);
+    CHECK(lines_of(plan(in_place(seen), record)) == expected);
+  }
+}
+
+TEST_CASE("all environments are built together, before anything moves") {
+  Observation seen = one_commit_ahead();
+  seen.target->components = {{"frontend", npm_facts('8')},
+                             {"backend", python_facts('9')}};
+  const Lines lines = lines_of(plan(seen));
+  REQUIRE(lines.size() == 7);
+  CHECK(lines[0].starts_with("build bbbbbbbbbbbb aside: frontend: npm "));
+  CHECK(contains(lines[0], "; backend: make backend/venv anew"));
+  CHECK(lines[1] == fast_forward);
+  CHECK(lines[2].starts_with("frontend: put the new node_modules into use"));
+  CHECK(lines[3].starts_with("backend: put the new venv into use"));
+  CHECK(plan(seen).in_place_reason.empty());
+}
+
+TEST_CASE("in place installs come in the script's order, with the reason") {
+  Observation seen = in_place(one_commit_ahead());
+  CHECK(plan(seen).in_place_reason.empty());  // nothing is to be installed
+
+  seen.target->components = {{"frontend", npm_facts('8')},
+                             {"backend", python_facts('9')}};
+  CHECK(plan(seen).in_place_reason == "there is no namespace to be had");
+  const Lines lines = lines_of(plan(seen));
+  REQUIRE(lines.size() == 6);
+  CHECK(lines[1].starts_with(npm_install));
+  CHECK(lines[2] == restart_frontend);
+  CHECK(lines[3].starts_with(new_venv));
+  CHECK(lines[4] == restart_backend);
+}
+
+TEST_CASE("a kept environment is put into use and not built again") {
+  Observation seen = one_commit_ahead();
+  seen.target->components["backend"] = python_facts('9');
+  seen.target->components["backend"].kept = true;
+  const Lines lines = lines_of(plan(seen));
+  REQUIRE(lines.size() == 5);
+  CHECK(lines[0] == fast_forward);
+  CHECK(
+      lines[1].starts_with("backend: put the kept venv into use: "
+                           "requirements.txt changed ("));
+}
+
+TEST_CASE("what an environment says of itself counts more than the record") {
+  Record forgetful = settled_record();
+  forgetful.components["backend"].inputs.clear();
+  Observation seen = one_commit_ahead();
+  ComponentFacts& backend = seen.target->components["backend"];
+  backend.live = Label{.inputs = backend.inputs};
+  CHECK(lines_of(plan(seen, forgetful)) == Lines{fast_forward} + restarts);
+
+  backend.live = Label{.inputs = python_facts('9').inputs};
+  CHECK(contains(lines_of(plan(seen)).at(0),
+                 "requirements.txt changed (999999999999 -> 333333333333)"));
+}
+
+TEST_CASE("force installs and restarts everything although nothing changed") {
+  Observation seen = nothing_new();
+  seen.target = one_commit_ahead().target;
+  seen.target->commit = before;
+  seen.target->components["backend"].kept = true;
+  const Plan forced = plan(seen, settled_record(), {}, true);
+  const Lines lines = lines_of(forced);
+  REQUIRE(lines.size() == 6);
+  CHECK(lines[0] == "build aaaaaaaaaaaa aside: " + npm_install + "--force; " +
+                        new_venv + "--force");
+  CHECK(lines[1] == "frontend: put the new node_modules into use: --force");
+  CHECK(lines[2].starts_with("backend: put the "));
+  CHECK(lines[5] == verify_both);
+  CHECK(describe_change(forced) == "aaaaaaaaaaaa (New)");
+  CHECK(lines_of(plan(in_place(seen), settled_record(), {}, true)) ==
+        Lines{npm_install + "--force", restart_frontend, new_venv + "--force",
+              restart_backend, verify_both});
+}
+
+TEST_CASE("a component without manifest is skipped") {
+  Observation seen = one_commit_ahead();
+  seen.target->components["backend"] = {};
+  CHECK(lines_of(plan(seen)) ==
+        Lines{fast_forward, restart_frontend,
+              "backend: skip: there is no backend/requirements.txt",
+              "verify that frontend-deployment.service stay up: they were "
+              "restarted"});
+  seen.target->components["frontend"] = {};
+  CHECK(lines_of(plan(seen)) ==
+        Lines{fast_forward, "frontend: skip: there is no frontend/package.json",
+              "backend: skip: there is no backend/requirements.txt"});
+}
+
+// A deployment of `after` stopped when the back end's install failed.
+Record pending_record() {
+  Record record = settled_record();
+  record.components["frontend"].commit = after;
+  record.components["backend"].inputs.clear();
+  record.pending = Pending{.tip = after,
+                           .step = "backend: install",
+                           .error = "exited with code 1",
+                           .attempts = 1,
+                           .since = noon - 2min,
+                           .next_try = noon};
+  return record;
+}
+
+// What is then there: the checkout is on `after` already.
+Observation half_deployed() {
+  Observation seen = one_commit_ahead();
+  seen.heads.local = after;
+  seen.current_commit = after;
+  seen.divergence = Divergence{};
+  return seen;
+}
+
+TEST_CASE("a pending deployment goes on where it stopped") {
+  const Plan rest = plan(half_deployed(), pending_record());
+  CHECK(rest.from == before);
+  CHECK(rest.to == after);
+  const Lines lines = lines_of(rest);
+  REQUIRE(lines.size() == 4);
+  CHECK(lines[0].starts_with("build bbbbbbbbbbbb aside: " + new_venv +
+                             "no install is recorded for "));
+  CHECK(lines[1].starts_with("backend: put the new venv into use: "));
+  CHECK(lines[2] == restart_backend);
+  CHECK(lines[3] ==
+        "verify that backend-deployment.service stay up: they were restarted");
+}
+
+TEST_CASE("a service that was restarted is only verified") {
+  Record record = pending_record();
+  record.components["backend"] = {
+      .commit = before, .restarted = after, .inputs = python_facts().inputs};
+  CHECK(lines_of(plan(half_deployed(), record)) ==
+        Lines{"verify that backend-deployment.service stay up: they were "
+              "restarted"});
+  // Another environment needs another restart.
+  record.components["backend"].inputs.clear();
+  CHECK(lines_of(plan(half_deployed(), record)).size() == 4);
+}
+
+TEST_CASE("a pending deployment waits until its next try is due") {
+  struct Case {
+    std::chrono::seconds left;
+    bool postponed;
+  };
+  // Beyond the longest wait there is, the clock was set back.
+  for (const Case& c : {Case{-1s, false}, Case{0s, false}, Case{1s, true},
+                        Case{60min, true}, Case{60min + 1s, false}}) {
+    INFO(c.left.count());
+    Record record = pending_record();
+    record.pending->next_try = noon + c.left;
+    const Plan due = plan(half_deployed(), record);
+    CHECK(due.postponed == c.postponed);
+    CHECK(due.steps.empty() == c.postponed);
+  }
+}
+
+TEST_CASE("nothing postpones a new commit, a killed run or --force") {
+  Record record = pending_record();
+  record.pending->next_try = noon + 5min;
+  CHECK_FALSE(plan(half_deployed(), record, {}, true).postponed);
+
+  Record killed = record;
+  killed.pending->running = true;
+  CHECK_FALSE(plan(half_deployed(), killed).postponed);
+
+  Observation newer = half_deployed();
+  newer.heads.tip = id('c');
+  newer.target->commit = id('c');
+  newer.divergence = Divergence{.ours = 0, .theirs = 1};
+  CHECK_FALSE(plan(newer, record).postponed);
+}
+
+GitLock lock_of_age(std::chrono::seconds age, pid_t holder = 0) {
+  return {.path = "/app/.git/index.lock", .age = age, .holder = holder};
+}
+
+TEST_CASE("an old lock that nobody holds is removed first") {
+  Observation seen = one_commit_ahead();
+  seen.git_locks = {lock_of_age(121s)};
+  CHECK(lines_of(plan(seen)) ==
+        Lines{"remove /app/.git/index.lock: it is 2 min 1 s old and no git "
+              "works in the checkout",
+              fast_forward} +
+            restarts);
+}
+
+TEST_CASE("a young lock is left alone") {
+  Observation seen = one_commit_ahead();
+  seen.git_locks = {lock_of_age(120s)};
+  const auto error = error_of<Error>([&] { plan(seen); });
+  CHECK(contains(error.what(), "/app/.git/index.lock is there for 120 s"));
+  CHECK(contains(error.advice(), "rm /app/.git/index.lock"));
+}
+
+TEST_CASE("a young lock of this program's own killed git is removed") {
+  Record record = settled_record();
+  record.pending = Pending{.tip = after, .running = true};
+  Observation seen = one_commit_ahead();
+  seen.git_locks = {lock_of_age(1s)};
+  CHECK(lines_of(plan(seen, record)).at(0) ==
+        "remove /app/.git/index.lock: this program's own git was killed");
+}
+
+TEST_CASE("a lock that a live git may hold is never removed") {
+  Record record = settled_record();
+  record.pending = Pending{.tip = after, .running = true};
+  Observation seen = one_commit_ahead();
+  seen.git_locks = {lock_of_age(24h, 4711)};
+  CHECK(contains(message_of<Error>([&] { plan(seen, record); }),
+                 "git (process 4711) works in the checkout"));
+}
+
+TEST_CASE("locks are in nobody's way when nothing is to do") {
+  Observation seen = nothing_new();
+  seen.git_locks = {lock_of_age(1s, 4711)};
+  CHECK(plan(seen).steps.empty());
+}
+
+TEST_CASE("local changes in the way are named file by file") {
+  Observation seen = one_commit_ahead();
+  seen.target->in_the_way = {"backend/app.py", "frontend/package-lock.json",
+                             "notes\nof mine"};
+  const auto error = error_of<Error>([&] { plan(seen); });
+  CHECK(error.what() == std::string("local changes would be overwritten; "
+                                    "nothing was changed:\nbackend/app.py\n"
+                                    "notes\\x0aof mine"));
+  CHECK(contains(error.advice(),
+                 "git -C /home/ubuntu/sinesiAI stash --include-untracked"));
+}
+
+TEST_CASE("a lock file that npm rewrote is restored") {
+  Observation seen = one_commit_ahead();
+  seen.target->in_the_way = {"frontend/package-lock.json"};
+  CHECK(lines_of(plan(seen)) ==
+        Lines{"restore frontend/package-lock.json: npm rewrote it, and it "
+              "would block the fast-forward",
+              fast_forward} +
+            restarts);
+}
+
+TEST_CASE("only npm's components have a lock file of npm's") {
+  Observation seen = one_commit_ahead();
+  seen.target->in_the_way = {"backend/package-lock.json"};
+  CHECK_THROWS_AS(plan(seen), Error);
+}
+
+TEST_CASE("what an interrupted move left half-written is restored") {
+  Observation seen = one_commit_ahead();
+  seen.target->in_the_way = {"backend/app.py"};
+  seen.target->half_written = {"backend/app.py"};
+  CHECK(lines_of(plan(seen)).at(0) ==
+        "restore backend/app.py: an earlier run was stopped while it wrote "
+        "them");
+}
+
+TEST_CASE("what a person wrote after an interrupted move stays") {
+  Observation seen = one_commit_ahead();
+  seen.target->in_the_way = {"backend/app.py", "mine"};
+  seen.target->half_written = {"backend/app.py"};
+  CHECK_THROWS_AS(plan(seen), Error);
+}
+
+TEST_CASE("a component that the record does not know is installed") {
+  Config config;
+  config.components.push_back({.name = "docs",
+                               .type = Component::Type::npm,
+                               .directory = "docs",
+                               .manifests = {"package.json"},
+                               .service = "docs.service"});
+  Observation seen = half_deployed();
+  seen.target->components["docs"] = npm_facts();
+  Record record = settled_record();
+  record.deployed = after;
+  record.components["frontend"].commit = after;
+  record.components["backend"].commit = after;
+  const Lines lines = lines_of(plan(seen, record, config));
+  REQUIRE(lines.size() == 4);
+  CHECK(contains(lines[0],
+                 "docs: npm install --no-save in docs: no install is "
+                 "recorded for "));
+  CHECK(lines[1].starts_with("docs: put the new node_modules into use"));
+  CHECK(lines[2].starts_with("docs: restart docs.service"));
+}
+
+// `after` did not stay up, and what was before it runs again.
+Record rolled_back_record() {
+  Record record = settled_record();
+  record.quarantined = after;
+  return record;
+}
+
+TEST_CASE("a quarantined commit is left alone until another one comes") {
+  CHECK(plan(one_commit_ahead(), rolled_back_record()).quarantined);
+  CHECK(plan(one_commit_ahead(), rolled_back_record()).steps.empty());
+
+  Observation newer = one_commit_ahead();
+  newer.heads.tip = id('c');
+  newer.target->commit = id('c');
+  CHECK_FALSE(plan(newer, rolled_back_record()).quarantined);
+  CHECK_FALSE(plan(newer, rolled_back_record()).steps.empty());
+}
+
+TEST_CASE("force tries a quarantined commit again") {
+  const Plan forced = plan(one_commit_ahead(), rolled_back_record(), {}, true);
+  CHECK_FALSE(forced.quarantined);
+  CHECK(forced.to == after);
+}
+
+TEST_CASE("a rollback resets to the commit before and uses what is kept") {
+  Record record = settled_record();
+  record.components["frontend"].commit = after;
+  record.components["backend"] = {.commit = after,
+                                  .inputs = python_facts('9').inputs};
+  record.deployed = after;
+  record.roll_back_to = before;
+  Observation seen = half_deployed();
+  seen.target->commit = before;
+  seen.target->components["backend"].kept = true;
+  const Lines lines = lines_of(plan(seen, record));
+  REQUIRE(lines.size() == 5);
+  CHECK(lines[0] == "reset bbbbbbbbbbbb -> aaaaaaaaaaaa: roll back");
+  CHECK(lines[1].starts_with("backend: put the kept venv into use: "));
+}
+
+TEST_CASE("as JSON a plan has each step's name, component and line") {
+  Observation seen = one_commit_ahead();
+  seen.target->to_subject = "Say \"hi\"";
+  seen.target->components["backend"] = {};
+  const std::string json = to_json(plan(seen));
+  CHECK(contains(json, R"({"from":")" + before + R"(","from_subject":"Old")"));
+  CHECK(contains(json, R"("to":")" + after + R"(","to_subject":"Say \"hi\"")"));
+  CHECK(contains(json, R"({"step":"fast-forward","description":"fast-)"));
+  CHECK(contains(json, R"({"step":"restart","component":"frontend",)"));
+  CHECK(contains(json, R"({"step":"skip","component":"backend",)"));
+  CHECK(contains(json, R"({"step":"verify","description":)"));
+  CHECK(contains(to_json(plan(nothing_new())), R"("steps":[])"));
+}
+
+TEST_CASE("a step has a short label") {
+  CHECK(label_of(Fetch{after}) == "fetch");
+  CHECK(label_of(Restart{Config::default_components()[0]}) ==
+        "frontend: restart");
+}
+
+}  // namespace
+}  // namespace deployment

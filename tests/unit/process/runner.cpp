@@ -1,0 +1,518 @@
+#include "lib/process/runner.hpp"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <sstream>
+
+#include "lib/base/file.hpp"
+#include "lib/base/signals.hpp"
+#include "lib/base/text.hpp"
+#include "tests/unit/processes.hpp"
+#include "tests/unit/support.hpp"
+
+namespace deployment {
+namespace {
+
+using namespace std::chrono_literals;
+using Lines = std::vector<std::string>;
+
+Log& test_log() {
+  static Log log(stderr, Log::Target::plain, false);
+  return log;
+}
+
+Command command(const std::string& program, Lines arguments = {}) {
+  return {.purpose = "testing",
+          .program = program,
+          .arguments = std::move(arguments),
+          .directory = "/",
+          .environment = {{"PATH", "/usr/bin:/bin"}},
+          .timeout = 60s};
+}
+
+Command shell(const std::string& script) {
+  return command("sh", {"-c", script});
+}
+
+CommandResult run(const Command& command) {
+  return ProcessRunner(test_log()).run(command);
+}
+
+// Reaps what is there, so that one failure is not told twice.
+bool has_no_child() {
+  bool none = true;
+  while (waitpid(-1, nullptr, WNOHANG) >= 0) {
+    none = false;
+  }
+  return none;
+}
+
+TEST_CASE("both streams and the exit code come back") {
+  const CommandResult result = run(shell("echo out; echo err >&2; exit 3"));
+  CHECK(result.out == "out\n");
+  CHECK(result.err == "err\n");
+  CHECK(result.status.code == 3);
+  CHECK(result.status.signal == 0);
+  CHECK_FALSE(result.status.timed_out);
+  CHECK(run(shell("exit 0")).status.success());
+  CHECK(run(shell("exit 255")).status.code == 255);
+  CHECK(has_no_child());
+}
+
+TEST_CASE("a signal is told from an exit code") {
+  for (const int signal : {SIGKILL, SIGTERM, SIGSEGV, SIGPIPE}) {
+    const CommandResult result =
+        run(shell("ulimit -c 0; kill -" + std::to_string(signal) + " $$"));
+    CHECK(result.status.signal == signal);
+    CHECK(result.status.code == 0);
+  }
+  CHECK(run(shell("exit 137")).status.signal == 0);
+}
+
+TEST_CASE("two megabytes on both streams at once do not block") {
+  constexpr std::size_t size = 2 << 20;
+  const CommandResult result =
+      run(shell("head -c 2097152 /dev/zero | tr '\\0' o & "
+                "head -c 2097152 /dev/zero | tr '\\0' e >&2; wait"));
+  CHECK(result.status.success());
+  CHECK((result.out == std::string(size, 'o')));
+  CHECK((result.err == std::string(size, 'e')));
+}
+
+TEST_CASE("of shown output every line is shown and the end is kept") {
+  int lines = 0;
+  Command counting = command("seq", {"200000"});
+  counting.on_line = [&](std::string_view) { ++lines; };
+  const CommandResult result = run(counting);
+  CHECK(lines == 200'000);
+  CHECK(result.out.ends_with("\n199999\n200000\n"));
+  CHECK(result.out.size() < 300'000);
+}
+
+TEST_CASE("lines of both streams are shown, the last without newline too") {
+  Lines lines;
+  Command printing = shell("printf 'a\\n\\nb'; exec >&-; printf 'c\\nd' >&2");
+  printing.on_line = [&](std::string_view line) { lines.emplace_back(line); };
+  run(printing);
+  std::sort(lines.begin(), lines.end());
+  CHECK(lines == Lines{"", "a", "b", "c", "d"});
+}
+
+TEST_CASE("a line without end is shown in pieces") {
+  std::string shown;
+  std::size_t longest = 0;
+  Command endless = shell("head -c 100000 /dev/zero | tr '\\0' x");
+  endless.on_line = [&](std::string_view line) {
+    shown += line;
+    longest = std::max(longest, line.size());
+  };
+  run(endless);
+  CHECK((shown == std::string(100'000, 'x')));
+  CHECK(longest < 100'000);
+}
+
+TEST_CASE("a line is shown when it comes, not when the command ends") {
+  const Folder folder;
+  const std::string go = folder / "go";
+  REQUIRE(mkfifo(go.c_str(), 0600) == 0);
+  Command waiting = shell("echo first; cat '" + go + "'");
+  Lines lines;
+  waiting.on_line = [&](std::string_view line) {
+    lines.emplace_back(line);
+    if (line == "first") {
+      write_file(go, "second\n");
+    }
+  };
+  CHECK(run(waiting).status.success());
+  CHECK(lines == Lines{"first", "second"});
+}
+
+TEST_CASE("a missing program is an error that names it and PATH") {
+  const auto error =
+      error_of<Error>([] { run(command("no-such-program", {"--x"})); });
+  CHECK(error.what() == std::string("testing failed: no-such-program --x: "
+                                    "command not found"));
+  CHECK(error.advice() ==
+        "install no-such-program or extend PATH, which is /usr/bin:/bin");
+  CHECK(has_no_child());
+}
+
+TEST_CASE("a program that cannot be executed is an error") {
+  const Folder folder;
+  const std::string path = folder / "program";
+  CHECK(contains(message_of<Error>([&] { run(command(path)); }),
+                 "No such file or directory"));
+  write_file(path, "#!/no/such/interpreter\n");
+  CHECK(contains(message_of<Error>([&] { run(command(path)); }),
+                 "Permission denied"));
+  std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+  CHECK(contains(message_of<Error>([&] { run(command(path)); }),
+                 "No such file or directory"));
+  CHECK(has_no_child());
+}
+
+TEST_CASE("a missing directory is an error, and nothing runs elsewhere") {
+  const Folder folder;
+  Command touch = command("touch", {"../marker"});
+  touch.directory = folder / "missing";
+  CHECK(message_of<Error>([&] { run(touch); }) ==
+        "testing failed: touch ../marker: cannot enter the directory " +
+            touch.directory.string() + ": No such file or directory");
+  CHECK_FALSE(std::filesystem::exists("../marker"));
+  CHECK(std::filesystem::is_empty(folder.path()));
+  CHECK(has_no_child());
+}
+
+TEST_CASE("a command runs in its directory") {
+  const Folder folder;
+  Command pwd = command("pwd");
+  pwd.directory = folder.path();
+  CHECK(run(pwd).out ==
+        std::filesystem::canonical(folder.path()).string() + "\n");
+}
+
+TEST_CASE("arguments reach the program as they are, past no shell") {
+  CHECK(run(command("printf",
+                    {"[%s]", "$HOME", "*", "a b", ";", "", "'\"`", "\n", "tä"}))
+            .out == "[$HOME][*][a b][;][]['\"`][\n][tä]");
+}
+
+TEST_CASE("the environment is the one named, and nothing of ours") {
+  const Variable leak("LEAK", "1");
+  Command env = command("env");
+  env.environment = {{"PATH", "/usr/bin:/bin"}, {"A", "b=c\nd"}, {"E", ""}};
+  std::string out = run(env).out;
+  CHECK(contains(out, "PATH=/usr/bin:/bin\n"));
+  CHECK(contains(out, "A=b=c\nd\n"));
+  CHECK(contains(out, "E=\n"));
+  CHECK(std::count(out.begin(), out.end(), '\n') == 4);
+}
+
+TEST_CASE("a program is looked up in the command's own PATH") {
+  const Folder folder;
+  write_file(folder / "tool", "#!/bin/sh\necho mine\n");
+  std::filesystem::permissions(folder / "tool",
+                               std::filesystem::perms::owner_all);
+  Command tool = command("tool");
+  tool.environment = {{"PATH", folder.path().string() + ":/usr/bin"}};
+  CHECK(run(tool).out == "mine\n");
+}
+
+TEST_CASE("no descriptor of ours reaches a child") {
+  const Descriptor leak(
+      fcntl(STDERR_FILENO, F_DUPFD, 77));  // without FD_CLOEXEC
+  REQUIRE(leak.get() >= 77);
+  // The fourth is the one that ls reads the folder through.
+  CHECK(run(command("ls", {"/proc/self/fd"})).out == "0\n1\n2\n3\n");
+}
+
+TEST_CASE("standard input is /dev/null, whatever it is here") {
+  const Descriptor before(dup(STDIN_FILENO));
+  const Folder folder;
+  Fifo fifo(folder / "fifo");
+  const Descriptor other(open(fifo.path().c_str(), O_RDONLY | O_NONBLOCK));
+  REQUIRE(dup2(other.get(), STDIN_FILENO) == STDIN_FILENO);
+  const std::string out = run(command("readlink", {"/proc/self/fd/0"})).out;
+  dup2(before.get(), STDIN_FILENO);
+  CHECK(out == "/dev/null\n");
+}
+
+TEST_CASE("a child leads a process group of its own") {
+  // proc(5): pid, name, state, parent, group
+  std::istringstream fields(run(command("cat", {"/proc/self/stat"})).out);
+  std::string pid, name, state, parent, group;
+  fields >> pid >> name >> state >> parent >> group;
+  CHECK(parent == std::to_string(getpid()));
+  CHECK(group == pid);
+}
+
+TEST_CASE("a child starts with no signal blocked and SIGPIPE not ignored") {
+  sigset_t blocked;
+  sigset_t before;
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGUSR1);
+  sigaddset(&blocked, SIGTERM);
+  sigprocmask(SIG_BLOCK, &blocked, &before);
+  const auto sigpipe_before = std::signal(SIGPIPE, SIG_IGN);
+  const std::string out =
+      run(command("grep", {"-E", "^Sig(Blk|Ign):", "/proc/self/status"})).out;
+  sigprocmask(SIG_SETMASK, &before, nullptr);
+  std::signal(SIGPIPE, sigpipe_before);
+
+  std::istringstream lines(out);
+  std::string name;
+  unsigned long long mask = 0;
+  lines >> name >> std::hex >> mask;
+  CHECK(name == "SigBlk:");
+  CHECK(mask == 0);
+  lines >> name >> std::hex >> mask;
+  CHECK(name == "SigIgn:");
+  CHECK((mask >> (SIGPIPE - 1) & 1U) == 0);
+}
+
+TEST_CASE("root can run a command as somebody else, for good") {
+  if (geteuid() != 0) {
+    return;
+  }
+  const User nobody = find_user("nobody");
+  std::vector<gid_t> groups_before(
+      static_cast<std::size_t>(getgroups(0, nullptr)));
+  getgroups(static_cast<int>(groups_before.size()), groups_before.data());
+  const gid_t of_ours = 4242;
+  REQUIRE(setgroups(1, &of_ours) == 0);
+  Command whoami = shell(
+      "id -u; id -g; id -G; grep -E '^(Uid|Gid|CapEff):' /proc/self/status");
+  whoami.user = nobody;
+  const std::string uid = std::to_string(nobody.uid);
+  const std::string gid = std::to_string(nobody.gid);
+  const auto four = [](const std::string& id) {
+    return "\t" + id + "\t" + id + "\t" + id + "\t" + id + "\n";
+  };
+  const std::string out = run(whoami).out;
+  setgroups(groups_before.size(), groups_before.data());
+  CHECK(out == uid + "\n" + gid + "\n" + gid + "\nUid:" + four(uid) +
+                   "Gid:" + four(gid) + "CapEff:\t0000000000000000\n");
+}
+
+TEST_CASE("somebody else enters only directories that are open to him") {
+  if (geteuid() != 0) {
+    return;
+  }
+  const Folder folder;  // mode 0700
+  Command touch = command("touch", {"marker"});
+  touch.user = find_user("nobody");
+  touch.directory = folder.path();
+  CHECK(contains(message_of<Error>([&] { run(touch); }), "Permission denied"));
+}
+
+TEST_CASE("at the deadline the group is asked to end") {
+  Command slow = shell("sleep 1000 & sleep 1000");
+  slow.timeout = 100ms;
+  const CommandResult result = run(slow);
+  CHECK(result.status.timed_out);
+  CHECK(result.status.signal == SIGTERM);
+  CHECK(result.duration >= 100ms);
+  CHECK(result.duration < ProcessRunner::grace);
+  CHECK(has_no_child());
+}
+
+TEST_CASE("a late end is no success, whatever the exit code") {
+  Command late = shell("trap 'exit 0' TERM; sleep 1000 & wait");
+  late.timeout = 500ms;
+  const CommandResult result = run(late);
+  CHECK(result.status.timed_out);
+  CHECK_FALSE(result.status.success());
+}
+
+TEST_CASE("who ignores SIGTERM is killed after the grace, grandchildren too") {
+  const Folder folder;
+  Fifo fifo(folder / "fifo");
+  Command stubborn = shell("trap '' TERM; exec 3>'" + fifo.path() +
+                           "'; (sleep 1000; true) & sleep 1000; true");
+  stubborn.timeout = 2s;
+  const CommandResult result = run(stubborn);
+  CHECK(result.status.timed_out);
+  CHECK(result.status.signal == SIGKILL);
+  CHECK(result.duration >= stubborn.timeout + ProcessRunner::grace);
+  fifo.wait_for_end();
+}
+
+TEST_CASE("what a child leaves in its group is killed") {
+  const Folder folder;
+  Fifo fifo(folder / "fifo");
+  const CommandResult result =
+      run(shell("exec 3>'" + fifo.path() +
+                "'; (trap '' TERM; exec sleep 1000) & echo done"));
+  CHECK(result.status.success());
+  CHECK(result.out == "done\n");
+  fifo.wait_for_end();
+}
+
+TEST_CASE("who left the group cannot hold the run by its pipes") {
+  const Folder folder;
+  const std::string gone = folder / "gone";
+  REQUIRE(mkfifo(gone.c_str(), 0600) == 0);
+  // The child ends only when the grandchild has left its group.
+  const CommandResult result =
+      run(shell("setsid sh -c 'echo $$; echo gone >\"" + gone +
+                "\"; exec sleep 1000' & cat '" + gone + "'"));
+  std::istringstream words(result.out);
+  pid_t left = 0;
+  words >> left;
+  REQUIRE(left > 0);
+  CHECK(kill(left, SIGKILL) == 0);
+  CHECK(result.status.success());
+  CHECK(contains(result.out, "gone\n"));
+  CHECK(result.duration < ProcessRunner::drain + 5s);
+}
+
+TEST_CASE("commands run at the same time; results keep their order") {
+  const Folder folder;
+  const std::string one = folder / "one";
+  const std::string two = folder / "two";
+  REQUIRE(mkfifo(one.c_str(), 0600) == 0);
+  REQUIRE(mkfifo(two.c_str(), 0600) == 0);
+  // Each waits for the other; the first ends last.
+  const Command commands[] = {
+      shell("echo to-second >'" + one + "'; cat '" + two + "'"),
+      shell("cat '" + one + "'; echo to-first >'" + two + "'")};
+  const auto results = ProcessRunner(test_log()).run_all(commands);
+  REQUIRE(results.size() == 2);
+  CHECK(results[0].out == "to-first\n");
+  CHECK(results[1].out == "to-second\n");
+}
+
+TEST_CASE("when one cannot be started none is left running") {
+  const Command commands[] = {command("sleep", {"1000"}),
+                              command("no-such-program")};
+  CHECK_THROWS_AS(ProcessRunner(test_log()).run_all(commands), Error);
+  CHECK(has_no_child());
+}
+
+TEST_CASE("the commands of a sequence run in order, until one fails") {
+  const Folder folder;
+  const auto say = [&](const std::string& word, int code) {
+    Command command =
+        shell("echo " + word + " >>said; exit " + std::to_string(code));
+    command.directory = folder.path();
+    return command;
+  };
+  const Sequence sequences[] = {{say("one", 0), say("two", 3), say("three", 0)},
+                                {}};
+  const auto results = ProcessRunner(test_log()).run_sequences(sequences);
+  REQUIRE(results.size() == 2);
+  REQUIRE(results[0].size() == 2);
+  CHECK(results[0][0].status.success());
+  CHECK(results[0][1].status.code == 3);
+  CHECK(results[1].empty());
+  CHECK(read_file(folder / "said") == "one\ntwo\n");
+}
+
+TEST_CASE("sequences run at the same time, each at its own pace") {
+  const Folder folder;
+  const std::string fifo = folder / "fifo";
+  REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
+  // The first one's second command waits for the second one's third.
+  const Sequence sequences[] = {
+      {shell("true"), shell("cat '" + fifo + "'")},
+      {shell("true"), shell("true"), shell("echo met >'" + fifo + "'")}};
+  const auto results = ProcessRunner(test_log()).run_sequences(sequences);
+  CHECK(results.at(0).at(1).out == "met\n");
+}
+
+// As on a host of systemd's, where mounts are shared by default (systemd(1)).
+bool share_mounts() {
+  return unshare(CLONE_NEWNS) == 0 &&
+         mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+         mount(nullptr, "/", nullptr, MS_REC | MS_SHARED, nullptr) == 0;
+}
+
+TEST_CASE("a mount is seen by its command and by nobody else") {
+  const Folder folder;
+  for (const char* name : {"real", "shown", "kept"}) {
+    std::filesystem::create_directory(folder / name);
+  }
+  write_file(folder / "shown/file", "shown");
+  Helper helper([&] {
+    if (!share_mounts()) {
+      return 77;
+    }
+    Command command = shell(
+        "cat real/file; echo new >real/new; "
+        "echo new >kept/new || echo read-only");
+    command.directory = folder.path();
+    command.mounts = {{.source = folder / "shown", .target = folder / "real"},
+                      {.source = folder / "kept",
+                       .target = folder / "kept",
+                       .read_only = true}};
+    write_file(folder / "out", run(command).out);
+    return std::filesystem::is_empty(folder / "real") ? 0 : 1;
+  });
+  const int code = helper.wait();
+  if (code == 77) {
+    WARN("there is no mount namespace to be had");
+    return;
+  }
+  CHECK(code == 0);
+  CHECK(read_file(folder / "out") == "shownread-only\n");
+  CHECK(read_file(folder / "shown/new") == "new\n");
+  CHECK(std::filesystem::is_empty(folder / "kept"));
+}
+
+// Becomes run-command with a shell that runs `script`.
+int run_by_itself(const std::string& script) {
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  execl(RUN_COMMAND, RUN_COMMAND, "sh", "-c", script.c_str(), nullptr);
+  return 98;
+}
+
+// Gives this process a session with a controlling terminal.
+bool take_terminal() {
+  const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+  return setsid() >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0 &&
+         open(ptsname(terminal), O_RDWR) >= 0 && open("/dev/tty", O_RDWR) >= 0;
+}
+
+TEST_CASE("a child cannot ask a person at the terminal") {
+  Helper runner([] {
+    return take_terminal() ? run_by_itself(
+                                 "if (: </dev/tty) 2>&-; then exit 1; else "
+                                 "exit 7; fi")
+                           : 97;
+  });
+  CHECK(runner.wait() == 7);
+}
+
+TEST_CASE("SIGTERM ends the command's group and then the run") {
+  const Folder folder;
+  Fifo fifo(folder / "fifo");
+  Helper runner([&] {
+    return run_by_itself("exec 3>'" + fifo.path() +
+                         "'; sleep 1000 & echo ready >&3; sleep 1000");
+  });
+  fifo.wait_for_text("ready");
+  runner.kill(SIGTERM);
+  CHECK(runner.wait() == 128 + SIGTERM);
+  fifo.wait_for_end();
+}
+
+TEST_CASE("a command does not outlive a run that is killed") {
+  const Folder folder;
+  Fifo fifo(folder / "fifo");
+  Helper runner([&] {
+    return run_by_itself("exec 3>'" + fifo.path() +
+                         "'; echo ready >&3; exec sleep 1000");
+  });
+  fifo.wait_for_text("ready");
+  runner.kill(SIGKILL);
+  CHECK(runner.wait() == 128 + SIGKILL);
+  fifo.wait_for_end();
+}
+
+TEST_CASE("a signal from the very start of a command is not lost") {
+  Helper runner(
+      [] { return run_by_itself("kill -INT $PPID; exec sleep 1000"); });
+  CHECK(runner.wait() == 128 + SIGINT);
+}
+
+TEST_CASE("a signal that was ignored stays ignored") {
+  Helper runner([] {
+    std::signal(SIGHUP, SIG_IGN);
+    return run_by_itself("kill -HUP $PPID; exit 7");
+  });
+  CHECK(runner.wait() == 7);
+}
+
+}  // namespace
+}  // namespace deployment
