@@ -25,8 +25,8 @@ int carry_out(const Options& options, Log& log) {
       fmt::print("deployment-update {}\n", VERSION);
       return 0;
     case Options::Action::status:
-      fmt::print("{}",
-                 describe_status(options.config, options.request.json, runner));
+      fmt::print("{}", describe_status(options.config, options.request.json,
+                                       log, runner));
       return 0;
     case Options::Action::run:
       return run(options.config, options.request, log, runner);
@@ -53,6 +53,9 @@ int main(int argc, char* argv[]) {
     const Options options = parse_options(argc, argv);
     log = Log(stderr, target, options.verbose);
     return carry_out(options, log);
+  } catch (const Interrupted& interruption) {
+    log.error(interruption.text());
+    return interruption.exit_code();
   } catch (const Error& error) {
     return report(log, error);
   } catch (const std::exception& error) {

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -94,19 +93,6 @@ po::variables_map parse_command_line(int argc, const char* const argv[]) {
   return values;
 }
 
-// Whoever can write the configuration decides what root runs.
-void refuse_if_others_write(int fd, const std::string& path) {
-  struct stat status {};
-  if (fstat(fd, &status) != 0) {
-    throw_errno(fmt::format("look at {}", path));
-  }
-  if (geteuid() == 0 && (status.st_uid != 0 || (status.st_mode & 022U) != 0)) {
-    throw UsageError(fmt::format(
-        "{}: others than root can write it; chown root: {} && chmod go-w {}",
-        path, path, path));
-  }
-}
-
 void read_config_file(Config& config, const std::string& path, bool required) {
   const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.is_open()) {
@@ -116,7 +102,12 @@ void read_config_file(Config& config, const std::string& path, bool required) {
     throw UsageError(
         fmt::format("{}: cannot be read: {}", path, errno_text(errno)));
   }
-  refuse_if_others_write(fd.get(), path);
+  // A user who can write the configuration decides what root runs.
+  if (geteuid() == 0 && others_can_write(fd.get(), path)) {
+    throw UsageError(fmt::format(
+        "{0}: others than root can write it; chown root: {0} && chmod go-w {0}",
+        path));
+  }
   apply_config_file(config, read_all(fd.get(), path), path);
 }
 
@@ -132,14 +123,14 @@ Options::Action action_of(const po::variables_map& values) {
 }
 
 std::chrono::seconds parse_wait(const std::string& value) {
-  if (value.empty() || value.size() > 6 ||
-      value.find_first_not_of("0123456789") != std::string::npos) {
+  const std::optional<int> seconds = parse_number(value);
+  if (!seconds) {
     throw UsageError(fmt::format(
         "command line: --wait = '{}' is not allowed; it takes a whole number "
         "of seconds",
         escaped(value)));
   }
-  return std::chrono::seconds(std::stoi(value));
+  return std::chrono::seconds(*seconds);
 }
 
 void require_sense(const Options& options) {

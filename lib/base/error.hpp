@@ -35,13 +35,6 @@ class UsageError : public Error {
   explicit UsageError(const std::string& what) : Error(what, {}, exit_usage) {}
 };
 
-// SIGTERM, SIGINT or SIGHUP asked the run to end; the exit code is 128 +
-// signal.
-class Interrupted : public Error {
- public:
-  explicit Interrupted(int signal);
-};
-
 // "No such file or directory" for ENOENT, and so on.
 std::string errno_text(int error_number);
 

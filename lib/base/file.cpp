@@ -25,19 +25,6 @@ void write_all(int fd, std::string_view bytes, const std::string& name) {
   }
 }
 
-void refuse_if_others_write(int fd, const std::filesystem::path& path) {
-  struct stat status {};
-  if (fstat(fd, &status) != 0) {
-    throw_errno(fmt::format("look at {}", path.string()));
-  }
-  if (geteuid() == 0 && (status.st_uid != 0 || (status.st_mode & 022U) != 0)) {
-    throw Error(
-        fmt::format("the state directory {} can be written by others than root",
-                    path.string()),
-        fmt::format("chown root: {0} && chmod 755 {0}", path.string()));
-  }
-}
-
 }  // namespace
 
 Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
@@ -54,6 +41,14 @@ void Descriptor::reset() {
   if (fd_ >= 0) {
     ::close(release());
   }
+}
+
+bool others_can_write(int fd, const std::filesystem::path& path) {
+  struct stat status {};
+  if (fstat(fd, &status) != 0) {
+    throw_errno(fmt::format("look at {}", path.string()));
+  }
+  return status.st_uid != 0 || (status.st_mode & 022U) != 0;
 }
 
 std::optional<std::string> read_regular_file(
@@ -102,8 +97,12 @@ std::optional<Directory> Directory::open_any(
 
 std::optional<Directory> Directory::open(const std::filesystem::path& path) {
   std::optional<Directory> directory = open_any(path);
-  if (directory) {
-    refuse_if_others_write(directory->fd_.get(), path);
+  if (directory && geteuid() == 0 &&
+      others_can_write(directory->fd_.get(), path)) {
+    throw Error(
+        fmt::format("the state directory {} can be written by others than root",
+                    path.string()),
+        fmt::format("chown root: {0} && chmod 755 {0}", path.string()));
   }
   return directory;
 }

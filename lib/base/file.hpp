@@ -1,4 +1,4 @@
-// Files that this program owns: read whole, replaced atomically.
+// Files and folders, reached by descriptors.
 #pragma once
 
 #include <sys/types.h>
@@ -52,14 +52,16 @@ class Directory {
   // the folder. Throws Error, and then the old file is as it was.
   void replace(const std::string& name, std::string_view content) const;
 
-  const std::filesystem::path& path() const { return path_; }
-
  private:
   Directory(std::filesystem::path path, Descriptor fd);
 
   std::filesystem::path path_;
   Descriptor fd_;
 };
+
+// Returns true when others than root can write to the open file `path`. Throws
+// Error when it cannot be looked at.
+bool others_can_write(int fd, const std::filesystem::path& path);
 
 // The content of a regular file, reached without following a link in the last
 // place; nullopt when there is none. Throws Error when it cannot be read.

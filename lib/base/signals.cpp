@@ -1,10 +1,12 @@
 #include "lib/base/signals.hpp"
 
+#include <fmt/format.h>
 #include <poll.h>
 
+#include <cstring>
 #include <initializer_list>
 
-#include "lib/base/error.hpp"
+#include "lib/base/time.hpp"
 
 namespace deployment {
 namespace {
@@ -48,6 +50,10 @@ sigset_t block_and_handle() {
 
 }  // namespace
 
+std::string Interrupted::text() const {
+  return fmt::format("interrupted by SIG{}", sigabbrev_np(signal_));
+}
+
 void catch_signals() {
   wait_mask();
 }
@@ -75,10 +81,7 @@ void wait_for(std::chrono::milliseconds duration) {
     if (left <= left.zero()) {
       return;
     }
-    const auto nanoseconds =
-        std::chrono::duration_cast<std::chrono::nanoseconds>(left).count();
-    const timespec timeout{.tv_sec = nanoseconds / 1'000'000'000,
-                           .tv_nsec = nanoseconds % 1'000'000'000};
+    const timespec timeout = to_timespec(left);
     ppoll(nullptr, 0, &timeout, &wait_mask());
   }
 }

@@ -1,10 +1,25 @@
-// Signals that waits look at: the ends of children, and the wish to end.
+// Signals that end a wait: a child that ended, and a request to end this run.
 #pragma once
 
 #include <chrono>
 #include <csignal>
+#include <string>
 
 namespace deployment {
+
+// SIGTERM, SIGINT or SIGHUP asked this run to end. Not an Error, and not an
+// exception of the standard library either: code that handles failures must
+// not catch it by accident.
+class Interrupted {
+ public:
+  explicit Interrupted(int signal) : signal_(signal) {}
+
+  std::string text() const;                        // "interrupted by SIGTERM"
+  int exit_code() const { return 128 + signal_; }  // as a shell tells it
+
+ private:
+  int signal_;
+};
 
 // From here on SIGTERM, SIGINT and SIGHUP only raise a flag, and SIGCHLD only
 // wakes a wait. All four are delivered only inside a wait that takes

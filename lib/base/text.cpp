@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
 
 namespace deployment {
@@ -134,6 +135,21 @@ std::string_view abbreviated(std::string_view hash) {
 
 std::string times(int count) {
   return count == 1 ? "once" : std::to_string(count) + " times";
+}
+
+std::string counted(int count, std::string_view noun) {
+  const std::string_view ending = noun.ends_with('s') ? "es" : "s";
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : ending);
+}
+
+std::optional<int> parse_number(std::string_view text) {
+  int number = 0;
+  const char* const last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, number);
+  if (error != std::errc() || end != last || text.starts_with('-')) {
+    return std::nullopt;
+  }
+  return number;
 }
 
 bool is_plain_name(std::string_view text) {

@@ -1,6 +1,7 @@
 // Text that came from elsewhere, made fit to be looked at or split.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,13 @@ std::string_view abbreviated(std::string_view hash);
 
 // "once", "2 times" and so on.
 std::string times(int count);
+
+// "1 commit", "2 commits", "3 processes".
+std::string counted(int count, std::string_view noun);
+
+// Reads a decimal number that has digits only; nullopt for anything else, and
+// for a number that an int cannot hold.
+std::optional<int> parse_number(std::string_view text);
 
 // True for letters, digits, - and _, of which - is not the first.
 bool is_plain_name(std::string_view text);

@@ -1,37 +1,12 @@
 #include "lib/base/time.hpp"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <charconv>
+#include <algorithm>
+#include <ctime>
 
 namespace deployment {
-namespace {
-
-// Reads exactly `digits` decimal digits from the front of `text`.
-std::optional<int> take_number(std::string_view& text, std::size_t digits) {
-  int value = 0;
-  if (text.size() < digits) {
-    return std::nullopt;
-  }
-  for (const char c : text.substr(0, digits)) {
-    if (c < '0' || c > '9') {
-      return std::nullopt;
-    }
-    value = value * 10 + (c - '0');
-  }
-  text.remove_prefix(digits);
-  return value;
-}
-
-bool take(std::string_view& text, char expected) {
-  if (text.empty() || text.front() != expected) {
-    return false;
-  }
-  text.remove_prefix(1);
-  return true;
-}
-
-}  // namespace
 
 Time now() {
   return std::chrono::floor<std::chrono::seconds>(
@@ -39,40 +14,26 @@ Time now() {
 }
 
 std::string to_string(Time time) {
-  const auto day = std::chrono::floor<std::chrono::days>(time);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss clock(time - day);
-  return fmt::format(
-      "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
-      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-      clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+  const std::time_t seconds = time.time_since_epoch().count();
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(seconds));
 }
 
 std::optional<Time> parse_time(std::string_view text) {
-  const auto year = take_number(text, 4);
-  const bool dash = take(text, '-');
-  const auto month = take_number(text, 2);
-  const bool dash2 = take(text, '-');
-  const auto day = take_number(text, 2);
-  const bool t = take(text, 'T');
-  const auto hour = take_number(text, 2);
-  const bool colon = take(text, ':');
-  const auto minute = take_number(text, 2);
-  const bool colon2 = take(text, ':');
-  const auto second = take_number(text, 2);
-  if (!year || !month || !day || !hour || !minute || !second || !dash ||
-      !dash2 || !t || !colon || !colon2 || text != "Z") {
+  const std::string copy(text);
+  std::tm fields{};
+  const char* const end = strptime(copy.c_str(), "%Y-%m-%dT%H:%M:%SZ", &fields);
+  if (end == nullptr) {
     return std::nullopt;
   }
-  const std::chrono::year_month_day date(
-      std::chrono::year(*year),
-      std::chrono::month(static_cast<unsigned>(*month)),
-      std::chrono::day(static_cast<unsigned>(*day)));
-  if (!date.ok() || *hour > 23 || *minute > 59 || *second > 59) {
-    return std::nullopt;
-  }
-  return std::chrono::sys_days(date) + std::chrono::hours(*hour) +
-         std::chrono::minutes(*minute) + std::chrono::seconds(*second);
+  const Time time{std::chrono::seconds(timegm(&fields))};
+  // strptime(3) takes more than the one form, and days that no month has.
+  return to_string(time) == text ? std::optional(time) : std::nullopt;
+}
+
+timespec to_timespec(std::chrono::nanoseconds duration) {
+  const auto nanoseconds = std::max(duration, duration.zero()).count();
+  return {.tv_sec = nanoseconds / 1'000'000'000,
+          .tv_nsec = nanoseconds % 1'000'000'000};
 }
 
 std::string describe_duration(std::chrono::milliseconds duration) {

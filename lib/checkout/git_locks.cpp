@@ -4,9 +4,11 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <charconv>
 #include <ctime>
 #include <fstream>
+
+#include "lib/model/paths.hpp"
+#include "lib/process/processes.hpp"
 
 namespace deployment {
 namespace {
@@ -34,23 +36,21 @@ bool is_git_in(const fs::path& process, const fs::path& checkout) {
                : is_inside(folder, checkout);
 }
 
-pid_t live_git_in(const fs::path& checkout) {
+std::optional<pid_t> live_git_in(const fs::path& checkout) {
   std::error_code error;
   const fs::path real = fs::canonical(checkout, error);
-  for (const auto& entry : fs::directory_iterator("/proc", error)) {
-    const std::string name = entry.path().filename();
-    pid_t pid = 0;
-    std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (pid > 0 && is_git_in(entry.path(), real)) {
+  for (const pid_t pid : process_ids()) {
+    if (is_git_in(process_folder(pid), real)) {
       return pid;
     }
   }
-  return 0;
+  return std::nullopt;
 }
 
-// Where a lock may be that would be in the way.
-std::vector<fs::path> places(const fs::path& git, const std::string& remote,
-                             const std::string& branch) {
+// Lists the places where a lock would be in the way.
+std::vector<fs::path> lock_places(const fs::path& git,
+                                  const std::string& remote,
+                                  const std::string& branch) {
   std::vector<fs::path> places;
   for (const std::string& name :
        {std::string("index"), std::string("shallow"), std::string("HEAD"),
@@ -60,8 +60,8 @@ std::vector<fs::path> places(const fs::path& git, const std::string& remote,
     places.push_back(git / (name + ".lock"));
   }
   std::error_code error;
-  for (const auto& entry : fs::recursive_directory_iterator(
-           git / "refs/deployment-update", error)) {
+  for (const auto& entry :
+       fs::recursive_directory_iterator(git / own_refs, error)) {
     if (entry.path().extension() == ".lock") {
       places.push_back(entry.path());
     }
@@ -75,7 +75,7 @@ std::vector<GitLock> find_git_locks(const fs::path& checkout,
                                     const std::string& remote,
                                     const std::string& branch) {
   std::vector<GitLock> locks;
-  for (const fs::path& path : places(checkout / ".git", remote, branch)) {
+  for (const fs::path& path : lock_places(checkout / ".git", remote, branch)) {
     struct stat status {};
     if (lstat(path.c_str(), &status) == 0) {
       const auto age =
@@ -84,7 +84,7 @@ std::vector<GitLock> find_git_locks(const fs::path& checkout,
     }
   }
   if (!locks.empty()) {
-    const pid_t holder = live_git_in(checkout);
+    const std::optional<pid_t> holder = live_git_in(checkout);
     for (GitLock& lock : locks) {
       lock.holder = holder;
     }

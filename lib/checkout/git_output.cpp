@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "lib/base/error.hpp"
 #include "lib/base/text.hpp"
 
@@ -11,36 +9,41 @@ namespace deployment {
 namespace {
 
 [[noreturn]] void refuse(const char* command, std::string_view text) {
-  throw Error(fmt::format("git {} gave an answer that is none: '{}'", command,
+  throw Error(fmt::format("unexpected output from git {}: '{}'", command,
                           std::string(text.substr(0, 200))));
 }
 
 }  // namespace
 
-std::string parse_ls_remote(std::string_view text, const std::string& ref) {
+std::optional<CommitId> parse_ls_remote(std::string_view text,
+                                        const std::string& ref) {
   for (const std::string_view line : split(text, '\n')) {
     const std::size_t tab = line.find('\t');
-    if (tab == std::string_view::npos || !is_object_id(line.substr(0, tab))) {
+    const auto id = CommitId::parse(line.substr(0, tab));
+    if (tab == std::string_view::npos || !id) {
       refuse("ls-remote", line);
     }
     // The pattern matches the end of a name too: a/refs/heads/prod.
     if (line.substr(tab + 1) == ref) {
-      return std::string(line.substr(0, tab));
+      return id;
     }
   }
-  return {};
+  return std::nullopt;
 }
 
-Heads parse_for_each_ref(std::string_view text, const std::string& local_ref) {
-  Heads heads;
+Heads parse_for_each_ref(std::string_view text, const std::string& local_ref,
+                         const CommitId& tip) {
+  Heads heads{.tip = tip};
   for (const std::string_view line : split(text, '\n')) {
     const std::size_t gap = line.find(' ', 2);
-    if (gap == std::string_view::npos || line[1] != ' ' ||
-        !is_object_id(line.substr(2, gap - 2))) {
+    if (gap == std::string_view::npos || line[1] != ' ') {
+      refuse("for-each-ref", line);
+    }
+    const auto id = CommitId::parse(line.substr(2, gap - 2));
+    if (!id) {
       refuse("for-each-ref", line);
     }
     const std::string_view name = line.substr(gap + 1);
-    const std::string id(line.substr(2, gap - 2));
     if (name == local_ref) {
       heads.local = id;
       heads.on_branch = line.front() == '*';
@@ -54,20 +57,15 @@ Heads parse_for_each_ref(std::string_view text, const std::string& local_ref) {
 Divergence parse_divergence(std::string_view text) {
   const std::string_view line = trimmed(text);
   const std::size_t tab = line.find('\t');
-  const auto number = [&](std::string_view digits) {
-    int value = 0;
-    const char* const last = digits.data() + digits.size();
-    const auto [end, error] = std::from_chars(digits.data(), last, value);
-    if (error != std::errc() || end != last || value < 0) {
-      refuse("rev-list", line);
-    }
-    return value;
-  };
   if (tab == std::string_view::npos) {
     refuse("rev-list", line);
   }
-  return {.ours = number(line.substr(0, tab)),
-          .theirs = number(line.substr(tab + 1))};
+  const auto ours = parse_number(line.substr(0, tab));
+  const auto theirs = parse_number(line.substr(tab + 1));
+  if (!ours || !theirs) {
+    refuse("rev-list", line);
+  }
+  return {.ours = *ours, .theirs = *theirs};
 }
 
 std::vector<LocalChange> parse_status(std::string_view text) {

@@ -1,19 +1,22 @@
-// git's answers, read.
+// Reads the output of git commands.
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "lib/model/commit_id.hpp"
+
 namespace deployment {
 
-// Where the branch stands, here and at the remote.
+// The commits that the branch is at, here and at the remote.
 struct Heads {
-  std::string tip;       // the remote's commit
-  std::string local;     // the local branch's; empty: there is none
-  std::string tracking;  // refs/remotes/REMOTE/BRANCH; empty: there is none
-  bool on_branch = false;
+  CommitId tip;                           // of the remote
+  std::optional<CommitId> local = {};     // of the local branch
+  std::optional<CommitId> tracking = {};  // of refs/remotes/REMOTE/BRANCH
+  bool on_branch = false;                 // the branch is checked out
 
   bool operator==(const Heads&) const = default;
 };
@@ -24,9 +27,15 @@ struct Divergence {
   int theirs = 0;
 };
 
-// Parsers of git's answers. Each throws Error for text that is none.
-std::string parse_ls_remote(std::string_view text, const std::string& ref);
-Heads parse_for_each_ref(std::string_view text, const std::string& local_ref);
+// Each of these throws Error for text that git does not print.
+
+// Returns the commit of `ref`; nullopt when it is not listed.
+std::optional<CommitId> parse_ls_remote(std::string_view text,
+                                        const std::string& ref);
+
+// Returns heads with `tip` as the remote's commit.
+Heads parse_for_each_ref(std::string_view text, const std::string& local_ref,
+                         const CommitId& tip);
 Divergence parse_divergence(std::string_view text);
 
 // An entry of `git status --porcelain=v1 -z`: a changed file, an untracked

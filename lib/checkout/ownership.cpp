@@ -5,19 +5,10 @@
 #include <unistd.h>
 
 #include "lib/base/error.hpp"
+#include "lib/model/paths.hpp"
 
 namespace deployment {
 namespace fs = std::filesystem;
-
-namespace {
-
-// Where this program keeps environments, in which services leave files.
-bool is_own(const fs::path& path) {
-  return path.filename() == "deployment-update" &&
-         path.parent_path().filename() == ".git";
-}
-
-}  // namespace
 
 std::optional<User> checkout_user(const Config& config) {
   if (geteuid() != 0) {
@@ -40,7 +31,8 @@ std::optional<User> checkout_user(const Config& config) {
                             : std::optional(find_user(status.st_uid));
 }
 
-std::vector<fs::path> foreign_files(const fs::path& folder, uid_t uid,
+std::vector<fs::path> foreign_files(const fs::path& checkout,
+                                    const fs::path& folder, uid_t uid,
                                     std::size_t most) {
   std::vector<fs::path> found;
   std::error_code error;
@@ -48,7 +40,8 @@ std::vector<fs::path> foreign_files(const fs::path& folder, uid_t uid,
       folder, fs::directory_options::skip_permission_denied, error);
   for (; !error && entry != fs::end(entry) && found.size() < most;
        entry.increment(error)) {
-    if (is_own(entry->path())) {
+    // Services leave files of their own in kept environments.
+    if (entry->path() == own_folder(checkout)) {
       entry.disable_recursion_pending();
       continue;
     }

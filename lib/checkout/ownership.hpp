@@ -1,4 +1,4 @@
-// Who the checkout belongs to.
+// Finds out to whom the checkout belongs.
 #pragma once
 
 #include <filesystem>
@@ -11,17 +11,20 @@
 
 namespace deployment {
 
-// Who git, npm, python3 and pip run as: config.run_as, else the owner of the
-// checkout; nullopt when that is who this process is. Only root can run them
-// as somebody else: anybody else runs them as himself. Throws Error.
+// Returns the user that git, npm, python3 and pip run as: config.run_as, or
+// else the owner of the checkout; nullopt when that is the user of this
+// process. Only root can run them as somebody else; for anybody else the answer
+// is nullopt. Throws Error when there is no such user.
 std::optional<User> checkout_user(const Config& config);
 
-// Files below `folder` that do not belong to `uid`, at most `most` of them:
-// what an earlier run as another user left. Kept environments do not count.
+// Lists files below `folder` of `checkout` that do not belong to `uid`, at most
+// `most` of them: an earlier run as another user left them. Leaves out the
+// environments that are kept.
 std::vector<std::filesystem::path> foreign_files(
-    const std::filesystem::path& folder, uid_t uid, std::size_t most);
+    const std::filesystem::path& checkout, const std::filesystem::path& folder,
+    uid_t uid, std::size_t most);
 
-// The one command that gives the whole checkout back to `user`.
+// Returns the one command that gives the whole checkout back to `user`.
 std::string repair_command(const Config& config, const User& user);
 
 }  // namespace deployment

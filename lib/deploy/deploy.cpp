@@ -1,15 +1,22 @@
 #include "lib/deploy/deploy.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include <unistd.h>
-
+#include "lib/base/signals.hpp"
 #include "lib/base/text.hpp"
 #include "lib/checkout/run_lock.hpp"
-#include "lib/deploy/run.hpp"
-#include "lib/environments/stage.hpp"
-#include "lib/environments/venv.hpp"
+#include "lib/deploy/dry_run.hpp"
+#include "lib/deploy/executor.hpp"
+#include "lib/deploy/explain.hpp"
+#include "lib/deploy/host.hpp"
+#include "lib/deploy/journal.hpp"
+#include "lib/deploy/remote.hpp"
+#include "lib/deploy/report.hpp"
+#include "lib/deploy/rollback.hpp"
+#include "lib/model/transitions.hpp"
+#include "lib/plan/plan_text.hpp"
+#include "lib/plan/verdict.hpp"
+#include "lib/process/orphan.hpp"
 
 namespace deployment {
 namespace {
@@ -23,175 +30,97 @@ milliseconds since(steady_clock::time_point start) {
   return std::chrono::duration_cast<milliseconds>(steady_clock::now() - start);
 }
 
-// The script's word for it, on standard output as there.
-void say_no_changes() {
-  std::puts("No changes detected in the repository.");
-}
+// A run that may change something. The caller holds the lock.
+class Run {
+ public:
+  Run(const Config& config, const Request& request, Log& log,
+      CommandRunner& runner)
+      : request_(request),
+        host_(config, log, runner),
+        journal_(config.state_dir),
+        executor_(host_, journal_) {}
 
-}  // namespace
+  int deploy_tip();
+  int roll_back();
 
-std::chrono::seconds Run::took() const {
-  return std::chrono::round<std::chrono::seconds>(since(started_));
-}
+ private:
+  std::optional<Heads> ask_remote();
+  int deploy_or_fail(const Heads& heads);
+  int deploy(Heads heads);
+  void end_orphans_of_a_killed_run();
+  void apply(const Plan& plan);
+  bool begin_roll_back(const Plan& plan, const Error& error);
+  int finish(const Plan& plan);
+  int finish_roll_back(const Change& change);
+  int fail(const Error& error);
+  void tidy();
 
-// A command of the checkout's user whose output goes to the log.
-Command Run::prototype(const std::string& tag, milliseconds timeout) const {
-  Command command = as_user_;
-  command.timeout = timeout;
-  command.on_line = [this, tag](std::string_view line) {
-    if (!trimmed(line).empty()) {
-      log_.info(fmt::format("{} | {}", tag, line));
-    }
-  };
-  return command;
-}
+  int report_pending();
+  int report_quarantine();
+  const Record& record() const { return journal_.record(); }
+  std::optional<Deployment> ended(Deployment::Outcome outcome) const;
 
-Command Run::as_this_process(milliseconds timeout) {
-  return {.directory = "/",
-          .environment = child_environment(std::nullopt),
-          .timeout = timeout};
-}
+  const Request& request_;
+  Host host_;
+  Journal journal_;
+  Executor executor_;
+  steady_clock::time_point started_ = steady_clock::now();
+  std::string step_ = "planning";  // that this run is at
+  std::optional<CommitId> tip_;    // of the remote
+};
 
-std::optional<Heads> Run::look() {
-  try {
-    Heads heads = git_.look();
-    if (record_.remote_away_since) {
-      log_.info(
-          fmt::format("{} answers again; it was away for {}", config_.remote,
-                      describe_duration(now() - *record_.remote_away_since)));
-      if (!request_.dry_run) {
-        record_.remote_away_since.reset();
-        save();
-      }
-    }
-    return heads;
-  } catch (const RemoteUnreachable& error) {
-    log_.error(one_line(error.what()) + "; " + error.advice());
-    if (!record_.remote_away_since && !request_.dry_run) {
-      record_.remote_away_since = now();
-      save();
-    }
-    return std::nullopt;
+std::optional<Heads> Run::ask_remote() {
+  const std::optional<Heads> heads = deployment::ask_remote(host_, record());
+  if (heads) {
+    journal_.write(transition::remote_came_back);
+    tip_ = heads->tip;
+  } else {
+    journal_.write(transition::remote_went_away, now());
   }
+  return heads;
 }
 
-Observation Run::look_closer(const Heads& heads,
-                             const GitReader& objects) const {
-  const Sources sources{.git = git_,
-                        .objects = objects,
-                        .store = store_,
-                        .python_version =
-                            [this] {
-                              if (python_version_.empty()) {
-                                python_version_ = python_version(
-                                    runner_,
-                                    prototype("python3", config_.git_timeout));
-                              }
-                              return python_version_;
-                            },
-                        .in_place_reason =
-                            [this] {
-                              return config_.build == BuildMode::in_place
-                                         ? std::string("build = in-place")
-                                         : why_not_staged(runner_, as_user_);
-                            }};
-  return observe(config_, record_, heads, request_.force, sources);
-}
-
-int Run::dry_run() {
-  const std::optional<Heads> heads = look();
+int Run::deploy_tip() {
+  const std::optional<Heads> heads = ask_remote();
   if (!heads) {
     return exit_failed;
   }
-  std::optional<TemporaryDirectory> aside;
-  std::optional<GitReader> objects;
-  if (!git_.has_commit(heads->tip)) {
-    aside.emplace(user_ ? user_->uid : geteuid(),
-                  user_ ? user_->gid : getegid());
-    objects = git_.with_objects_aside(aside->path());
+  switch (decide(host_.config, record(), *heads, now(), request_.force)) {
+    case Verdict::up_to_date:
+      std::puts(no_changes);
+      return 0;
+    case Verdict::quarantined:
+      return report_quarantine();
+    case Verdict::waiting:
+      return report_pending();
+    case Verdict::deploy:
+      break;
   }
-  const Plan plan =
-      make_plan(config_, record_,
-                look_closer(*heads, objects ? *objects : git_), request_.force);
-  if (request_.json) {
-    std::puts(to_json(plan).c_str());
-    return 0;
-  }
-  if (plan.postponed) {
-    return report_pending();
-  }
-  if (plan.quarantined) {
-    return report_quarantine();
-  }
-  if (plan.deploys()) {
-    std::puts(escaped("Plan: deploy " + describe_change(plan)).c_str());
-  }
-  if (!plan.in_place_reason.empty()) {
-    std::puts(escaped("In place: " + plan.in_place_reason).c_str());
-  }
-  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
-    const std::string line = describe(plan.steps[i]);
-    std::puts(fmt::format("  {}. {}", i + 1, escaped(line)).c_str());
-  }
-  if (!plan.deploys()) {
-    say_no_changes();
-  }
-  return 0;
-}
-
-int Run::real_run() {
-  const std::optional<Heads> heads = look();
-  if (!heads) {
-    return exit_failed;
-  }
-  if (!request_.force && is_up_to_date(config_, record_, *heads)) {
-    say_no_changes();
-    return 0;
-  }
-  if (!request_.force && is_quarantined(record_, *heads)) {
-    return report_quarantine();
-  }
-  if (!request_.force && is_postponed(record_, *heads, now())) {
-    return report_pending();
-  }
-  // What is deployed next overtakes a rollback that is not done yet.
-  if (request_.force || !record_.pending ||
-      record_.pending->tip != heads->tip) {
-    record_.roll_back_to.clear();
-  }
+  journal_.write(transition::overtake_roll_back, heads->tip, request_.force);
   return deploy_or_fail(*heads);
 }
 
-// To the commit that was deployed before this one, by the history.
-int Run::roll_back_by_hand() {
-  std::string before;
-  for (const Deployment& past : record_.history) {
-    if (past.outcome == Deployment::Outcome::deployed &&
-        past.to == record_.deployed && past.from != past.to) {
-      before = past.from;
-    }
-  }
-  if (before.empty()) {
+int Run::roll_back() {
+  const std::optional<CommitId> before = commit_before(record());
+  if (!before) {
     throw Error("there is no earlier deployment on record to roll back to",
                 "look at: deployment-update --status");
   }
-  const std::optional<Heads> heads = look();
+  const std::optional<Heads> heads = ask_remote();
   if (!heads) {
     return exit_failed;
   }
-  record_.roll_back_to = before;
-  record_.quarantined = heads->tip;
+  journal_.write(transition::roll_back_requested, *before, heads->tip, now());
   return deploy_or_fail(*heads);
 }
 
 int Run::deploy_or_fail(const Heads& heads) {
-  tip_ = heads.tip;
-  doing_ = "planning";
   try {
     end_orphans_of_a_killed_run();
     return deploy(heads);
-  } catch (const Interrupted& error) {
-    note_interruption(error);
+  } catch (const Interrupted& interruption) {
+    journal_.write(transition::interrupted,
+                   Failure{.step = step_, .error = interruption.text()}, now());
     throw;
   } catch (const Error& error) {
     return fail(error);
@@ -199,37 +128,32 @@ int Run::deploy_or_fail(const Heads& heads) {
 }
 
 void Run::end_orphans_of_a_killed_run() {
-  if (!record_.pending || !record_.pending->running) {
+  if (!record().pending || !record().pending->running) {
     return;
   }
-  const ActingAs user(user_);
-  const int ended = end_orphans(config_.repo_dir);
+  const ActingAs user(host_.user);
+  const int ended = end_orphans(host_.config.repo_dir);
   if (ended > 0) {
-    log_.warning(fmt::format(
-        "ended {} processes that an earlier run, which was killed, had left "
-        "at work",
-        ended));
+    host_.log.warning(fmt::format("ended {} that a killed run had left",
+                                  counted(ended, "process")));
   }
 }
 
 int Run::deploy(Heads heads) {
-  for (;; heads = git_.look_here(heads.tip)) {
+  for (;; heads = host_.git.heads_here(heads.tip)) {
+    step_ = "planning";
     const Plan plan =
-        make_plan(config_, record_, look_closer(heads, git_), request_.force);
-    if (plan.postponed) {
-      return report_pending();
-    }
-    if (!plan.steps.empty() || plan.deploys()) {
-      begin();
+        make_plan(host_.config, record(),
+                  host_.observe(record(), heads, host_.git, request_.force),
+                  request_.force);
+    if (!plan.steps.empty() || plan.change) {
+      journal_.write(transition::begin, heads.tip, now(), request_.force);
       try {
         apply(plan);
-      } catch (const Interrupted&) {
-        throw;
       } catch (const Error& error) {
-        if (!can_roll_back(plan)) {
+        if (!begin_roll_back(plan, error)) {
           throw;
         }
-        begin_roll_back(plan, error);
         continue;
       }
     }
@@ -239,169 +163,138 @@ int Run::deploy(Heads heads) {
   }
 }
 
-// From here on the record says that there is something to do, whatever
-// becomes of this process.
-void Run::begin() {
-  if (record_.pending && record_.pending->running &&
-      record_.pending->tip == tip_) {
-    return;
-  }
-  if (!record_.pending || record_.pending->tip != tip_ || request_.force) {
-    renew_pending();
-  }
-  record_.pending->running = true;
-  if (request_.force) {
-    record_.quarantined.clear();
-  }
-  save();
-}
-
-// What another commit left half done is still to be taken back.
-void Run::renew_pending() {
-  const bool moved =
-      record_.pending && record_.pending->reached != Reached::nothing;
-  record_.pending =
-      Pending{.tip = tip_,
-              .reached = moved ? Reached::moved : Reached::nothing,
-              .since = now()};
-}
-
-void Run::reach(Reached reached) {
-  record_.pending->reached = std::max(record_.pending->reached, reached);
-}
-
 void Run::apply(const Plan& plan) {
-  if (plan.deploys()) {
-    from_ = plan.from;
-    to_ = plan.to;
-    log_.info(record_.roll_back_to.empty()
-                  ? "deploying " + describe_change(plan)
-                  : fmt::format("rolling back to {} ({})", abbreviated(plan.to),
-                                plan.to_subject));
-    if (!plan.in_place_reason.empty()) {
-      log_.info("environments are built in place: " + plan.in_place_reason);
-    }
-    warn_of_foreign_files();
+  if (plan.change) {
+    executor_.begin(*plan.change);
+    say_what_begins(host_, record(), plan);
   }
   for (const Step& step : plan.steps) {
     throw_if_interrupted();
-    doing_ = label_of(step);
-    log_.info(escaped(describe(step)));
+    step_ = label_of(step);
+    host_.log.info(describe(step));
     const auto start = steady_clock::now();
-    std::visit([this](const auto& s) { apply_step(s); }, step);
-    log_.info(
-        fmt::format("{}: done in {}", doing_, describe_duration(since(start))));
+    executor_.apply(step);
+    host_.log.info(
+        fmt::format("{}: done in {}", step_, describe_duration(since(start))));
   }
 }
 
-// Only a staged deployment keeps what it replaces.
-bool Run::can_roll_back(const Plan& plan) const {
-  return config_.build == BuildMode::staged && plan.in_place_reason.empty() &&
-         record_.pending->reached != Reached::nothing && !first_environment_ &&
-         record_.roll_back_to.empty() && !plan.from.empty() &&
-         plan.from != plan.to;
+// Returns false when there is nothing to take back, or no way back.
+bool Run::begin_roll_back(const Plan& plan, const Error& error) {
+  const auto to = commit_to_roll_back_to(host_.config, record(), plan,
+                                         executor_.made_first_environment());
+  if (!to) {
+    return false;
+  }
+  say_failure(host_, error);
+  journal_.write(transition::roll_back_decided, *tip_,
+                 Failure{.step = step_, .error = one_line(error.what())}, now(),
+                 ended(Deployment::Outcome::failed), *to);
+  return true;
 }
 
-// A commit whose services did not stay up is quarantined; one that could not
-// be put in place is tried again.
-void Run::begin_roll_back(const Plan& plan, const Error& error) {
-  note_failure(error);
-  say_failure(error, false);
-  add_failure_to_history();
-  record_.roll_back_to = plan.from;
-  if (record_.pending->reached == Reached::restarted) {
-    record_.quarantined = record_.pending->tip;
+// Describes the present deployment as one that has ended now; nullopt when its
+// commit is not known yet.
+std::optional<Deployment> Run::ended(Deployment::Outcome outcome) const {
+  const std::optional<Change>& change = executor_.change();
+  if (!change) {
+    return std::nullopt;
   }
-  record_.pending->running = true;
-  save();
+  return Deployment{
+      .ended = now(),
+      .outcome = outcome,
+      .duration = std::chrono::round<std::chrono::seconds>(since(started_)),
+      .from = change->from,
+      .to = change->to};
 }
 
 int Run::finish(const Plan& plan) {
-  if (!record_.roll_back_to.empty()) {
-    return finish_roll_back(plan);
-  }
-  const int failures = record_.pending ? record_.pending->attempts : 0;
-  const bool wrote = record_.pending.has_value();
-  record_.moving_to.clear();
-  record_.pending.reset();
-  if (!plan.deploys()) {
-    if (wrote) {
-      save();
-    }
-    say_no_changes();
+  if (!plan.change) {
+    journal_.write(transition::nothing_to_deploy);
+    std::puts(no_changes);
     return 0;
   }
-  record_.deployed = plan.to;
-  record_.quarantined.clear();
-  add_to_history(record_, {.ended = now(),
-                           .outcome = Deployment::Outcome::deployed,
-                           .duration = took(),
-                           .from = plan.from,
-                           .to = plan.to});
-  save();
-  log_.info(fmt::format("deployed {} ({}) in {}{}", abbreviated(plan.to),
-                        plan.to_subject, describe_duration(since(started_)),
-                        failures == 0 ? ""
-                                      : fmt::format(", after it had failed {}",
-                                                    times(failures))));
+  if (record().roll_back_to) {
+    return finish_roll_back(*plan.change);
+  }
+  const int failures = record().pending ? record().pending->attempts : 0;
+  journal_.write(transition::deployed, *ended(Deployment::Outcome::deployed));
+  host_.log.info(describe_deployed(*plan.change, since(started_), failures));
   tidy();
   return 0;
 }
 
-int Run::finish_roll_back(const Plan& plan) {
-  const Pending pending = *record_.pending;
-  const bool quarantined = record_.quarantined == pending.tip;
-  add_to_history(record_, {.ended = now(),
-                           .outcome = Deployment::Outcome::rolled_back,
-                           .duration = took(),
-                           .from = pending.tip,
-                           .to = plan.to});
-  record_.deployed = plan.to;
-  record_.roll_back_to.clear();
-  record_.moving_to.clear();
-  record_.pending->running = false;
-  record_.pending->reached = Reached::nothing;
-  if (quarantined) {
-    record_.pending.reset();
-  }
-  save();
-  log_.warning(fmt::format("rolled back to {} ({}) in {}", abbreviated(plan.to),
-                           plan.to_subject,
-                           describe_duration(since(started_))));
+int Run::finish_roll_back(const Change& change) {
+  const CommitId tip = record().pending->tip;
+  Deployment back = *ended(Deployment::Outcome::rolled_back);
+  back.from = tip;
+  journal_.write(transition::rolled_back, back);
+  host_.log.warning(describe_rolled_back(change, since(started_)));
   tidy();
   if (request_.roll_back) {
-    log_.info(
-        fmt::format("{} is quarantined: it is not tried again until "
-                    "another commit comes, or --force",
-                    abbreviated(pending.tip)));
+    host_.log.info(
+        fmt::format("{} is quarantined: it is not tried again until another "
+                    "commit comes, or with --force",
+                    tip.abbreviated()));
     return 0;
   }
-  return quarantined ? report_quarantine() : report_pending();
+  return record().pending ? report_pending() : report_quarantine();
+}
+
+// Says a new failure in full; one that is known only as pending.
+int Run::fail(const Error& error) {
+  const std::string line = one_line(error.what());
+  const std::optional<Pending>& pending = record().pending;
+  const bool is_known = pending && pending->tip == tip_ &&
+                        pending->attempts > 0 && pending->failure &&
+                        pending->failure->error == line;
+  if (!is_known) {
+    say_failure(host_, error);
+  }
+  if (record().roll_back_to) {
+    say_mixture(host_, *record().roll_back_to, step_);
+  }
+  journal_.write(transition::failed, *tip_,
+                 Failure{.step = step_, .error = line}, now(),
+                 ended(Deployment::Outcome::failed));
+  return report_pending();
 }
 
 void Run::tidy() {
   try {
-    store_.remove_stage();
-    for (const Component& component : config_.components) {
-      store_.prune(component, kept_environments);
+    host_.store.remove_stage();
+    for (const Component& component : host_.config.components) {
+      host_.store.prune(component, kept_environments);
     }
-    git_.maintain(config_.install_timeout);
-  } catch (const Interrupted&) {
-    throw;
+    host_.git.maintain(host_.config.install_timeout);
   } catch (const Error& error) {
-    log_.warning(one_line(error.what()));
+    host_.log.warning(one_line(error.what()));
   }
 }
+
+int Run::report_pending() {
+  host_.log.error(describe_pending(*record().pending));
+  return exit_failed;
+}
+
+int Run::report_quarantine() {
+  host_.log.error(describe_quarantine(record()));
+  return exit_failed;
+}
+
+}  // namespace
 
 int run(const Config& config, const Request& request, Log& log,
         CommandRunner& runner) {
   if (request.dry_run) {
     require_checkout(config.repo_dir);
-    return Run(config, request, log, runner).dry_run();
+    Host host(config, log, runner);
+    return dry_run(host, load_record(config.state_dir).value_or(Record{}),
+                   request);
   }
   const Lock lock(config.repo_dir, request.wait);
   Run run(config, request, log, runner);
-  return request.roll_back ? run.roll_back_by_hand() : run.real_run();
+  return request.roll_back ? run.roll_back() : run.deploy_tip();
 }
 
 }  // namespace deployment

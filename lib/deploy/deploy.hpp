@@ -1,5 +1,4 @@
-// One run: lock, observe, plan, apply, verify, record. The only room that
-// knows the order.
+// Carries out one run: lock, observe, plan, apply, verify, record.
 #pragma once
 
 #include "lib/base/log.hpp"

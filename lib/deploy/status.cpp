@@ -1,173 +1,173 @@
 #include "lib/deploy/status.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
+#include <functional>
+
+#include "lib/base/json.hpp"
 #include "lib/base/text.hpp"
-#include "lib/checkout/git.hpp"
-#include "lib/checkout/ownership.hpp"
-#include "lib/model/record.hpp"
-#include "lib/process/variables.hpp"
+#include "lib/deploy/host.hpp"
+#include "lib/deploy/journal.hpp"
+#include "lib/model/paths.hpp"
+#include "lib/plan/plan_text.hpp"
 
 namespace deployment {
 namespace {
 
-// The subjects of commits, as far as the repository knows them.
-class Subjects {
- public:
-  Subjects(const Config& config, CommandRunner& runner)
-      : user_(checkout_user(config)),
-        git_(runner,
-             {.directory = config.repo_dir,
-              .environment = child_environment(user_),
-              .user = user_,
-              .timeout = config.git_timeout},
-             config.remote, config.branch) {}
+// Returns the subject of a commit; empty when it is not known.
+using Subject = std::function<std::string(const std::optional<CommitId>&)>;
 
-  std::string of(const std::string& commit) const {
-    try {
-      return commit.empty() ? "" : git_.subject(commit);
-    } catch (const Interrupted&) {
-      throw;
-    } catch (const Error&) {
-      return {};
+std::optional<Time> deployed_at(const Record& record) {
+  std::optional<Time> time;
+  for (const Deployment& past : record.history) {
+    if (past.outcome == Deployment::Outcome::deployed &&
+        past.to == record.deployed) {
+      time = past.ended;
     }
   }
-
- private:
-  std::optional<User> user_;
-  GitReader git_;
-};
-
-std::string deployed_at(const Record& record) {
-  for (auto it = record.history.rbegin(); it != record.history.rend(); ++it) {
-    if (it->outcome == Deployment::Outcome::deployed &&
-        it->to == record.deployed) {
-      return to_string(it->ended);
-    }
-  }
-  return {};
+  return time;
 }
 
-std::string or_dash(std::string_view text) {
-  return std::string(text.empty() ? "-" : text);
+std::string abbreviated_or_dash(const std::optional<CommitId>& commit) {
+  return commit ? std::string(commit->abbreviated()) : "-";
 }
 
-std::string describe(const std::string& commit, const Subjects& subjects) {
-  const std::string subject = subjects.of(commit);
-  return subject.empty() ? std::string(abbreviated(commit))
-                         : fmt::format("{} ({})", abbreviated(commit), subject);
-}
-
-std::string describe(const Pending& pending, const Subjects& subjects) {
-  std::string text =
-      fmt::format("pending    {}\n", describe(pending.tip, subjects));
+std::string describe_pending(const Pending& pending, const Subject& subject) {
+  std::string text = fmt::format("pending    {}\n",
+                                 describe(pending.tip, subject(pending.tip)));
   if (pending.running) {
     text += "           a run works on it now, or was killed at it\n";
   }
-  if (pending.attempts > 0) {
+  if (pending.failure && pending.attempts > 0) {
     text += fmt::format(
         "           failed at '{}', {} since {}; next try at {}\n"
         "           {}\n",
-        pending.step, times(pending.attempts), to_string(pending.since),
-        to_string(pending.next_try), pending.error);
+        pending.failure->step, times(pending.attempts),
+        to_string(pending.since), to_string(pending.next_try),
+        pending.failure->error);
   }
   return text;
 }
 
-std::string as_text(const Config& config, const Record& record,
-                    const Subjects& subjects) {
-  std::string text = record.deployed.empty()
-                         ? "deployed   nothing yet\n"
-                         : fmt::format("deployed   {}, {}\n",
-                                       describe(record.deployed, subjects),
-                                       or_dash(deployed_at(record)));
+std::string describe_component(const std::string& name,
+                               const ComponentRecord& component) {
+  std::string text =
+      fmt::format("{:<10} {}\n", name, abbreviated_or_dash(component.commit));
+  for (const auto& [input, hash] : component.inputs) {
+    text += fmt::format("           {}  {}\n", hash, input);
+  }
+  return text;
+}
+
+std::string describe_deployed(const Record& record, const Subject& subject) {
+  if (!record.deployed) {
+    return "deployed   nothing yet\n";
+  }
+  const std::optional<Time> time = deployed_at(record);
+  return fmt::format("deployed   {}, {}\n",
+                     describe(*record.deployed, subject(record.deployed)),
+                     time ? to_string(*time) : "-");
+}
+
+std::string as_text(const std::string& path, const Record& record,
+                    const Subject& subject) {
+  std::string text = describe_deployed(record, subject);
   if (record.pending) {
-    text += describe(*record.pending, subjects);
+    text += describe_pending(*record.pending, subject);
   }
   if (record.remote_away_since) {
     text += fmt::format("remote     away since {}\n",
                         to_string(*record.remote_away_since));
   }
   for (const auto& [name, component] : record.components) {
-    text += fmt::format("{:<10} {}\n", name,
-                        or_dash(abbreviated(component.commit)));
-    for (const auto& [input, hash] : component.inputs) {
-      text += fmt::format("           {}  {}\n", hash, input);
-    }
+    text += describe_component(name, component);
   }
   for (const Deployment& past : record.history) {
     text += fmt::format("history    {}  {:<11} {} -> {}  {}\n",
                         to_string(past.ended), to_string(past.outcome),
-                        or_dash(abbreviated(past.from)), abbreviated(past.to),
+                        abbreviated_or_dash(past.from), past.to.abbreviated(),
                         describe_duration(past.duration));
   }
-  return text +
-         fmt::format("record     {}\n", (config.state_dir / "record").string());
+  return text + fmt::format("record     {}\n", path);
 }
 
-std::string json_of(const Pending& pending, const Subjects& subjects) {
-  return fmt::format(
-      R"({{"commit":{},"subject":{},"running":{},"failed_step":{},"error":{},)"
-      R"("attempts":{},"since":{},"next_try":{}}})",
-      json_string(pending.tip), json_string(subjects.of(pending.tip)),
-      pending.running, json_string(pending.step), json_string(pending.error),
-      pending.attempts, json_string(to_string(pending.since)),
-      json_string(to_string(pending.next_try)));
+// The record's JSON has empty strings for what is not known.
+Json text_or_empty(const std::optional<CommitId>& commit) {
+  return commit ? commit->str() : "";
 }
 
-std::string json_of(const std::string& name, const ComponentRecord& component) {
-  std::vector<std::string> inputs;
+Json to_json(const Pending& pending, const Subject& subject) {
+  const Failure failure = pending.failure.value_or(Failure{});
+  return Json::object({{"commit", pending.tip.str()},
+                       {"subject", subject(pending.tip)},
+                       {"running", pending.running},
+                       {"failed_step", failure.step},
+                       {"error", failure.error},
+                       {"attempts", pending.attempts},
+                       {"since", to_string(pending.since)},
+                       {"next_try", to_string(pending.next_try)}});
+}
+
+Json to_json(const ComponentRecord& component) {
+  Json::Members inputs;
   for (const auto& [input, hash] : component.inputs) {
-    inputs.push_back(
-        fmt::format("{}:{}", json_string(input), json_string(hash)));
+    inputs.emplace_back(input, hash);
   }
-  return fmt::format(R"({}:{{"commit":{},"inputs":{{{}}}}})", json_string(name),
-                     json_string(component.commit), fmt::join(inputs, ","));
+  return Json::object({{"commit", text_or_empty(component.commit)},
+                       {"inputs", Json::object(inputs)}});
 }
 
-std::string json_of(const Deployment& past) {
-  return fmt::format(
-      R"({{"ended":{},"outcome":{},"seconds":{},"from":{},"to":{}}})",
-      json_string(to_string(past.ended)), json_string(to_string(past.outcome)),
-      past.duration.count(), json_string(past.from), json_string(past.to));
+Json to_json(const Deployment& past) {
+  return Json::object(
+      {{"ended", to_string(past.ended)},
+       {"outcome", to_string(past.outcome)},
+       {"seconds", static_cast<long long>(past.duration.count())},
+       {"from", text_or_empty(past.from)},
+       {"to", past.to.str()}});
 }
 
-std::string as_json(const Config& config, const Record& record,
-                    const Subjects& subjects) {
-  std::vector<std::string> components;
+Json as_json(const std::string& path, const Record& record,
+             const Subject& subject) {
+  Json::Members components;
   for (const auto& [name, component] : record.components) {
-    components.push_back(json_of(name, component));
+    components.emplace_back(name, to_json(component));
   }
-  std::vector<std::string> history;
+  std::vector<Json> history;
   for (const Deployment& past : record.history) {
-    history.push_back(json_of(past));
+    history.push_back(to_json(past));
   }
-  return fmt::format(
-      R"({{"deployed":{{"commit":{},"subject":{},"time":{}}},"pending":{},)"
-      R"("remote_away_since":{},"components":{{{}}},"history":[{}],)"
-      R"("record":{}}})"
-      "\n",
-      json_string(record.deployed), json_string(subjects.of(record.deployed)),
-      json_string(deployed_at(record)),
-      record.pending ? json_of(*record.pending, subjects) : "null",
-      record.remote_away_since
-          ? json_string(to_string(*record.remote_away_since))
-          : "null",
-      fmt::join(components, ","), fmt::join(history, ","),
-      json_string((config.state_dir / "record").string()));
+  const std::optional<Time> time = deployed_at(record);
+  return Json::object(
+      {{"deployed", Json::object({{"commit", text_or_empty(record.deployed)},
+                                  {"subject", subject(record.deployed)},
+                                  {"time", time ? to_string(*time) : ""}})},
+       {"pending", record.pending ? to_json(*record.pending, subject) : Json()},
+       {"remote_away_since", record.remote_away_since
+                                 ? Json(to_string(*record.remote_away_since))
+                                 : Json()},
+       {"components", Json::object(components)},
+       {"history", Json::array(history)},
+       {"record", path}});
 }
 
 }  // namespace
 
-std::string describe_status(const Config& config, bool json,
+std::string describe_status(const Config& config, bool json, Log& log,
                             CommandRunner& runner) {
-  const Record record = RecordFile(config.state_dir).load().value_or(Record{});
-  const Subjects subjects(config, runner);
+  const Record record = load_record(config.state_dir).value_or(Record{});
+  const Host host(config, log, runner);
+  const Subject subject = [&](const std::optional<CommitId>& commit) {
+    try {
+      return commit ? host.git.subject(*commit) : std::string();
+    } catch (const Error&) {
+      return std::string();
+    }
+  };
+  const std::string path = (config.state_dir / record_name).string();
   if (json) {
-    return as_json(config, record, subjects);
+    return as_json(path, record, subject).text() + '\n';
   }
-  const std::string plain = as_text(config, record, subjects);
+  const std::string plain = as_text(path, record, subject);
   std::string text;
   for (const std::string_view line : split(plain, '\n')) {
     text += escaped(line) + '\n';

@@ -1,16 +1,18 @@
-// What --status tells: the record, and the subjects that go with its commits.
+// Tells what --status tells.
 #pragma once
 
 #include <string>
 
+#include "lib/base/log.hpp"
 #include "lib/model/config.hpp"
 #include "lib/process/command.hpp"
 
 namespace deployment {
 
-// Reads the record and asks git for subjects; changes nothing and takes no
-// lock. A repository that cannot be asked leaves the subjects empty.
-std::string describe_status(const Config& config, bool json,
+// Reads the record and asks git for the subjects of its commits; changes
+// nothing and takes no lock. Leaves out the subjects that git cannot tell.
+// Throws Error when the record cannot be read.
+std::string describe_status(const Config& config, bool json, Log& log,
                             CommandRunner& runner);
 
 }  // namespace deployment

@@ -2,10 +2,11 @@
 
 namespace deployment {
 
-Sequence npm_install(Command prototype) {
-  prototype.program = "npm";
-  prototype.arguments = {"install", "--no-save"};
-  return {prototype};
+Sequence npm_install(const std::string& purpose, const Context& context) {
+  return {{.purpose = purpose,
+           .program = "npm",
+           .arguments = {"install", "--no-save"},
+           .context = context}};
 }
 
 }  // namespace deployment

@@ -1,14 +1,16 @@
-// npm(1).
+// Installs the dependencies of a Node.js package by npm(1).
 #pragma once
+
+#include <string>
 
 #include "lib/process/command.hpp"
 
 namespace deployment {
 
-// The commands that install the dependencies of the package.json in
-// `prototype`'s directory. --no-save installs the same tree and leaves
-// package-lock.json alone; another npm than the one that wrote it would
-// rewrite it, and the next pull that changes it would be refused.
-Sequence npm_install(Command prototype);
+// Returns the commands that install what the package.json in the directory of
+// `context` asks for; `purpose` is theirs in errors. --no-save leaves
+// package-lock.json alone: another npm than the one that wrote it would rewrite
+// it, and git would refuse the next pull that changes it.
+Sequence npm_install(const std::string& purpose, const Context& context);
 
 }  // namespace deployment

@@ -12,13 +12,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Command copy(const Command& prototype, const fs::path& from,
-             const fs::path& to) {
-  Command copy = prototype;
-  copy.purpose = "copying " + from.string();
-  copy.program = "cp";
-  copy.arguments = {"-a", "--reflink=auto", "-T", "--", from, to};
-  copy.timeout = 10min;
+Command copy(const Context& context, const fs::path& from, const fs::path& to) {
+  Command copy{.purpose = "copying " + from.string(),
+               .program = "cp",
+               .arguments = {"-a", "--reflink=auto", "-T", "--", from, to},
+               .context = context};
+  copy.context.timeout = 10min;
   return copy;
 }
 
@@ -36,14 +35,14 @@ std::vector<std::string> folders_of(const std::vector<Component>& components) {
 // What is copied to spare a download is worth having and not worth failing
 // for: npm fetches it else.
 void copy_node_modules(const Component& component, const Store& store,
-                       CommandRunner& runner, const Command& prototype,
+                       CommandRunner& runner, const Context& context,
                        Log& log) {
   const fs::path from = store.live(component);
   if (component.type != Component::Type::npm || !fs::exists(from)) {
     return;
   }
   const CommandResult result =
-      runner.run(copy(prototype, from, store.staged(component)));
+      runner.run(copy(context, from, store.staged(component)));
   if (!result.status.success()) {
     log.warning(
         fmt::format("{} could not be copied; npm starts anew", from.string()));
@@ -52,51 +51,49 @@ void copy_node_modules(const Component& component, const Store& store,
 
 }  // namespace
 
-std::string why_not_staged(CommandRunner& runner, Command prototype) {
-  const fs::path checkout = prototype.directory;
+std::optional<std::string> why_not_staged(CommandRunner& runner,
+                                          Context context) {
+  const fs::path checkout = context.directory;
   if (!fs::is_directory(checkout / ".git")) {
     return "the checkout's .git is not a folder";
   }
-  prototype.purpose = "trying a mount namespace";
-  prototype.program = "true";
-  prototype.mounts = {{.source = checkout, .target = checkout}};
-  prototype.timeout = 10s;
+  context.mounts = {{.source = checkout, .target = checkout}};
+  context.timeout = 10s;
   try {
-    runner.run_checked(prototype);
-    return {};
-  } catch (const Interrupted&) {
-    throw;
+    runner.run_checked({.purpose = "trying a mount namespace",
+                        .program = "true",
+                        .arguments = {},
+                        .context = context});
+    return std::nullopt;
   } catch (const Error& error) {
     const std::string what = error.what();
     return "no mount namespace can be made:" + what.substr(what.rfind(':') + 1);
   }
 }
 
-std::vector<Mount> lay_out(const std::string& commit,
-                           const std::vector<Component>& components,
-                           const Git& git, const Store& store,
-                           CommandRunner& runner, const Command& prototype,
-                           Log& log) {
+std::vector<Mount> lay_out(const CommitId& commit,
+                           const std::vector<Component>& components, Git& git,
+                           const Store& store, CommandRunner& runner,
+                           const Context& context, Log& log) {
   store.open_stage();
   const fs::path tree = store.staged_tree();
-  const fs::path git_directory = prototype.directory / ".git";
+  const fs::path git_directory = context.directory / ".git";
   const fs::path index = store.stage() / "index";
   const fs::path head = store.stage() / "HEAD";
   git.write_tree(commit, tree, index);
-  store.write_in_stage("HEAD", commit + '\n');
+  store.write_in_stage("HEAD", commit.str() + '\n');
   for (const std::string& file : git.untracked_files(folders_of(components))) {
     if (!fs::exists(tree / file)) {
-      runner.run_checked(
-          copy(prototype, prototype.directory / file, tree / file));
+      runner.run_checked(copy(context, context.directory / file, tree / file));
     }
   }
   for (const Component& component : components) {
-    copy_node_modules(component, store, runner, prototype, log);
+    copy_node_modules(component, store, runner, context, log);
   }
   return {{.source = git_directory, .target = tree / ".git", .read_only = true},
           {.source = index, .target = tree / ".git" / "index"},
           {.source = head, .target = tree / ".git" / "HEAD"},
-          {.source = tree, .target = prototype.directory}};
+          {.source = tree, .target = context.directory}};
 }
 
 }  // namespace deployment

@@ -1,7 +1,8 @@
-// Laying out a commit aside, to build its environments at their final path but
-// in private.
+// Lays a commit out aside, so that its environments are built under their final
+// path but in private.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,19 +13,19 @@
 
 namespace deployment {
 
-// Why nothing can be built aside here; empty: it can. `prototype` carries the
-// checkout's folder and user.
-std::string why_not_staged(CommandRunner& runner, Command prototype);
+// Says why nothing can be built aside here; nullopt when it can. `context` has
+// the checkout as its directory, and its user.
+std::optional<std::string> why_not_staged(CommandRunner& runner,
+                                          Context context);
 
-// Writes `commit` into the store's stage, with the local files that git
-// does not track beside the manifests (.npmrc, .env) and copies of the
-// node_modules that are in use. Returns the mounts that show it to a command
-// at the checkout's own path, where git sees `commit` checked out and cannot
+// Writes `commit` into the stage of `store`, with the files beside the
+// manifests that git does not track (.npmrc, .env) and copies of the
+// node_modules in use. Returns the mounts that show the stage to a command at
+// the path of the checkout, where git sees `commit` checked out and cannot
 // write.
-std::vector<Mount> lay_out(const std::string& commit,
-                           const std::vector<Component>& components,
-                           const Git& git, const Store& store,
-                           CommandRunner& runner, const Command& prototype,
-                           Log& log);
+std::vector<Mount> lay_out(const CommitId& commit,
+                           const std::vector<Component>& components, Git& git,
+                           const Store& store, CommandRunner& runner,
+                           const Context& context, Log& log);
 
 }  // namespace deployment

@@ -9,10 +9,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 
 #include "lib/base/error.hpp"
 #include "lib/base/file.hpp"
+#include "lib/base/text.hpp"
+#include "lib/model/paths.hpp"
 
 namespace deployment {
 namespace fs = std::filesystem;
@@ -88,7 +89,7 @@ void remove_below(const fs::path& root, const fs::path& path) {
 
 Store::Store(const fs::path& checkout, std::optional<User> user)
     : checkout_(checkout),
-      root_(checkout / ".git" / "deployment-update"),
+      root_(own_folder(checkout)),
       user_(std::move(user)) {}
 
 fs::path Store::live(const Component& component) const {
@@ -143,10 +144,8 @@ std::vector<int> Store::numbers(const Component& component) const {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(shelf(component), error)) {
     const std::string name = entry.path().filename();
-    int number = 0;
-    const char* const last = name.data() + name.size();
-    if (std::from_chars(name.data(), last, number).ptr == last) {
-      numbers.push_back(number);
+    if (const auto number = parse_number(name)) {
+      numbers.push_back(*number);
     }
   }
   std::sort(numbers.begin(), numbers.end());
@@ -155,7 +154,7 @@ std::vector<int> Store::numbers(const Component& component) const {
 
 std::optional<fs::path> Store::find(const Component& component,
                                     const Inputs& inputs,
-                                    const std::string& commit) const {
+                                    const CommitId& commit) const {
   const ActingAs user(user_);
   const std::vector<int> all = numbers(component);
   for (auto number = all.rbegin(); number != all.rend(); ++number) {
@@ -180,7 +179,7 @@ void Store::keep_staged(const Component& component,
   const fs::path place = free_place(component);
   const ActingAs user(user_);
   make_directories(staged(component));  // npm makes none without dependencies
-  write_label(staged(component), {.inputs = inputs, .served = {}});
+  write_label(staged(component), {.inputs = inputs});
   if (::rename(staged(component).c_str(), place.c_str()) != 0) {
     throw_errno(fmt::format("keep {}", staged(component).string()));
   }

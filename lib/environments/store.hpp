@@ -38,7 +38,7 @@ class Store {
   // The kept environment that serves `inputs` at `commit`.
   std::optional<std::filesystem::path> find(const Component& component,
                                             const Inputs& inputs,
-                                            const std::string& commit) const;
+                                            const CommitId& commit) const;
 
   // Labels the environment that was built in the stage and keeps it.
   void keep_staged(const Component& component, const Inputs& inputs) const;

@@ -1,4 +1,4 @@
-// A Python virtual environment: python3 -m venv, pip.
+// Makes a Python virtual environment by python3 -m venv and pip.
 #pragma once
 
 #include <filesystem>
@@ -9,18 +9,19 @@
 
 namespace deployment {
 
-// "3.11.2": what the python3 of `prototype`'s PATH calls itself.
-std::string python_version(CommandRunner& runner, Command prototype);
+// Returns the version of the python3 on the PATH of `context`, as "3.11.2".
+// Throws Error when it cannot be asked.
+std::string python_version(CommandRunner& runner, Context context);
 
-// The commands that remove the venv of `prototype`'s directory, make a new one
-// and install `requirements` into it, in the environment that its activate
-// script sets.
-Sequence rebuild_venv(const Command& prototype,
+// Returns the commands that remove the venv in the directory of `context`, make
+// a new one and install `requirements` into it; `purpose` is theirs in errors.
+// pip runs with the variables that the venv's activate script sets.
+Sequence rebuild_venv(const std::string& purpose, const Context& context,
                       const std::vector<std::filesystem::path>& requirements);
 
-// `environment` as bin/activate of `venv` leaves it: VIRTUAL_ENV set, its bin
-// first in PATH, no PYTHONHOME (https://docs.python.org/3/library/venv.html).
-Environment activated(Environment environment,
-                      const std::filesystem::path& venv);
+// Returns `variables` as bin/activate of `venv` changes them: VIRTUAL_ENV set,
+// its bin first in PATH, no PYTHONHOME
+// (https://docs.python.org/3/library/venv.html).
+Variables activated(Variables variables, const std::filesystem::path& venv);
 
 }  // namespace deployment

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <functional>
 #include <map>
@@ -14,6 +13,7 @@
 #include "lib/base/error.hpp"
 #include "lib/base/ini.hpp"
 #include "lib/base/text.hpp"
+#include "lib/model/paths.hpp"
 
 namespace deployment {
 namespace {
@@ -61,14 +61,11 @@ std::filesystem::path absolute(const std::string& value) {
 }
 
 std::chrono::seconds to_seconds(const std::string& value) {
-  int seconds = 0;
-  const auto [end, error] =
-      std::from_chars(value.data(), value.data() + value.size(), seconds);
-  if (error != std::errc() || end != value.data() + value.size() ||
-      seconds < 0 || seconds > 86400) {
+  const std::optional<int> seconds = parse_number(value);
+  if (!seconds || *seconds > 86400) {
     throw Refused{"a whole number of seconds, 0 to 86400"};
   }
-  return std::chrono::seconds(seconds);
+  return std::chrono::seconds(*seconds);
 }
 
 std::chrono::seconds to_timeout(const std::string& value) {
@@ -372,7 +369,7 @@ std::filesystem::path default_state_dir() {
 std::filesystem::path default_state_dir_to_look_at() {
   const auto has_record = [](const std::filesystem::path& folder) {
     std::error_code error;
-    return std::filesystem::exists(folder / "record", error);
+    return std::filesystem::exists(folder / record_name, error);
   };
   const std::filesystem::path own = default_state_dir();
   return !has_record(own) && has_record(state_dir_of_root) ? state_dir_of_root

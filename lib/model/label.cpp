@@ -14,7 +14,8 @@ constexpr std::string_view served_prefix = "served ";
 
 std::string to_text(const Label& label) {
   if (label.inputs.empty()) {
-    return fmt::format("{}{}\n", served_prefix, label.served);
+    return fmt::format("{}{}\n", served_prefix,
+                       label.served ? label.served->str() : "");
   }
   std::string text;
   for (const auto& [name, value] : label.inputs) {
@@ -28,7 +29,7 @@ Label parse_label(std::string_view text) {
   for (const std::string_view line : split(text, '\n')) {
     const std::size_t gap = line.find("  ");
     if (line.starts_with(served_prefix)) {
-      label.served = line.substr(served_prefix.size());
+      label.served = CommitId::parse(line.substr(served_prefix.size()));
     } else if (gap != std::string_view::npos) {
       label.inputs[ini_unescaped(line.substr(gap + 2))] =
           ini_unescaped(line.substr(0, gap));
@@ -37,10 +38,8 @@ Label parse_label(std::string_view text) {
   return label;
 }
 
-bool serves(const Label& label, const Inputs& inputs,
-            const std::string& commit) {
-  return label.inputs.empty() ? !commit.empty() && label.served == commit
-                              : label.inputs == inputs;
+bool serves(const Label& label, const Inputs& inputs, const CommitId& commit) {
+  return label.inputs.empty() ? label.served == commit : label.inputs == inputs;
 }
 
 }  // namespace deployment

@@ -1,6 +1,7 @@
-// The label that an environment carries.
+// The label of an environment.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -8,11 +9,12 @@
 
 namespace deployment {
 
-// What an environment carries in a file of its own, so that it says what it is
-// wherever it is moved, and a crash between two moves confuses nobody.
+// An environment carries a label in a file of its own. The label moves with the
+// folder, so that a crash between two moves confuses nobody.
 struct Label {
-  Inputs inputs;       // it was made from; empty: not known
-  std::string served;  // then the commit that ran in it
+  Inputs inputs;  // that it was made from; empty: not known
+  std::optional<CommitId> served = {};  // when the inputs are not known: the
+                                        // commit that it served
 
   bool operator==(const Label&) const = default;
 };
@@ -20,8 +22,7 @@ struct Label {
 std::string to_text(const Label& label);
 Label parse_label(std::string_view text);
 
-// Whether an environment with this label serves `inputs` at `commit`.
-bool serves(const Label& label, const Inputs& inputs,
-            const std::string& commit);
+// Returns true when an environment with this label serves `inputs` at `commit`.
+bool serves(const Label& label, const Inputs& inputs, const CommitId& commit);
 
 }  // namespace deployment

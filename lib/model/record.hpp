@@ -1,4 +1,4 @@
-// What this program knows of its own work: the one file of its state directory.
+// The record: the state of deployments that outlives a run.
 #pragma once
 
 #include <map>
@@ -7,96 +7,86 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/base/file.hpp"
 #include "lib/base/time.hpp"
+#include "lib/model/commit_id.hpp"
 
 namespace deployment {
 
-// What decides an environment: each file's SHA-256 by its path in the
-// checkout's component, and the interpreter's version under "python3".
+// The hashes and versions that determine an environment: the SHA-256 of each
+// file by its path in the component, the interpreter's version under "python3".
 using Inputs = std::map<std::string, std::string>;
 
 struct ComponentRecord {
-  std::string commit = {};     // its service runs it; empty: not known
-  std::string restarted = {};  // onto this one, and not yet seen to stay up
+  std::optional<CommitId> commit = {};  // its service was verified on it
+  // Its service was restarted onto this one, which is not verified yet.
+  std::optional<CommitId> unverified_commit = {};
   Inputs inputs = {};  // its environment was made from; empty: not known
 
   bool operator==(const ComponentRecord&) const = default;
 };
 
-// How far a deployment came that is not done: whether a rollback has something
-// to take back, and whether it is the commit that failed and not this host.
+// How far an unfinished deployment came. This decides whether a rollback has
+// something to take back, and whether a failure is the commit's or the host's.
 enum class Reached { nothing, moved, restarted };
+
+struct Failure {
+  std::string step;
+  std::string error;  // one line
+
+  bool operator==(const Failure&) const = default;
+};
 
 // A deployment that was begun and is not done.
 struct Pending {
-  std::string tip = {};  // the remote's commit when it began
+  CommitId tip;  // the remote's commit when it began
   Reached reached = Reached::nothing;
-  bool running = false;    // a run works on it, or was killed at it
-  std::string step = {};   // the step that failed; empty: none has yet
-  std::string error = {};  // how it ended, one line
-  int attempts = 0;        // that failed
-  Time since{};            // of the first attempt
+  bool running = false;  // a run works on it, or was killed at it
+  std::optional<Failure> failure = {};  // of the last attempt
+  int attempts = 0;                     // that failed
+  Time since{};                         // of the first attempt
   Time next_try{};
 
   bool operator==(const Pending&) const = default;
 };
 
-// A deployment that ended, for --status.
+// A deployment that ended.
 struct Deployment {
   enum class Outcome { deployed, failed, rolled_back };
 
   Time ended{};
   Outcome outcome = Outcome::deployed;
   std::chrono::seconds duration{};
-  std::string from = {};  // empty: not known
-  std::string to = {};
+  std::optional<CommitId> from = {};  // nullopt: not known
+  CommitId to;
 
   bool operator==(const Deployment&) const = default;
 };
 
 struct Record {
-  std::string deployed;  // the commit that all components run; empty: none
+  std::optional<CommitId> deployed;  // all components run it
   std::map<std::string, ComponentRecord> components;
   std::optional<Pending> pending;
-  // Set while the work tree is being moved to this commit: after a kill it
-  // says that half-written files and locks are this program's own.
-  std::string moving_to;
-  // A commit that did not stay up: not tried again until another comes.
-  std::string quarantined;
-  // Set from the decision to roll back until it is done: to deploy, whatever
-  // the remote holds.
-  std::string roll_back_to;
+  // Set while the work tree is moved to this commit: after a kill it tells that
+  // half-written files and locks are this program's own.
+  std::optional<CommitId> moving_to;
+  // Its services did not stay up: it is not tried again until another comes.
+  std::optional<CommitId> quarantined;
+  // Set from the decision to roll back until that is done: the commit to
+  // deploy, whatever the remote holds.
+  std::optional<CommitId> roll_back_to;
   std::optional<Time> remote_away_since;
   std::vector<Deployment> history;  // oldest first, at most ten
 
   bool operator==(const Record&) const = default;
 };
 
-std::string_view to_string(Reached reached);  // empty for nothing
+// The names in the record; empty for Reached::nothing, nullopt for other names.
+std::string_view to_string(Reached reached);
+std::optional<Reached> parse_reached(std::string_view name);
 std::string_view to_string(Deployment::Outcome outcome);
+std::optional<Deployment::Outcome> parse_outcome(std::string_view name);
 
-// Adds to the history and drops what is older than the last ten.
+// Appends to the history and drops all but the last ten.
 void add_to_history(Record& record, const Deployment& deployment);
-
-// The record as a person reads it, and back. parse_record() throws Error that
-// names `source` and what to do when the text is no record.
-std::string to_text(const Record& record);
-Record parse_record(std::string_view text, const std::string& source);
-
-// The record's file. Loading a record that was never written gives nullopt;
-// saving makes the state directory if it is not there.
-class RecordFile {
- public:
-  explicit RecordFile(std::filesystem::path state_dir);
-
-  std::optional<Record> load() const;
-  void save(const Record& record) const;
-
-  std::filesystem::path path() const { return state_dir_ / "record"; }
-
- private:
-  std::filesystem::path state_dir_;
-};
 
 }  // namespace deployment

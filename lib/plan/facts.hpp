@@ -1,4 +1,4 @@
-// What is so, before anything is decided: facts as values.
+// The facts that a plan is made from, as values.
 #pragma once
 
 #include <filesystem>
@@ -14,39 +14,39 @@
 
 namespace deployment {
 
-// What the target commit holds of one component.
+// One component at the target commit, and its environments.
 struct ComponentFacts {
-  std::vector<std::filesystem::path> manifests;  // those that exist
-  Inputs inputs;  // what an environment made from it would be made from
-  std::optional<Label> live;  // what the environment in use says it is
+  std::vector<std::filesystem::path> manifests;  // those that the commit has
+  Inputs inputs;  // hashes of the files that determine its environment there
+  std::optional<Label> live;  // the label of the environment in use
   bool kept = false;          // an environment that serves the commit is kept
 
   bool operator==(const ComponentFacts&) const = default;
 };
 
-// The commit to deploy, looked at in git's object database.
+// The commit to deploy, read from git's object database.
 struct Target {
-  std::string commit = {};
+  CommitId commit;
   std::string from_subject = {};
   std::string to_subject = {};
   std::vector<std::string> in_the_way = {};  // local changes it overwrites
-  // Those of them that a move of this program's own began to write.
+  // Those of them that a stopped move of this program may have left.
   std::vector<std::string> half_written = {};
   std::map<std::string, ComponentFacts> components = {};
 };
 
 struct Observation {
   Time now{};
-  Heads heads = {};
-  std::string current_commit = {};  // known when a closer look was taken
-  std::string current_branch = {};  // likewise; empty: detached
-  bool tip_is_here = false;         // the repository has the tip's objects
-  // Known when the tip's objects could be looked at.
+  Heads heads;
+  CommitId current_commit;
+  std::optional<std::string> current_branch = {};  // nullopt: detached
+  bool tip_is_here = false;  // the repository has the tip's objects
+  // Known when the tip's objects could be read.
   std::optional<Divergence> divergence = {};
   std::optional<Target> target = {};
   std::vector<GitLock> git_locks = {};
-  // Why no environment can be built aside; empty: it can.
-  std::string in_place_reason = {};
+  // Says why no environment can be built aside; nullopt when it can.
+  std::optional<std::string> in_place_reason = {};
 };
 
 }  // namespace deployment

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "lib/base/sha256.hpp"
+#include "lib/checkout/work_tree.hpp"
 #include "lib/environments/requirements.hpp"
 #include "lib/plan/verdict.hpp"
 
@@ -31,7 +32,7 @@ bool leaves_checkout(const std::string& path) {
 // The files, and what they include, that `commit` has of `first`, by path in
 // the checkout.
 std::map<std::string, std::string> read_with_includes(
-    const GitReader& git, const std::string& commit,
+    const GitReader& git, const CommitId& commit,
     const std::vector<std::string>& first) {
   std::map<std::string, std::string> contents;
   std::set<std::string> asked(first.begin(), first.end());
@@ -53,7 +54,7 @@ std::map<std::string, std::string> read_with_includes(
   return contents;
 }
 
-ComponentFacts facts_of(const Component& component, const std::string& commit,
+ComponentFacts facts_of(const Component& component, const CommitId& commit,
                         const Sources& sources) {
   const GitReader& git = sources.objects;
   std::vector<std::string> files;
@@ -87,17 +88,18 @@ ComponentFacts facts_of(const Component& component, const std::string& commit,
   return facts;
 }
 
+// Lists the local changes that a move to `to` overwrites, and those that a
+// stopped move to another commit left.
 std::vector<std::string> in_the_way(const GitReader& objects,
-                                    const Record& record,
-                                    const std::string& from,
-                                    const std::string& to) {
+                                    const Record& record, const CommitId& from,
+                                    const CommitId& to) {
   std::vector<std::string> paths;
   if (from != to) {
-    paths = objects.in_the_way(from, to);
+    paths = changes_in_the_way(objects, from, to);
   }
-  if (!record.moving_to.empty() && record.moving_to != to &&
-      objects.has_commit(record.moving_to)) {
-    const auto more = objects.in_the_way(from, record.moving_to);
+  if (record.moving_to && record.moving_to != to &&
+      objects.has_commit(*record.moving_to)) {
+    const auto more = changes_in_the_way(objects, from, *record.moving_to);
     paths.insert(paths.end(), more.begin(), more.end());
     std::sort(paths.begin(), paths.end());
     paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
@@ -105,21 +107,20 @@ std::vector<std::string> in_the_way(const GitReader& objects,
   return paths;
 }
 
-Target look_at_target(const Config& config, const Record& record,
-                      const Observation& seen, const std::string& commit,
+Target examine_target(const Config& config, const Record& record,
+                      const CommitId& current_commit, const CommitId& commit,
                       const Sources& sources) {
   const GitReader& objects = sources.objects;
   Target target{.commit = commit};
-  const std::string& from =
-      record.deployed.empty() || !objects.has_commit(record.deployed)
-          ? seen.current_commit
-          : record.deployed;
-  target.from_subject = objects.subject(from);
+  const bool knows_deployed =
+      record.deployed && objects.has_commit(*record.deployed);
+  target.from_subject =
+      objects.subject(knows_deployed ? *record.deployed : current_commit);
   target.to_subject = objects.subject(commit);
-  target.in_the_way = in_the_way(objects, record, seen.current_commit, commit);
-  if (!record.moving_to.empty() && !target.in_the_way.empty()) {
+  target.in_the_way = in_the_way(objects, record, current_commit, commit);
+  if (record.moving_to && !target.in_the_way.empty()) {
     target.half_written =
-        objects.begun_from(record.moving_to, target.in_the_way);
+        half_written_files(objects, *record.moving_to, target.in_the_way);
   }
   for (const Component& component : config.components) {
     target.components[component.name] = facts_of(component, commit, sources);
@@ -131,37 +132,33 @@ Target look_at_target(const Config& config, const Record& record,
 
 Observation observe(const Config& config, const Record& record,
                     const Heads& heads, bool force, const Sources& sources) {
-  Observation seen{.now = now(), .heads = heads};
-  if (!force &&
-      (is_up_to_date(config, record, heads) || is_quarantined(record, heads))) {
-    return seen;
-  }
   const GitReader& git = sources.git;
   const GitReader& objects = sources.objects;
-  seen.current_commit = git.current_commit();
-  seen.current_branch = git.current_branch();
-  seen.git_locks =
-      find_git_locks(config.repo_dir, config.remote, config.branch);
-  seen.tip_is_here = git.has_commit(heads.tip);
+  Observation seen{.now = now(),
+                   .heads = heads,
+                   .current_commit = git.current_commit(),
+                   .current_branch = git.current_branch(),
+                   .tip_is_here = git.has_commit(heads.tip),
+                   .git_locks = find_git_locks(config.repo_dir, config.remote,
+                                               config.branch)};
   if (!objects.has_commit(heads.tip)) {
     return seen;
   }
-  const std::string& local = local_commit(heads);
-  seen.divergence = local.empty() ? Divergence{.ours = 0, .theirs = 1}
-                                  : objects.compare(local, heads.tip);
+  const std::optional<CommitId>& local = local_commit(heads);
+  seen.divergence = local ? objects.compare(*local, heads.tip)
+                          : Divergence{.ours = 0, .theirs = 1};
   const bool contained = seen.divergence->theirs == 0;
   if (contained && !force && is_settled(config, record, heads)) {
     return seen;
   }
-  const bool rolls_back = !record.roll_back_to.empty();
-  if (config.verify_signatures && !contained && !rolls_back) {
+  if (config.verify_signatures && !contained && !record.roll_back_to) {
     objects.verify_signature(heads.tip);
   }
   seen.in_place_reason = sources.in_place_reason();
-  const std::string& deployable = contained ? local : heads.tip;
+  const CommitId& deployable = contained && local ? *local : heads.tip;
   seen.target =
-      look_at_target(config, record, seen,
-                     rolls_back ? record.roll_back_to : deployable, sources);
+      examine_target(config, record, seen.current_commit,
+                     record.roll_back_to.value_or(deployable), sources);
   return seen;
 }
 

@@ -1,7 +1,8 @@
-// Looks at everything that a plan is made from.
+// Gathers the facts that a plan is made from.
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "lib/checkout/git.hpp"
@@ -12,17 +13,19 @@
 
 namespace deployment {
 
-// Where observe() looks. `git` sees the repository; `objects` sees the tip too
-// when a dry run has fetched it aside, and is else the same.
+// Where observe() gets its facts. `git` sees the repository; `objects` also
+// sees the tip when a dry run has fetched it aside, and is otherwise the same.
 struct Sources {
   const GitReader& git;
   const GitReader& objects;
   const Store& store;
   std::function<std::string()> python_version;
-  std::function<std::string()> in_place_reason;
+  std::function<std::optional<std::string>()> in_place_reason;
 };
 
-// Looks closer.
+// Gathers all facts; used when the heads alone do not show that nothing is to
+// be done. Throws Error when git fails, or when config.verify_signatures
+// refuses the tip.
 Observation observe(const Config& config, const Record& record,
                     const Heads& heads, bool force, const Sources& sources);
 

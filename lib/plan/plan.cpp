@@ -8,6 +8,7 @@
 #include "lib/base/error.hpp"
 #include "lib/base/text.hpp"
 #include "lib/base/time.hpp"
+#include "lib/model/paths.hpp"
 #include "lib/plan/verdict.hpp"
 
 namespace deployment {
@@ -17,29 +18,32 @@ bool is_interrupted(const Record& record) {
   return record.pending && record.pending->running;
 }
 
-// A lock may go when nobody works behind it and it is known to be a leftover.
+// A lock may be removed when no git holds it and it is known to be a leftover.
 RemoveLock removal_of(const GitLock& lock, const Config& config,
                       const Record& record) {
   const std::string path = lock.path.string();
-  if (lock.holder != 0) {
-    throw Error(fmt::format("{} is there, and git (process {}) works in the "
-                            "checkout",
-                            path, lock.holder),
-                "wait until it is done; the next run goes on");
+  if (lock.holder) {
+    throw Error(
+        fmt::format(
+            "{} exists, and git (process {}) is running in the checkout", path,
+            *lock.holder),
+        "wait until it is done; the next run continues");
   }
   if (is_interrupted(record)) {
-    return {lock.path, "this program's own git was killed"};
+    return {lock.path, "a run that was killed left it"};
   }
   if (lock.age <= config.git_timeout) {
     throw Error(
-        fmt::format("{} is there for {} s, and no git works in the checkout",
+        fmt::format("{} has existed for {} s, but no git process is running in "
+                    "the checkout",
                     path, lock.age.count()),
-        fmt::format("it is removed when it is older than {} s; or: rm {}",
+        fmt::format("it will be removed when it is older than {} s; or: rm {}",
                     config.git_timeout.count(), path));
   }
-  return {lock.path, fmt::format("it is {} old and no git works in the "
-                                 "checkout",
-                                 describe_duration(lock.age))};
+  return {lock.path,
+          fmt::format("it is {} old, and no git process is running in "
+                      "the checkout",
+                      describe_duration(lock.age))};
 }
 
 bool is_lock_file_of_npm(const Config& config, const std::string& path) {
@@ -52,7 +56,7 @@ bool is_lock_file_of_npm(const Config& config, const std::string& path) {
       });
 }
 
-// What stands in the way may be restored when this program or npm made it.
+// Local changes in the way may be given up when this program or npm made them.
 Restore restoration_of(const Config& config, const Target& target) {
   const auto is_half_written = [&](const std::string& path) {
     return std::find(target.half_written.begin(), target.half_written.end(),
@@ -68,7 +72,7 @@ Restore restoration_of(const Config& config, const Target& target) {
     throw Error(fmt::format("local changes would be overwritten; nothing was "
                             "changed:\n{}",
                             fmt::join(foreign, "\n")),
-                fmt::format("commit them, or give them up: git -C {0} stash "
+                fmt::format("commit them, or put them aside: git -C {0} stash "
                             "--include-untracked",
                             config.repo_dir.string()));
   }
@@ -78,57 +82,62 @@ Restore restoration_of(const Config& config, const Target& target) {
               : "an earlier run was stopped while it wrote them"};
 }
 
-[[noreturn]] void refuse_divergence(const Config& config,
-                                    const Observation& seen) {
+[[noreturn]] void refuse_divergence(const Config& config, const CommitId& local,
+                                    const CommitId& tip,
+                                    const Divergence& divergence) {
   throw Error(
-      fmt::format("branch {} diverged: the checkout is at {} ({} commits that "
-                  "{} has not), {} is at {} ({} commits that the checkout has "
-                  "not); nothing was changed",
-                  config.branch, local_commit(seen.heads),
-                  seen.divergence->ours, config.remote, config.remote,
-                  seen.heads.tip, seen.divergence->theirs),
+      fmt::format("branch {0} diverged: the checkout is at {1} ({2} that {3} "
+                  "does not have), {3} is at {4} ({5} that the checkout does "
+                  "not have); nothing was changed",
+                  config.branch, local, counted(divergence.ours, "commit"),
+                  config.remote, tip, counted(divergence.theirs, "commit")),
       fmt::format("push the checkout's commits, or take the remote's: git -C "
                   "{} reset --keep {}; or set on-divergence = reset",
-                  config.repo_dir.string(), seen.heads.tip));
+                  config.repo_dir.string(), tip));
+}
+
+// Moves the branch to `to`, unless it is there.
+void plan_move(Plan& plan, const Config& config, const Record& record,
+               const Observation& seen, const CommitId& to) {
+  const std::optional<CommitId>& local = local_commit(seen.heads);
+  const Divergence divergence = seen.divergence.value_or(Divergence{});
+  if (record.roll_back_to) {
+    if (local && local != to) {
+      plan.steps.emplace_back(
+          Reset{.from = *local, .to = to, .reason = "roll back"});
+    }
+  } else if (divergence.theirs == 0) {
+    return;
+  } else if (divergence.ours == 0 || !local) {
+    plan.steps.emplace_back(FastForward{.from = local, .to = to});
+  } else if (config.on_divergence == OnDivergence::reset) {
+    plan.steps.emplace_back(
+        Reset{.from = *local,
+              .to = to,
+              .reason = "the branch diverged and on-divergence = reset",
+              .keep = true});
+  } else {
+    refuse_divergence(config, *local, seen.heads.tip, divergence);
+  }
 }
 
 // Puts the branch, and with it the work tree, on the target.
 void plan_moves(Plan& plan, const Config& config, const Record& record,
                 const Observation& seen) {
-  const Divergence divergence = seen.divergence.value_or(Divergence{});
-  const std::string& local = local_commit(seen.heads);
   if (seen.target && !seen.target->in_the_way.empty()) {
     plan.steps.emplace_back(restoration_of(config, *seen.target));
   }
+  const CommitId local = local_commit(seen.heads).value_or(seen.heads.tip);
   if (!seen.heads.on_branch) {
-    plan.steps.emplace_back(
-        Checkout{.from = seen.current_branch,
-                 .to = config.branch,
-                 .commit = local.empty() ? seen.heads.tip : local});
+    plan.steps.emplace_back(Checkout{
+        .from = seen.current_branch, .to = config.branch, .commit = local});
   }
-  const std::string& to = seen.target ? seen.target->commit : local;
-  if (!record.roll_back_to.empty()) {
-    if (local != to) {
-      plan.steps.emplace_back(
-          Reset{.from = local, .to = to, .reason = "roll back"});
-    }
-  } else if (divergence.theirs == 0) {
-    return;
-  } else if (divergence.ours == 0) {
-    plan.steps.emplace_back(FastForward{.from = local, .to = to});
-  } else if (config.on_divergence == OnDivergence::reset) {
-    plan.steps.emplace_back(
-        Reset{.from = local,
-              .to = to,
-              .reason = "the branch diverged and on-divergence = reset",
-              .keep = true});
-  } else {
-    refuse_divergence(config, seen);
-  }
+  plan_move(plan, config, record, seen,
+            seen.target ? seen.target->commit : local);
 }
 
-std::string describe_change(const std::string& name, const std::string& before,
-                            const std::string& after) {
+std::string describe_input(const std::string& name, const std::string& before,
+                           const std::string& after) {
   if (name == "python3") {
     return fmt::format("python3 was {} and is {}", before, after);
   }
@@ -142,8 +151,8 @@ std::string describe_change(const std::string& name, const std::string& before,
                      abbreviated(after));
 }
 
-// Why an environment made from `before` does not serve `after`; empty: it does.
-std::string reason_to_install(const Inputs& before, const Inputs& after) {
+// Says why an environment made from `before` does not serve `after`.
+std::string describe_inputs(const Inputs& before, const Inputs& after) {
   if (before.empty()) {
     std::vector<std::string> files;
     for (const auto& [name, value] : after) {
@@ -159,34 +168,38 @@ std::string reason_to_install(const Inputs& before, const Inputs& after) {
   for (const auto& [name, value] : before) {
     const std::string now = value_in(after, name);
     if (now != value) {
-      changes.push_back(describe_change(name, value, now));
+      changes.push_back(describe_input(name, value, now));
     }
   }
   for (const auto& [name, value] : after) {
     if (!before.contains(name)) {
-      changes.push_back(describe_change(name, {}, value));
+      changes.push_back(describe_input(name, {}, value));
     }
   }
   return fmt::format("{}", fmt::join(changes, ", "));
 }
 
-// Why a component needs another environment; empty: it does not. What the
-// environment in use says of itself counts more than the record.
-std::string reason_to_install(const ComponentFacts& facts,
-                              const ComponentRecord& before,
-                              const std::string& commit, bool force) {
+// Says why a component needs another environment; nullopt when it does not. The
+// label of the environment in use counts more than the record.
+std::optional<std::string> reason_to_install(const ComponentFacts& facts,
+                                             const ComponentRecord& before,
+                                             const CommitId& commit,
+                                             bool force) {
   if (force) {
     return "--force";
   }
   if (facts.live && serves(*facts.live, facts.inputs, commit)) {
-    return {};
+    return std::nullopt;
   }
   const bool known = facts.live && !facts.live->inputs.empty();
-  return reason_to_install(known ? facts.live->inputs : before.inputs,
-                           facts.inputs);
+  const Inputs& made_from = known ? facts.live->inputs : before.inputs;
+  if (made_from == facts.inputs) {
+    return std::nullopt;
+  }
+  return describe_inputs(made_from, facts.inputs);
 }
 
-// What the components need, in their order.
+// The needs of the components, in their order.
 struct Needs {
   std::vector<Install> installs;
   std::vector<Component> restarts;
@@ -208,23 +221,22 @@ Needs needs_of(const Config& config, const Record& record, const Target& target,
       }
       continue;
     }
-    const std::string reason =
-        reason_to_install(facts, before, target.commit, force);
-    if (!reason.empty()) {
-      needs.installs.push_back({component, facts, reason});
+    const auto reason = reason_to_install(facts, before, target.commit, force);
+    if (reason) {
+      needs.installs.push_back({component, facts, *reason});
     }
-    const bool runs = reason.empty() && before.commit == target.commit;
-    if (!runs) {
-      needs.verifications.push_back(component);
+    if (!reason && before.commit == target.commit) {
+      continue;
     }
-    if (!runs && (!reason.empty() || before.restarted != target.commit)) {
+    needs.verifications.push_back(component);
+    if (reason || before.unverified_commit != target.commit) {
       needs.restarts.push_back(component);
     }
   }
   return needs;
 }
 
-void plan_build(Plan& plan, const Needs& needs, const std::string& commit,
+void plan_build(Plan& plan, const Needs& needs, const CommitId& commit,
                 bool force) {
   Build build{.commit = commit, .installs = {}};
   for (const Install& install : needs.installs) {
@@ -237,7 +249,8 @@ void plan_build(Plan& plan, const Needs& needs, const std::string& commit,
   }
 }
 
-// In the script's order: each component's install, then its restart.
+// In the order of the original script: each component's install, then its
+// restart.
 void plan_in_place(Plan& plan, const Needs& needs) {
   for (const Component& component : needs.restarts) {
     for (const Install& install : needs.installs) {
@@ -249,7 +262,8 @@ void plan_in_place(Plan& plan, const Needs& needs) {
   }
 }
 
-// All environments first, so that each service is restarted once, and soon.
+// Exchanges all environments first, so that each service is down only once and
+// only for its restart.
 void plan_switch(Plan& plan, const Needs& needs) {
   for (const Install& install : needs.installs) {
     plan.steps.emplace_back(
@@ -265,17 +279,6 @@ void plan_switch(Plan& plan, const Needs& needs) {
 Plan make_plan(const Config& config, const Record& record,
                const Observation& seen, bool force) {
   Plan plan;
-  if (!force && is_up_to_date(config, record, seen.heads)) {
-    return plan;
-  }
-  if (!force && is_postponed(record, seen.heads, seen.now)) {
-    plan.postponed = true;
-    return plan;
-  }
-  if (!force && is_quarantined(record, seen.heads)) {
-    plan.quarantined = true;
-    return plan;
-  }
   for (const GitLock& lock : seen.git_locks) {
     plan.steps.emplace_back(removal_of(lock, config, record));
   }
@@ -291,15 +294,15 @@ Plan make_plan(const Config& config, const Record& record,
     return plan;
   }
   const Target& target = *seen.target;
-  plan.from = record.deployed.empty() ? seen.current_commit : record.deployed;
-  plan.from_subject = target.from_subject;
-  plan.to = target.commit;
-  plan.to_subject = target.to_subject;
+  plan.change = Change{.from = record.deployed.value_or(seen.current_commit),
+                       .from_subject = target.from_subject,
+                       .to = target.commit,
+                       .to_subject = target.to_subject};
   const Needs needs = needs_of(config, record, target, force);
   if (!needs.installs.empty()) {
     plan.in_place_reason = seen.in_place_reason;
   }
-  const bool staged = seen.in_place_reason.empty();
+  const bool staged = !seen.in_place_reason;
   if (staged) {
     plan_build(plan, needs, target.commit, force);
   }
@@ -316,6 +319,10 @@ Plan make_plan(const Config& config, const Record& record,
     plan.steps.emplace_back(Verify{needs.verifications});
   }
   return plan;
+}
+
+std::string lost_ref(const CommitId& commit) {
+  return fmt::format("{}/lost/{}", own_refs, commit);
 }
 
 }  // namespace deployment

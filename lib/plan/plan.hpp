@@ -1,8 +1,11 @@
-// What to do, as data. make_plan() is pure: no process, no file, no clock.
+// Decides what to do, as data. make_plan() is pure: no process, no file, no
+// clock.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -12,53 +15,70 @@
 
 namespace deployment {
 
+// Steps. Each carries its name, as --json has it.
+
 struct RemoveLock {
+  static constexpr std::string_view name = "remove-lock";
   std::filesystem::path path;
   std::string reason;
 };
 struct Fetch {
-  std::string commit;
+  static constexpr std::string_view name = "fetch";
+  CommitId commit;
 };
 struct Restore {
+  static constexpr std::string_view name = "restore";
   std::vector<std::string> paths;
   std::string reason;
 };
 struct Checkout {
-  std::string from;    // branch; empty: detached
-  std::string to;      // branch
-  std::string commit;  // that the branch is at, or will be made at
+  static constexpr std::string_view name = "checkout";
+  std::optional<std::string> from;  // branch; nullopt: detached
+  std::string to;                   // branch
+  CommitId commit;                  // that the branch is at, or will be made at
 };
 struct FastForward {
-  std::string from;
-  std::string to;
+  static constexpr std::string_view name = "fast-forward";
+  std::optional<CommitId> from;  // nullopt: there is no branch yet
+  CommitId to;
 };
 struct Reset {
-  std::string from;
-  std::string to;
+  static constexpr std::string_view name = "reset";
+  CommitId from;
+  CommitId to;
   std::string reason;
   bool keep = false;  // `from` under a ref: only the checkout has it
 };
-struct Install {  // in place
+// Installs in place.
+struct Install {
+  static constexpr std::string_view name = "install";
   Component component;
   ComponentFacts facts;
   std::string reason;
 };
-struct Build {  // aside, all at the same time
-  std::string commit;
+// Builds environments aside, all at the same time.
+struct Build {
+  static constexpr std::string_view name = "build";
+  CommitId commit;
   std::vector<Install> installs;
 };
-struct Exchange {  // an environment that was built or kept, for the present
+// Exchanges an environment that was built or kept with the one in use.
+struct Exchange {
+  static constexpr std::string_view name = "exchange";
   Component component;
   ComponentFacts facts;
   std::string reason;
 };
 struct Restart {
+  static constexpr std::string_view name = "restart";
   Component component;
 };
 struct Skip {
+  static constexpr std::string_view name = "skip";
   Component component;
 };
 struct Verify {
+  static constexpr std::string_view name = "verify";
   std::vector<Component> components;
 };
 
@@ -66,49 +86,32 @@ using Step =
     std::variant<RemoveLock, Fetch, Build, Restore, Checkout, FastForward,
                  Reset, Install, Exchange, Restart, Skip, Verify>;
 
-struct Plan {
-  std::string from;  // deployed before; empty: not known
+// A commit that the steps deploy.
+struct Change {
+  CommitId from;  // deployed before, or checked out
   std::string from_subject;
-  std::string to;
+  CommitId to;
   std::string to_subject;
-  std::vector<Step> steps;
-  // The tip's objects are not here: apply these steps, observe, plan again.
-  bool look_again = false;
-  // Why environments are built in place; empty: they are not, or none is.
-  std::string in_place_reason;
-  // The commit is quarantined: nothing to do.
-  bool quarantined = false;
-  // The commit is pending and its next try is not due: nothing to do now.
-  bool postponed = false;
-
-  // The steps deploy a commit, rather than only put the branch in place.
-  bool deploys() const { return !to.empty(); }
 };
 
-// Throws Error when nothing may be done: the branch diverged, local changes
-// are in the way, a git holds the checkout.
+struct Plan {
+  std::vector<Step> steps;
+  // nullopt: the steps only put the branch in place, or there are none.
+  std::optional<Change> change;
+  // The tip's objects are not here: apply these steps, observe and plan again.
+  bool look_again = false;
+  // Says why environments are built in place; nullopt when none is.
+  std::optional<std::string> in_place_reason;
+};
+
+// Plans what Verdict::deploy asks for. Throws Error when nothing may be done:
+// the branch diverged, local changes are in the way, a git is running in the
+// checkout.
 Plan make_plan(const Config& config, const Record& record,
                const Observation& seen, bool force);
 
-// One line of a plan and of the log, with the step's reason.
-std::string describe(const Step& step);
-
-// The step's name in --json: "fetch", "install", …
-std::string_view name_of(const Step& step);
-
-// The component a step is for; empty: none.
-std::string component_of(const Step& step);
-
-// "fetch", "frontend: install": the step in a few words.
-std::string label_of(const Step& step);
-
-// Where a commit that a reset takes off the branch stays reachable.
-std::string lost_ref(const std::string& commit);
-
-// "1234567890ab (subject) -> …", for the head of a plan and of the log.
-std::string describe_change(const Plan& plan);
-
-// The plan as one JSON object, for --dry-run --json.
-std::string to_json(const Plan& plan);
+// Returns the ref under which a commit that a reset takes off the branch stays
+// reachable.
+std::string lost_ref(const CommitId& commit);
 
 }  // namespace deployment

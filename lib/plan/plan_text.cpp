@@ -1,9 +1,9 @@
-// A plan in words, and as JSON.
+#include "lib/plan/plan_text.hpp"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "lib/base/text.hpp"
-#include "lib/plan/plan.hpp"
 
 namespace deployment {
 namespace {
@@ -14,10 +14,6 @@ struct Overloaded : Functions... {
 };
 template <typename... Functions>  // clang 14 deduces none for an aggregate
 Overloaded(Functions...)->Overloaded<Functions...>;
-
-std::string subject_in_parentheses(const std::string& subject) {
-  return subject.empty() ? "" : fmt::format(" ({})", subject);
-}
 
 std::string where(const Component& component) {
   return component.directory.string();
@@ -45,28 +41,25 @@ std::string describe(const Step& step) {
           },
           [](const Fetch& s) {
             return fmt::format(
-                "fetch {}: the remote has it, the checkout "
-                "has not",
-                abbreviated(s.commit));
+                "fetch {}: the remote has it, the checkout does not",
+                s.commit.abbreviated());
           },
           [](const Restore& s) {
             return fmt::format("restore {}: {}", fmt::join(s.paths, ", "),
                                s.reason);
           },
           [](const Checkout& s) {
-            return fmt::format(
-                "check out {}: the checkout is on {}", s.to,
-                s.from.empty() ? "no branch" : "branch " + s.from);
+            return fmt::format("check out {}: the checkout is on {}", s.to,
+                               s.from ? "branch " + *s.from : "no branch");
           },
           [](const FastForward& s) {
-            return fmt::format(
-                "fast-forward {} -> {}: the remote is ahead",
-                s.from.empty() ? "(nothing)" : abbreviated(s.from),
-                abbreviated(s.to));
+            return fmt::format("fast-forward {} -> {}: the remote is ahead",
+                               s.from ? s.from->abbreviated() : "(nothing)",
+                               s.to.abbreviated());
           },
           [](const Reset& s) {
-            return fmt::format("reset {} -> {}: {}{}", abbreviated(s.from),
-                               abbreviated(s.to), s.reason,
+            return fmt::format("reset {} -> {}: {}{}", s.from.abbreviated(),
+                               s.to.abbreviated(), s.reason,
                                s.keep
                                    ? fmt::format("; what is lost is kept as {}",
                                                  lost_ref(s.from))
@@ -83,7 +76,7 @@ std::string describe(const Step& step) {
                                           describe_install(install),
                                           install.reason));
             }
-            return fmt::format("build {} aside: {}", abbreviated(s.commit),
+            return fmt::format("build {} aside: {}", s.commit.abbreviated(),
                                fmt::join(parts, "; "));
           },
           [](const Exchange& s) {
@@ -116,63 +109,47 @@ std::string describe(const Step& step) {
 }
 
 std::string_view name_of(const Step& step) {
-  constexpr std::string_view names[] = {
-      "remove-lock", "fetch",        "build", "restore",
-      "checkout",    "fast-forward", "reset", "install",
-      "exchange",    "restart",      "skip",  "verify"};
-  static_assert(std::size(names) == std::variant_size_v<Step>);
-  return names[step.index()];
+  return std::visit([](const auto& s) { return s.name; }, step);
 }
 
-std::string component_of(const Step& step) {
+std::optional<std::string> component_of(const Step& step) {
   return std::visit(
-      [](const auto& s) -> std::string {
+      [](const auto& s) -> std::optional<std::string> {
         if constexpr (requires { s.component; }) {
           return s.component.name;
         } else {
-          return {};
+          return std::nullopt;
         }
       },
       step);
 }
 
 std::string label_of(const Step& step) {
-  const std::string component = component_of(step);
-  return component.empty() ? std::string(name_of(step))
-                           : fmt::format("{}: {}", component, name_of(step));
+  const auto component = component_of(step);
+  return component ? fmt::format("{}: {}", *component, name_of(step))
+                   : std::string(name_of(step));
 }
 
-std::string lost_ref(const std::string& commit) {
-  return "refs/deployment-update/lost/" + commit;
+std::string describe(const CommitId& commit, const std::string& subject) {
+  return subject.empty()
+             ? std::string(commit.abbreviated())
+             : fmt::format("{} ({})", commit.abbreviated(), subject);
 }
 
-std::string describe_change(const Plan& plan) {
-  if (plan.from == plan.to) {
-    return fmt::format("{}{}", abbreviated(plan.to),
-                       subject_in_parentheses(plan.to_subject));
+std::string describe(const Change& change) {
+  const std::string to = describe(change.to, change.to_subject);
+  return change.from == change.to
+             ? to
+             : describe(change.from, change.from_subject) + " -> " + to;
+}
+
+Json to_json(const Step& step) {
+  Json::Members members = {{"step", name_of(step)}};
+  if (const auto component = component_of(step)) {
+    members.emplace_back("component", *component);
   }
-  return fmt::format("{}{} -> {}{}", abbreviated(plan.from),
-                     subject_in_parentheses(plan.from_subject),
-                     abbreviated(plan.to),
-                     subject_in_parentheses(plan.to_subject));
-}
-
-std::string to_json(const Plan& plan) {
-  std::vector<std::string> steps;
-  for (const Step& step : plan.steps) {
-    const std::string component = component_of(step);
-    steps.push_back(fmt::format(
-        R"({{"step":{},{}"description":{}}})", json_string(name_of(step)),
-        component.empty()
-            ? ""
-            : fmt::format(R"("component":{},)", json_string(component)),
-        json_string(describe(step))));
-  }
-  return fmt::format(
-      R"({{"from":{},"from_subject":{},"to":{},"to_subject":{},"steps":[{}]}})",
-      json_string(plan.from), json_string(plan.from_subject),
-      json_string(plan.to), json_string(plan.to_subject),
-      fmt::join(steps, ","));
+  members.emplace_back("description", describe(step));
+  return Json::object(members);
 }
 
 }  // namespace deployment

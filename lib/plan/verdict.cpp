@@ -3,49 +3,74 @@
 #include <algorithm>
 
 namespace deployment {
-
-const std::string& local_commit(const Heads& heads) {
-  return heads.local.empty() ? heads.tracking : heads.local;
-}
+namespace {
 
 bool is_quarantined(const Record& record, const Heads& heads) {
-  return !record.pending && record.roll_back_to.empty() &&
+  return !record.pending && !record.roll_back_to &&
          record.quarantined == heads.tip;
 }
 
-bool is_postponed(const Record& record, const Heads& heads, Time now) {
+bool is_waiting(const Record& record, const Heads& heads, Time now) {
   using namespace std::chrono_literals;
   if (!record.pending || record.pending->running ||
       record.pending->tip != heads.tip) {
     return false;
   }
-  // A clock that was set back must not postpone for longer than the longest
-  // wait there is.
+  // A clock that was set back must not extend the wait beyond the longest one.
   return now < record.pending->next_try &&
          record.pending->next_try - now <= 60min;
 }
 
+}  // namespace
+
+Verdict decide(const Config& config, const Record& record, const Heads& heads,
+               Time now, bool force) {
+  if (force) {
+    return Verdict::deploy;
+  }
+  if (heads.on_branch && heads.local == heads.tip &&
+      is_settled(config, record, heads)) {
+    return Verdict::up_to_date;
+  }
+  if (is_quarantined(record, heads)) {
+    return Verdict::quarantined;
+  }
+  return is_waiting(record, heads, now) ? Verdict::waiting : Verdict::deploy;
+}
+
+std::string_view to_string(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::up_to_date:
+      return "up-to-date";
+    case Verdict::quarantined:
+      return "quarantined";
+    case Verdict::waiting:
+      return "waiting";
+    case Verdict::deploy:
+      break;
+  }
+  return "deploy";
+}
+
+const std::optional<CommitId>& local_commit(const Heads& heads) {
+  return heads.local ? heads.local : heads.tracking;
+}
+
 bool is_settled(const Config& config, const Record& record,
                 const Heads& heads) {
-  if (record.pending || !record.roll_back_to.empty()) {
+  if (record.pending || record.roll_back_to) {
     return false;
   }
-  if (record.deployed.empty()) {
+  if (!record.deployed) {
     return true;
   }
-  const bool deployed =
+  const bool is_deployed =
       record.deployed == local_commit(heads) || record.deployed == heads.tip;
-  return deployed &&
+  return is_deployed &&
          std::all_of(config.components.begin(), config.components.end(),
                      [&](const Component& component) {
                        return record.components.contains(component.name);
                      });
-}
-
-bool is_up_to_date(const Config& config, const Record& record,
-                   const Heads& heads) {
-  return heads.on_branch && heads.tip == heads.local &&
-         is_settled(config, record, heads);
 }
 
 }  // namespace deployment

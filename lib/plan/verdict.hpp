@@ -1,4 +1,9 @@
+// Decides from the heads and the record whether there is something to do. The
+// tick, a real run, a dry run and its JSON all ask here.
 #pragma once
+
+#include <optional>
+#include <string_view>
 
 #include "lib/base/time.hpp"
 #include "lib/checkout/git_output.hpp"
@@ -7,23 +12,26 @@
 
 namespace deployment {
 
-// The commit that the branch is at here: of the local branch, else of the
+enum class Verdict {
+  up_to_date,   // the tip is checked out, and its deployment is done
+  quarantined,  // the tip did not stay up; another commit has to come
+  waiting,      // the tip failed, and its next try is not due
+  deploy,       // observe, plan and apply
+};
+
+// --force always deploys.
+Verdict decide(const Config& config, const Record& record, const Heads& heads,
+               Time now, bool force);
+
+// "up-to-date", "quarantined", "waiting", "deploy"
+std::string_view to_string(Verdict verdict);
+
+// Returns the commit of the branch here: of the local branch, or of the
 // remote-tracking one, from which git checkout would create it.
-const std::string& local_commit(const Heads& heads);
+const std::optional<CommitId>& local_commit(const Heads& heads);
 
-// The commit at the remote did not stay up, and nothing is to be done about it
-// until another one comes.
-bool is_quarantined(const Record& record, const Heads& heads);
-
-// The remote's commit failed and its next try is not due.
-bool is_postponed(const Record& record, const Heads& heads, Time now);
-
-// The deployment of what is checked out is done as far as the record knows. A
-// record that knows of no deployment adopts what is checked out.
+// Returns true when the record knows of nothing that is left to do for what is
+// checked out. A record that knows no deployment adopts what is checked out.
 bool is_settled(const Config& config, const Record& record, const Heads& heads);
-
-// True when nothing is to do, seen from the heads alone.
-bool is_up_to_date(const Config& config, const Record& record,
-                   const Heads& heads);
 
 }  // namespace deployment

@@ -52,7 +52,7 @@ std::string describe(const Command& command) {
 std::string describe(const ExitStatus& status, const Command& command) {
   if (status.timed_out) {
     return fmt::format("did not end within {} and was killed",
-                       describe_duration(command.timeout));
+                       describe_duration(command.context.timeout));
   }
   if (status.signal != 0) {
     return fmt::format("was killed by signal {} ({})", status.signal,

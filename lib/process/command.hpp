@@ -16,9 +16,10 @@
 
 namespace deployment {
 
-using Environment = std::map<std::string, std::string, std::less<>>;
+// The variables of a process, by name (environ(7)).
+using Variables = std::map<std::string, std::string, std::less<>>;
 
-// A folder or file shown at another place, in a command's own mount namespace.
+// Shows a folder or file at another place, in a command's own mount namespace.
 struct Mount {
   std::filesystem::path source;
   std::filesystem::path target;  // exists
@@ -27,23 +28,28 @@ struct Mount {
   bool operator==(const Mount&) const = default;
 };
 
-// One program to run. It gets an argv array and never a shell, /dev/null as
-// standard input, a process group of its own, and nothing of this process but
-// what is named here.
-struct Command {
-  std::string purpose = {};  // "asking origin for prod", for errors
-  std::string program = {};  // looked up in PATH of `environment`
-  std::vector<std::string> arguments = {};
+// Where and as whom a command runs, and for how long.
+struct Context {
   std::filesystem::path directory = {};
-  Environment environment = {};
-  std::optional<User> user = {};  // nullopt: who this process is
-  // Not empty: the command gets a mount namespace of its own in which these
-  // are bound, in order; nobody else sees them. Needs CAP_SYS_ADMIN.
+  Variables variables = {};
+  std::optional<User> user = {};  // nullopt: the user of this process
+  // When not empty, the command gets a mount namespace of its own in which
+  // these are bound, in order. Needs CAP_SYS_ADMIN.
   std::vector<Mount> mounts = {};
   std::chrono::milliseconds timeout{};
-  // Called with each line of both streams as it comes, for a command whose
-  // output is worth seeing; a query's output is only kept.
+  // Called with each line of both streams as it comes. Set it for a command
+  // whose output is worth seeing; the output of a query is only kept.
   std::function<void(std::string_view)> on_line = {};
+};
+
+// One program to run. It gets an argv array and never a shell, /dev/null as
+// standard input, a process group of its own, and nothing of this process but
+// what its context names.
+struct Command {
+  std::string purpose = {};  // "asking origin for prod", for errors
+  std::string program = {};  // looked up in PATH of the context's variables
+  std::vector<std::string> arguments = {};
+  Context context = {};
 };
 
 // "npm install --no-save", quoted where a shell would need it, for people.
@@ -66,7 +72,6 @@ struct CommandResult {
   ExitStatus status;
   std::string out;
   std::string err;
-  std::chrono::milliseconds duration{};
 };
 
 // A command that ran and did not succeed.

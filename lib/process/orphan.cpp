@@ -7,13 +7,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <csignal>
 #include <vector>
 
 #include "lib/base/error.hpp"
 #include "lib/base/file.hpp"
 #include "lib/base/text.hpp"
+#include "lib/process/processes.hpp"
 
 namespace deployment {
 namespace {
@@ -30,8 +30,8 @@ bool has_entry(const fs::path& process, const std::string& entry) {
     return false;  // another user's, or gone
   }
   try {
-    const std::string environment = read_all(fd.get(), "environ");
-    const auto entries = split(environment, '\0');
+    const std::string text = read_all(fd.get(), "environ");
+    const auto entries = split(text, '\0');
     return std::find(entries.begin(), entries.end(), entry) != entries.end();
   } catch (const Error&) {
     return false;  // it ended meanwhile
@@ -47,16 +47,12 @@ struct Orphan {
 std::vector<Orphan> find_orphans(const fs::path& checkout) {
   const std::string entry = fmt::format("{}={}", variable, checkout.string());
   std::vector<Orphan> orphans;
-  std::error_code error;
-  for (const auto& process : fs::directory_iterator("/proc", error)) {
-    const std::string name = process.path().filename();
-    pid_t pid = 0;
-    std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (pid <= 0 || pid == getpid()) {
+  for (const pid_t pid : process_ids()) {
+    if (pid == getpid()) {
       continue;
     }
     Descriptor fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-    if (fd.is_open() && has_entry(process.path(), entry)) {
+    if (fd.is_open() && has_entry(process_folder(pid), entry)) {
       orphans.push_back({pid, std::move(fd)});
     }
   }
@@ -65,9 +61,9 @@ std::vector<Orphan> find_orphans(const fs::path& checkout) {
 
 }  // namespace
 
-Environment marked(Environment environment, const fs::path& checkout) {
-  environment[variable] = checkout.string();
-  return environment;
+Variables marked(Variables variables, const fs::path& checkout) {
+  variables[variable] = checkout.string();
+  return variables;
 }
 
 int end_orphans(const fs::path& checkout) {

@@ -10,10 +10,9 @@
 
 namespace deployment {
 
-// `environment`, with a mark on what a run in `checkout` starts, and on all
+// `variables`, with a mark on what a run in `checkout` starts, and on all
 // that comes of it.
-Environment marked(Environment environment,
-                   const std::filesystem::path& checkout);
+Variables marked(Variables variables, const std::filesystem::path& checkout);
 
 // Kills what earlier runs in `checkout` left behind, as far as this process
 // may, and returns how many that were. Only for the holder of the checkout's

@@ -40,11 +40,11 @@ namespace bp = boost::process;
 #include "lib/base/file.hpp"
 #include "lib/base/signals.hpp"
 #include "lib/base/text.hpp"
+#include "lib/base/time.hpp"
 
 namespace deployment {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 struct Pipe {
@@ -64,9 +64,9 @@ std::string find_program(const Command& command) {
   if (command.program.find('/') != std::string::npos) {
     return command.program;
   }
-  const auto path = command.environment.find("PATH");
+  const auto path = command.context.variables.find("PATH");
   const std::string folders =
-      path == command.environment.end() ? "" : path->second;
+      path == command.context.variables.end() ? "" : path->second;
   for (const std::string_view folder : split(folders, ':')) {
     std::string candidate = fmt::format("{}/{}", folder, command.program);
     if (::access(candidate.c_str(), X_OK) == 0) {
@@ -113,7 +113,7 @@ bool has_controlling_terminal() {
 // Runs in the child, where a failure must stop everything: exec after a failed
 // setuid would run the program as root. The child of vfork(2) borrows this
 // process's memory until exec, so nothing is allocated here.
-void prepare_child(const Command& command, pid_t parent, bool has_terminal,
+void prepare_child(const Context& context, pid_t parent, bool has_terminal,
                    int report) {
   const auto require = [report](bool done, const char* action) {
     if (!done) {
@@ -122,23 +122,23 @@ void prepare_child(const Command& command, pid_t parent, bool has_terminal,
   };
   require(has_terminal ? setsid() >= 0 : setpgid(0, 0) == 0,
           "start a process group");
-  if (!command.mounts.empty()) {
+  if (!context.mounts.empty()) {
     require(unshare(CLONE_NEWNS) == 0, "leave the mount namespace");
     require(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0,
             "keep mounts private");
-    for (const Mount& bind : command.mounts) {
+    for (const Mount& bind : context.mounts) {
       require(show_at(bind), "bind a mount");
     }
   }
   require(close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) == 0, "close files");
-  if (command.user) {
-    const User& user = *command.user;
+  if (context.user) {
+    const User& user = *context.user;
     require(setgroups(user.groups.size(), user.groups.data()) == 0,
             "set the groups");
     require(setgid(user.gid) == 0, "set the group");
     require(setuid(user.uid) == 0, "set the user");
   }
-  require(chdir(command.directory.c_str()) == 0, "enter the directory");
+  require(chdir(context.directory.c_str()) == 0, "enter the directory");
   require(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "tie to the parent");
   if (getppid() != parent) {
     _exit(127);
@@ -162,17 +162,17 @@ void throw_if_setup_failed(const Command& command, pid_t pid, int fd) {
     reap(pid);
     throw Error(fmt::format("{} failed: {}: cannot {} {}: {}", command.purpose,
                             describe(command), failure.action.data(),
-                            command.directory.string(),
+                            command.context.directory.string(),
                             errno_text(failure.error)));
   }
 }
 
-// `environment` as execve(2) takes it. A bp::environment would be filled in
+// Variables as execve(2) takes them. A bp::environment would be filled in
 // quadratic time.
-class EnvironmentBlock {
+class VariableBlock {
  public:
-  explicit EnvironmentBlock(const Environment& environment) {
-    for (const auto& [name, value] : environment) {
+  explicit VariableBlock(const Variables& variables) {
+    for (const auto& [name, value] : variables) {
       entries_.push_back(name + '=' + value);
     }
     for (std::string& entry : entries_) {
@@ -191,8 +191,8 @@ class EnvironmentBlock {
 // One of a child's two output streams.
 class Stream {
  public:
-  Stream(Descriptor fd, std::string& kept, const Command& command)
-      : fd_(std::move(fd)), kept_(&kept), command_(&command) {}
+  Stream(Descriptor fd, std::string& kept, const Context& context)
+      : fd_(std::move(fd)), kept_(&kept), on_line_(context.on_line) {}
 
   bool is_open() const { return fd_.is_open(); }
   int fd() const { return fd_.get(); }
@@ -220,7 +220,7 @@ class Stream {
 
   void take(std::string_view bytes) {
     kept_->append(bytes);
-    if (!command_->on_line) {
+    if (!on_line_) {
       return;
     }
     if (kept_->size() > 2 * kept_of_shown) {
@@ -237,14 +237,14 @@ class Stream {
   }
 
   void end_line() {
-    if (command_->on_line) {
-      command_->on_line(std::exchange(line_, {}));
+    if (on_line_) {
+      on_line_(std::exchange(line_, {}));
     }
   }
 
   Descriptor fd_;
   std::string* kept_;
-  const Command* command_;
+  std::function<void(std::string_view)> on_line_;
   std::string line_;
 };
 
@@ -255,12 +255,12 @@ class Child {
       : command_(command),
         result_(result),
         started_(steady_clock::now()),
-        next_action_(started_ + command.timeout) {
+        next_action_(started_ + command.context.timeout) {
     Pipe out = make_pipe();
     Pipe err = make_pipe();
     launch(find_program(command), out.write.get(), err.write.get());
-    out_.emplace(std::move(out.read), result.out, command);
-    err_.emplace(std::move(err.read), result.err, command);
+    out_.emplace(std::move(out.read), result.out, command.context);
+    err_.emplace(std::move(err.read), result.err, command.context);
   }
 
   Child(const Child&) = delete;
@@ -332,17 +332,17 @@ class Child {
     const pid_t parent = getpid();
     const bool has_terminal = has_controlling_terminal();
     const int report_fd = report.write.get();
-    EnvironmentBlock environment(command_.environment);
+    VariableBlock variables(command_.context.variables);
     std::error_code error;
     bp::child child(
         bp::exe = program, bp::args = command_.arguments, bp::std_in < bp::null,
         bp::posix::fd.bind(STDOUT_FILENO, out),
         bp::posix::fd.bind(STDERR_FILENO, err), bp::posix::use_vfork,
         bp::extend::on_setup =
-            [&](auto& executor) { executor.env = environment.data(); },
+            [&](auto& executor) { executor.env = variables.data(); },
         bp::extend::on_exec_setup =
             [&](auto&) {
-              prepare_child(command_, parent, has_terminal, report_fd);
+              prepare_child(command_.context, parent, has_terminal, report_fd);
             },
         bp::extend::on_error = [](auto& executor,
                                   auto&) { reap(executor.pid); },
@@ -376,8 +376,6 @@ class Child {
     } else {
       result_.status.code = WEXITSTATUS(status);
     }
-    result_.duration = std::chrono::duration_cast<milliseconds>(
-        steady_clock::now() - started_);
   }
 
   const Command& command_;
@@ -419,7 +417,7 @@ class Track {
     }
     const Command& command = sequence_[results_.size()];
     log_.debug(fmt::format("run {} in {}", describe(command),
-                           command.directory.string()));
+                           command.context.directory.string()));
     child_ = std::make_unique<Child>(command, results_.emplace_back());
   }
 
@@ -431,14 +429,6 @@ class Track {
 
 using Tracks = std::vector<std::unique_ptr<Track>>;
 
-timespec time_until(steady_clock::time_point point) {
-  const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(
-      point - steady_clock::now());
-  const auto nanoseconds = std::max(left, left.zero()).count();
-  return {.tv_sec = nanoseconds / 1'000'000'000,
-          .tv_nsec = nanoseconds % 1'000'000'000};
-}
-
 // Waits for output, an end, a signal or the next deadline, at most a second,
 // and lets every child act on what came.
 void wait_once(const Tracks& tracks) {
@@ -448,7 +438,7 @@ void wait_once(const Tracks& tracks) {
     track->child()->add_to(fds);
     wake = std::min(wake, track->child()->next_action());
   }
-  const timespec timeout = time_until(wake);
+  const timespec timeout = to_timespec(wake - steady_clock::now());
   if (ppoll(fds.data(), fds.size(), &timeout, &wait_mask()) < 0) {
     for (pollfd& fd : fds) {
       fd.revents = 0;
@@ -467,7 +457,7 @@ void wait_once(const Tracks& tracks) {
 }
 
 void show_activity(const Child& child, Log& log) {
-  if (child.command().on_line) {
+  if (child.command().context.on_line) {
     const auto age = std::chrono::duration_cast<std::chrono::seconds>(
         steady_clock::now() - child.started());
     log.show_activity(describe(child.command()), age);

@@ -35,30 +35,30 @@ bool belongs_to_caller(std::string_view name) {
 
 }  // namespace
 
-Environment child_environment(const std::optional<User>& user) {
-  Environment environment;
+Variables child_variables(const std::optional<User>& user) {
+  Variables variables;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
     const std::string_view name = text.substr(0, text.find('='));
     if (std::find(of_this_process.begin(), of_this_process.end(), name) ==
             of_this_process.end() &&
         !(user && belongs_to_caller(name)) && name.size() < text.size()) {
-      environment.emplace(name, text.substr(name.size() + 1));
+      variables.emplace(name, text.substr(name.size() + 1));
     }
   }
   if (user) {
-    environment["HOME"] = user->home;
-    environment["USER"] = user->name;
-    environment["LOGNAME"] = user->name;
-    environment["SHELL"] = user->shell;
+    variables["HOME"] = user->home;
+    variables["USER"] = user->name;
+    variables["LOGNAME"] = user->name;
+    variables["SHELL"] = user->shell;
   }
-  if (!environment.contains("HOME")) {  // as under systemd, for root
-    environment["HOME"] = find_user(geteuid()).home;
+  if (!variables.contains("HOME")) {  // as under systemd, for root
+    variables["HOME"] = find_user(geteuid()).home;
   }
-  environment.try_emplace(
+  variables.try_emplace(
       "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-  environment.try_emplace("LANG", "C.UTF-8");
-  return environment;
+  variables.try_emplace("LANG", "C.UTF-8");
+  return variables;
 }
 
 }  // namespace deployment

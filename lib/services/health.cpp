@@ -4,19 +4,21 @@
 
 namespace deployment {
 
-std::string ask_health(CommandRunner& runner, Command prototype,
-                       const std::string& url) {
-  prototype.purpose = "asking " + url;
-  prototype.program = "curl";
-  prototype.arguments = {"--silent", "--show-error", "--fail",
-                         "--output", "/dev/null",    "--noproxy",
-                         "*",        "--",           url};
-  const CommandResult result = runner.run(prototype);
+std::optional<std::string> ask_health(CommandRunner& runner,
+                                      const Context& context,
+                                      const std::string& url) {
+  const Command ask{
+      .purpose = "asking " + url,
+      .program = "curl",
+      .arguments = {"--silent", "--show-error", "--fail", "--output",
+                    "/dev/null", "--noproxy", "*", "--", url},
+      .context = context};
+  const CommandResult result = runner.run(ask);
   if (result.status.success()) {
-    return {};
+    return std::nullopt;
   }
   const std::string_view said = tail(result.err, 1);
-  return said.empty() ? describe(result.status, prototype) : std::string(said);
+  return said.empty() ? describe(result.status, ask) : std::string(said);
 }
 
 }  // namespace deployment

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <map>
 
 #include "lib/base/text.hpp"
@@ -37,14 +36,11 @@ class Reader {
   }
 
   int number(const char* key) const {
-    const std::string value = text(key);
-    int number = 0;
-    const auto [end, error] =
-        std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error != std::errc() || end != value.data() + value.size()) {
+    const auto number = parse_number(text(key));
+    if (!number) {
       refuse(key);
     }
-    return number;
+    return *number;
   }
 
  private:
@@ -69,25 +65,23 @@ UnitState parse_unit_state(std::string_view text, const std::string& unit) {
           .restarts = reader.number("NRestarts")};
 }
 
-Systemd::Systemd(CommandRunner& runner, Command prototype)
-    : runner_(runner), prototype_(std::move(prototype)) {
-  prototype_.program = "systemctl";
-}
+Systemd::Systemd(CommandRunner& runner, Context context)
+    : runner_(runner), context_(std::move(context)) {}
 
 Command Systemd::command(std::string purpose,
                          std::vector<std::string> arguments) const {
-  Command command = prototype_;
-  command.purpose = std::move(purpose);
-  command.arguments = std::move(arguments);
-  return command;
+  return {.purpose = std::move(purpose),
+          .program = "systemctl",
+          .arguments = std::move(arguments),
+          .context = context_};
 }
 
-void Systemd::reset_failed(const std::string& unit) const {
+void Systemd::reset_failed(const std::string& unit) {
   runner_.run(command(fmt::format("clearing failures of {}", unit),
                       {"reset-failed", unit}));
 }
 
-void Systemd::restart(const std::string& unit) const {
+void Systemd::restart(const std::string& unit) {
   const Command restart =
       command(fmt::format("restarting {}", unit), {"restart", unit});
   const CommandResult result = runner_.run(restart);

@@ -27,16 +27,16 @@ UnitState parse_unit_state(std::string_view text, const std::string& unit);
 
 class Systemd {
  public:
-  // `prototype` carries environment, directory and timeout; systemctl runs as
+  // `context` carries environment, directory and timeout; systemctl runs as
   // this process does.
-  Systemd(CommandRunner& runner, Command prototype);
+  Systemd(CommandRunner& runner, Context context);
 
   // Clears a start limit that was hit, which would refuse the very restart
   // that mends the unit. A unit that is not loaded is no failure here.
-  void reset_failed(const std::string& unit) const;
+  void reset_failed(const std::string& unit);
 
   // Returns when the unit's start job is done. Throws CommandError.
-  void restart(const std::string& unit) const;
+  void restart(const std::string& unit);
 
   UnitState state_of(const std::string& unit) const;
 
@@ -45,7 +45,7 @@ class Systemd {
                   std::vector<std::string> arguments) const;
 
   CommandRunner& runner_;
-  Command prototype_;
+  Context context_;
 };
 
 }  // namespace deployment

@@ -25,21 +25,21 @@ bool is_alive(int pid) {
   return ::kill(pid, 0) == 0 || errno == EPERM;
 }
 
-// One unit over the window.
+// One service while it is watched.
 class Watched {
  public:
   Watched(const Component& component, const StatesBefore& before,
           const Systemd& systemd)
       : component_(component), systemd_(systemd) {
     const auto found = before.find(component.service);
-    if (found != before.end()) {  // else an earlier run restarted it
+    if (found != before.end()) {  // otherwise an earlier run restarted it
       before_ = found->second;
     }
   }
 
-  // Looks once more; what was wrong once stays wrong.
-  void look() {
-    if (!trouble_.empty()) {
+  // Asks for the state once more. Trouble that was seen once stays.
+  void check_state() {
+    if (trouble_) {
       return;
     }
     try {
@@ -48,47 +48,47 @@ class Watched {
         first_ = now;
       }
       trouble_ = why_not_up(before_, *first_, now);
-    } catch (const Interrupted&) {
-      throw;
     } catch (const Error& error) {
       trouble_ = error.what();
     }
   }
 
-  void ask(milliseconds timeout, CommandRunner& runner, Command prototype) {
-    if (!trouble_.empty() || component_.health_check.empty()) {
+  void check_health(milliseconds timeout, CommandRunner& runner,
+                    Context context) {
+    if (trouble_ || component_.health_check.empty()) {
       return;
     }
     const auto deadline = steady_clock::now() + timeout;
-    prototype.timeout = timeout;
-    std::string answer;
+    context.timeout = timeout;
+    std::optional<std::string> problem;
     do {
-      answer = ask_health(runner, prototype, component_.health_check);
-      if (answer.empty()) {
+      problem = ask_health(runner, context, component_.health_check);
+      if (!problem) {
         return;
       }
       wait_for(pause);
     } while (steady_clock::now() < deadline);
     trouble_ =
         fmt::format("{} does not answer within {}: {}", component_.health_check,
-                    describe_duration(timeout), answer);
+                    describe_duration(timeout), *problem);
   }
 
   const std::string& name() const { return component_.name; }
-  const std::string& trouble() const { return trouble_; }
+  const std::optional<std::string>& trouble() const { return trouble_; }
 
  private:
   const Component& component_;
   const Systemd& systemd_;
   UnitState before_;
   std::optional<UnitState> first_;
-  std::string trouble_;
+  std::optional<std::string> trouble_;
 };
 
 }  // namespace
 
-std::string why_not_up(const UnitState& before, const UnitState& first,
-                       const UnitState& now) {
+std::optional<std::string> why_not_up(const UnitState& before,
+                                      const UnitState& first,
+                                      const UnitState& now) {
   if (now.active_state != "active") {
     return fmt::format("it is {} ({}), result {}", now.active_state,
                        now.sub_state, now.result);
@@ -107,27 +107,26 @@ std::string why_not_up(const UnitState& before, const UnitState& first,
   if (now.main_pid != 0 && !is_alive(now.main_pid)) {
     return fmt::format("its main process {} is gone", now.main_pid);
   }
-  return {};
+  return std::nullopt;
 }
 
 std::map<std::string, std::string> verify(
     const Config& config, const std::vector<Component>& components,
     const StatesBefore& before, const Systemd& systemd, CommandRunner& runner,
-    const Command& prototype) {
+    const Context& context) {
   std::vector<Watched> units;
   for (const Component& component : components) {
-    units.emplace_back(component, before, systemd).look();
+    units.emplace_back(component, before, systemd).check_state();
   }
   const auto all_up = [&] {
-    return std::all_of(units.begin(), units.end(), [](const Watched& unit) {
-      return unit.trouble().empty();
-    });
+    return std::all_of(units.begin(), units.end(),
+                       [](const Watched& unit) { return !unit.trouble(); });
   };
   const auto deadline = steady_clock::now() + config.settle;
   for (bool last = false; !last && all_up();) {
     last = steady_clock::now() >= deadline;
     for (Watched& unit : units) {
-      unit.look();
+      unit.check_state();
     }
     if (!last && all_up()) {
       wait_for(pause);
@@ -135,13 +134,13 @@ std::map<std::string, std::string> verify(
   }
   for (Watched& unit : units) {
     if (all_up()) {
-      unit.ask(config.health_timeout, runner, prototype);
+      unit.check_health(config.health_timeout, runner, context);
     }
   }
   std::map<std::string, std::string> troubles;
   for (const Watched& unit : units) {
-    if (!unit.trouble().empty()) {
-      troubles[unit.name()] = unit.trouble();
+    if (unit.trouble()) {
+      troubles[unit.name()] = *unit.trouble();
     }
   }
   return troubles;

@@ -1,7 +1,9 @@
-// A restart is believed only when the service stays up.
+// Watches restarted services until it is known whether they stay up.
 #pragma once
 
 #include <map>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "lib/model/config.hpp"
@@ -9,22 +11,23 @@
 
 namespace deployment {
 
-// What units were before their restart, by unit.
+// The states of units before their restart, by unit.
 using StatesBefore = std::map<std::string, UnitState>;
 
-// Why `now` does not look like a unit that was restarted and stayed up since
-// `first` was seen, just after the restart; empty: it does.
-std::string why_not_up(const UnitState& before, const UnitState& first,
-                       const UnitState& now);
+// Says why `now` does not look like a unit that was restarted and has stayed up
+// since `first` was seen, just after the restart; nullopt when it does.
+std::optional<std::string> why_not_up(const UnitState& before,
+                                      const UnitState& first,
+                                      const UnitState& now);
 
-// Watches the restarted units for config.settle, and lets each health check
-// succeed once within config.health_timeout; but no longer than until one is in
-// trouble, since that decides it and every second of it may be an outage.
-// Returns why components did not stay up, by name; empty: all did. A failed
-// query is a failure.
+// Watches the services of `components` for config.settle, then lets each health
+// check succeed once within config.health_timeout. Stops as soon as one service
+// is in trouble, since every further second may be an outage. Returns the
+// troubles by component; empty when all services stayed up. A query that fails
+// is trouble.
 std::map<std::string, std::string> verify(
     const Config& config, const std::vector<Component>& components,
     const StatesBefore& before, const Systemd& systemd, CommandRunner& runner,
-    const Command& prototype);
+    const Context& context);
 
 }  // namespace deployment

@@ -1,6 +1,7 @@
 // What git answers, each reader by the first byte of the input.
 #include "lib/checkout/git_output.hpp"
 
+#include "lib/base/text.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 using namespace deployment;
@@ -8,15 +9,16 @@ using namespace deployment;
 namespace {
 
 void read_refs(std::string_view text) {
-  const std::string tip = parse_ls_remote(text, "refs/heads/prod");
-  REQUIRE(tip.empty() || is_object_id(tip));
+  const auto tip = parse_ls_remote(text, "refs/heads/prod");
+  REQUIRE(!tip || is_object_id(tip->str()));
 }
 
 void read_heads(std::string_view text) {
-  const Heads heads = parse_for_each_ref(text, "refs/heads/prod");
-  REQUIRE(heads.local.empty() || is_object_id(heads.local));
-  REQUIRE(heads.tracking.empty() || is_object_id(heads.tracking));
-  REQUIRE(!heads.on_branch || !heads.local.empty());
+  const CommitId tip = *CommitId::parse(std::string(40, 'a'));
+  const Heads heads = parse_for_each_ref(text, "refs/heads/prod", tip);
+  REQUIRE(!heads.local || is_object_id(heads.local->str()));
+  REQUIRE(!heads.tracking || is_object_id(heads.tracking->str()));
+  REQUIRE(!heads.on_branch || heads.local);
 }
 
 void read_divergence(std::string_view text) {

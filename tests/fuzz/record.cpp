@@ -1,5 +1,5 @@
 // The record: what was read is what is written, and nothing else is taken.
-#include "lib/model/record.hpp"
+#include "lib/model/record_text.hpp"
 
 #include "tests/fuzz/fuzz.hpp"
 

@@ -3,7 +3,7 @@
 
 #include "lib/base/ini.hpp"
 #include "lib/base/log.hpp"
-#include "lib/environments/store.hpp"
+#include "lib/model/label.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 using namespace deployment;

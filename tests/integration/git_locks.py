@@ -62,8 +62,8 @@ class GitLocks(unittest.TestCase):
         path = self.leave_lock("index", 1)
         run = self.world.run()
         self.assertEqual(run.returncode, 1)
-        self.assertRegex(run.stderr, rf"{path} is there for \d+ s, and no git "
-                         "works in the checkout")
+        self.assertRegex(run.stderr, rf"{path} has existed for \d+ s, but no "
+                         "git process is running in the checkout")
         self.assertIn(f"or: rm {path}", run.stderr)
         self.assertTrue(path.exists())
         self.assertEqual(self.world.commit(), self.first)
@@ -103,7 +103,7 @@ class GitLocks(unittest.TestCase):
             "since = 2026-01-01T00:00:00Z\nnext-try = 2026-01-01T00:00:00Z\n")
         run = self.world.run()
         self.assertEqual(run.returncode, 0, run.stderr)
-        self.assertIn(f"remove {path}: this program's own git was killed",
+        self.assertIn(f"remove {path}: a run that was killed left it",
                       run.stderr)
         self.assertEqual(self.world.commit(), self.second)
 

@@ -8,14 +8,18 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/model/commit_id.hpp"
 #include "lib/process/command.hpp"
 #include "tests/catch.hpp"
 
 namespace deployment {
 
-// The commit ids and hashes that tests write down: 40 times one digit.
+// The commit ids that tests write down: 40 times one digit.
 inline std::string id(char digit) {
   return std::string(40, digit);
+}
+inline CommitId commit(char digit) {
+  return *CommitId::parse(id(digit));
 }
 
 inline bool contains(std::string_view text, std::string_view part) {

@@ -53,9 +53,9 @@ TEST_CASE("random bytes have the hashes that sha256sum gives") {
           .run_checked({.purpose = "hashing",
                         .program = "sha256sum",
                         .arguments = names,
-                        .directory = "/",
-                        .environment = {{"PATH", "/usr/bin:/bin"}},
-                        .timeout = std::chrono::seconds(30)})
+                        .context = {.directory = "/",
+                                    .variables = {{"PATH", "/usr/bin:/bin"}},
+                                    .timeout = std::chrono::seconds(30)}})
           .out;
   std::string ours;
   for (std::size_t i = 0; i < names.size(); ++i) {

@@ -101,5 +101,21 @@ TEST_CASE("an object id has 40 or 64 lower-case hexadecimal digits") {
   CHECK(abbreviated("ab") == "ab");
 }
 
+TEST_CASE("a count agrees with its noun") {
+  CHECK(counted(0, "commit") == "0 commits");
+  CHECK(counted(1, "commit") == "1 commit");
+  CHECK(counted(2, "process") == "2 processes");
+}
+
+TEST_CASE("a number is digits that an int can hold") {
+  CHECK(parse_number("0") == 0);
+  CHECK(parse_number("2147483647") == 2147483647);
+  for (const char* text :
+       {"", "-1", "+1", " 1", "1 ", "1x", "0x1", "2147483648", "-0"}) {
+    INFO(text);
+    CHECK_FALSE(parse_number(text).has_value());
+  }
+}
+
 }  // namespace
 }  // namespace deployment

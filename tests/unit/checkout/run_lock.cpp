@@ -126,7 +126,7 @@ TEST_CASE("git's leftover locks are found with their age") {
   CHECK(locks[0].path == index);
   CHECK(locks[0].age >= 1h);
   CHECK(locks[0].age < 2h);
-  CHECK(locks[0].holder == 0);
+  CHECK(locks[0].holder == std::nullopt);
   CHECK(locks[1].path == branch);
   CHECK(locks[1].age < 1min);
 }
@@ -150,7 +150,7 @@ TEST_CASE("a git that works in the checkout holds its locks") {
   {
     const Helper git([&] { return git_in(elsewhere.path()); });
     fifo.wait_for_text("works in " + elsewhere.path().string());
-    CHECK(holder_seen() == 0);
+    CHECK(holder_seen() == std::nullopt);
   }
   const Helper git([&] { return git_in(checkout / "part"); });
   fifo.wait_for_text("works in " + (checkout / "part").string());

@@ -43,33 +43,12 @@ class Checkout : public Folder {
   }
 };
 
-TEST_CASE("a label comes back from its text, whatever the names") {
-  for (const Label& label :
-       {Label{}, Label{.inputs = first}, Label{.served = id('a')},
-        Label{.inputs = {{"a  b\n#\\", std::string(64, '1')},
-                         {"python3", "3.11.2"}}}}) {
-    CHECK(parse_label(to_text(label)) == label);
-  }
-}
-
-TEST_CASE("an environment serves what it was made from") {
-  CHECK(serves({.inputs = first}, first, id('a')));
-  CHECK_FALSE(serves({.inputs = first}, second, id('a')));
-}
-
-TEST_CASE("one of unknown make serves the commit that ran in it") {
-  CHECK(serves({.served = id('a')}, first, id('a')));
-  CHECK_FALSE(serves({.served = id('a')}, first, id('b')));
-  CHECK_FALSE(serves({}, first, ""));
-  CHECK_FALSE(serves({}, {}, ""));
-}
-
 TEST_CASE("what is kept is found by what it was made from") {
   const Checkout checkout;
-  CHECK_FALSE(checkout.store().find(web, first, id('a')).has_value());
+  CHECK_FALSE(checkout.store().find(web, first, commit('a')).has_value());
   checkout.keep(first, "one");
   checkout.keep(second, "two");
-  const auto found = checkout.store().find(web, first, id('a'));
+  const auto found = checkout.store().find(web, first, commit('a'));
   REQUIRE(found.has_value());
   CHECK(read_file(*found / "what") == "one");
   CHECK_FALSE(fs::exists(checkout.store().stage()));
@@ -80,10 +59,10 @@ TEST_CASE("an exchange puts one into use and keeps the other") {
   const Store store = checkout.store();
   store.set_live_label(web, {.inputs = first});
   checkout.keep(second, "new");
-  REQUIRE(store.exchange(web, *store.find(web, second, id('a'))));
+  REQUIRE(store.exchange(web, *store.find(web, second, commit('a'))));
   CHECK(checkout.in_use() == "new");
   CHECK(store.live_label(web)->inputs == second);
-  const auto kept = store.find(web, first, id('a'));
+  const auto kept = store.find(web, first, commit('a'));
   REQUIRE(kept.has_value());
   CHECK(read_file(*kept / "what") == "in use");
 
@@ -96,7 +75,7 @@ TEST_CASE("where none is in use the kept one moves in") {
   fs::remove_all(checkout / "web/node_modules");
   checkout.keep(first, "new");
   REQUIRE(checkout.store().exchange(
-      web, *checkout.store().find(web, first, id('a'))));
+      web, *checkout.store().find(web, first, commit('a'))));
   CHECK(checkout.in_use() == "new");
 }
 
@@ -107,13 +86,14 @@ TEST_CASE("pruning keeps those that came last") {
   }
   checkout.store().prune(web, 2);
   for (const char digit : {'1', '2', '3', '4'}) {
-    CHECK(checkout.store()
-              .find(web, {{"package.json", std::string(64, digit)}}, id('a'))
-              .has_value() == (digit >= '3'));
+    CHECK(
+        checkout.store()
+            .find(web, {{"package.json", std::string(64, digit)}}, commit('a'))
+            .has_value() == (digit >= '3'));
   }
   checkout.store().prune(web, 5);
   CHECK(checkout.store()
-            .find(web, {{"package.json", std::string(64, '4')}}, id('a'))
+            .find(web, {{"package.json", std::string(64, '4')}}, commit('a'))
             .has_value());
 }
 
@@ -123,9 +103,9 @@ TEST_CASE("what was in use just now is the newest of those kept") {
   store.set_live_label(web, {.inputs = first});
   checkout.keep(second, "older");
   checkout.keep({{"package.json", std::string(64, '3')}}, "newer");
-  REQUIRE(store.exchange(web, *store.find(web, second, id('a'))));
+  REQUIRE(store.exchange(web, *store.find(web, second, commit('a'))));
   store.prune(web, 1);
-  CHECK(store.find(web, first, id('a')).has_value());
+  CHECK(store.find(web, first, commit('a')).has_value());
 }
 
 TEST_CASE("an environment without label says nothing of itself") {

@@ -2,10 +2,10 @@
 #include <array>
 #include <random>
 
-#include "lib/model/config.hpp"
 #include "lib/base/log.hpp"
-#include "lib/process/runner.hpp"
 #include "lib/base/text.hpp"
+#include "lib/model/config.hpp"
+#include "lib/process/runner.hpp"
 #include "tests/unit/support.hpp"
 
 namespace deployment {
@@ -17,14 +17,15 @@ std::vector<bool> git_accepts(const std::vector<std::string>& names) {
   const Folder folder;
   std::vector<Command> commands;
   for (const std::string& name : names) {
-    commands.push_back({.purpose = "asking git",
-                        .program = "git",
-                        .arguments = {"check-ref-format", "--branch", name},
-                        .directory = folder.path(),
-                        .environment = {{"PATH", "/usr/bin:/bin"},
-                                        {"GIT_CEILING_DIRECTORIES", "/"},
-                                        {"HOME", folder.path()}},
-                        .timeout = std::chrono::seconds(60)});
+    commands.push_back(
+        {.purpose = "asking git",
+         .program = "git",
+         .arguments = {"check-ref-format", "--branch", name},
+         .context = {.directory = folder.path(),
+                     .variables = {{"PATH", "/usr/bin:/bin"},
+                                   {"GIT_CEILING_DIRECTORIES", "/"},
+                                   {"HOME", folder.path()}},
+                     .timeout = std::chrono::seconds(60)}});
   }
   Log log(stderr, Log::Target::plain, false);
   ProcessRunner runner(log);

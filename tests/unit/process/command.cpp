@@ -2,8 +2,6 @@
 
 #include <csignal>
 
-#include "lib/environments/npm.hpp"
-#include "lib/environments/venv.hpp"
 #include "tests/unit/support.hpp"
 
 namespace deployment {
@@ -21,7 +19,7 @@ TEST_CASE("a command is described as a shell would take it") {
 }
 
 TEST_CASE("how a command ended is told in words") {
-  const Command command = {.program = "x", .timeout = 120s};
+  const Command command = {.program = "x", .context = {.timeout = 120s}};
   CHECK(describe(ExitStatus{.code = 3}, command) == "exited with code 3");
   CHECK(describe(ExitStatus{.signal = SIGKILL}, command) ==
         "was killed by signal 9 (Killed)");
@@ -78,38 +76,6 @@ TEST_CASE("a checked command that fails throws") {
   CHECK(runner.run({.program = "no"}).status.code == 1);
 }
 
-const Command in_backend = {
-    .purpose = "installing backend",
-    .directory = "/app/backend",
-    .environment = {{"PATH", "/usr/bin"}, {"PYTHONHOME", "/py"}}};
-
-Lines lines_of(const Sequence& sequence) {
-  Lines lines;
-  for (const Command& command : sequence) {
-    CHECK(command.directory == "/app/backend");
-    lines.push_back(describe(command));
-  }
-  return lines;
-}
-
-TEST_CASE("npm installs and leaves the lock file alone") {
-  CHECK(lines_of(npm_install(in_backend)) == Lines{"npm install --no-save"});
-}
-
-TEST_CASE("a venv is made anew and used as activate would") {
-  const Sequence sequence =
-      rebuild_venv(in_backend, {"requirements.txt", "more.txt"});
-  CHECK(lines_of(sequence) ==
-        Lines{"rm -rf -- venv", "python3 -m venv venv",
-              "/app/backend/venv/bin/pip install --upgrade pip",
-              "/app/backend/venv/bin/pip install -r requirements.txt -r "
-              "more.txt"});
-  CHECK(sequence[1].environment == in_backend.environment);
-  CHECK(sequence[3].environment ==
-        Environment{{"PATH", "/app/backend/venv/bin:/usr/bin"},
-                    {"VIRTUAL_ENV", "/app/backend/venv"}});
-}
-
 TEST_CASE("of several sequences the first failure is told") {
   FakeRunner runner([](const Command& command) {
     return CommandResult{
@@ -123,21 +89,6 @@ TEST_CASE("of several sequences the first failure is told") {
           require_success(sequences, runner.run_sequences(sequences));
         }) == "one failed: bad1 exited with code 1");
   CHECK_NOTHROW(require_success({}, {}));
-}
-
-TEST_CASE("activate needs no PATH to extend") {
-  CHECK(activated({}, "/v") ==
-        Environment{{"PATH", "/v/bin"}, {"VIRTUAL_ENV", "/v"}});
-}
-
-TEST_CASE("the interpreter's version is what it calls itself") {
-  FakeRunner python(
-      [](const Command&) { return CommandResult{.out = "Python 3.11.2\n"}; });
-  CHECK(python_version(python, in_backend) == "3.11.2");
-  FakeRunner other(
-      [](const Command&) { return CommandResult{.out = "pyenv: none\n"}; });
-  CHECK(message_of<Error>([&] { python_version(other, in_backend); }) ==
-        "asking python3 for its version failed: it answered 'pyenv: none'");
 }
 
 }  // namespace

@@ -16,9 +16,9 @@ const User somebody = {.uid = 1234,
 
 bool passes(const char* name, const std::optional<User>& user = {}) {
   const Variable variable(name, "value");
-  const Environment environment = child_environment(user);
-  const auto found = environment.find(name);
-  return found != environment.end() && found->second == "value";
+  const Variables variables = child_variables(user);
+  const auto found = variables.find(name);
+  return found != variables.end() && found->second == "value";
 }
 
 TEST_CASE("what names a repository or belongs to the unit stays here") {
@@ -53,26 +53,26 @@ TEST_CASE("the caller's own variables do not reach another user's children") {
 }
 
 TEST_CASE("another user's children see who they are") {
-  const Environment environment = child_environment(somebody);
-  CHECK(environment.at("HOME") == "/home/somebody");
-  CHECK(environment.at("USER") == "somebody");
-  CHECK(environment.at("LOGNAME") == "somebody");
-  CHECK(environment.at("SHELL") == "/bin/sh");
+  const Variables variables = child_variables(somebody);
+  CHECK(variables.at("HOME") == "/home/somebody");
+  CHECK(variables.at("USER") == "somebody");
+  CHECK(variables.at("LOGNAME") == "somebody");
+  CHECK(variables.at("SHELL") == "/bin/sh");
 }
 
 TEST_CASE("a home, a path and a language are there in any case") {
   const Variable home("HOME", nullptr);
   const Variable path("PATH", nullptr);
   const Variable language("LANG", nullptr);
-  const Environment environment = child_environment({});
-  CHECK(environment.at("HOME") == find_user(geteuid()).home);
-  CHECK(contains(environment.at("PATH"), "/usr/bin"));
-  CHECK(environment.at("LANG") == "C.UTF-8");
+  const Variables variables = child_variables({});
+  CHECK(variables.at("HOME") == find_user(geteuid()).home);
+  CHECK(contains(variables.at("PATH"), "/usr/bin"));
+  CHECK(variables.at("LANG") == "C.UTF-8");
 }
 
 TEST_CASE("values may hold anything, equals signs and newlines too") {
   const Variable variable("SOME_VALUE", "a=b\nc");
-  CHECK(child_environment({}).at("SOME_VALUE") == "a=b\nc");
+  CHECK(child_variables({}).at("SOME_VALUE") == "a=b\nc");
 }
 
 }  // namespace

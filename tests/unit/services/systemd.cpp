@@ -54,7 +54,7 @@ TEST_CASE("a number that is none is no state") {
 
 TEST_CASE("systemctl is asked for one unit by its name") {
   FakeRunner runner([](const Command&) { return CommandResult{.out = up}; });
-  const Systemd systemd(runner, {.directory = "/"});
+  Systemd systemd(runner, {.directory = "/"});
   systemd.reset_failed("a.service");
   systemd.restart("a.service");
   systemd.state_of("a.service");
@@ -69,7 +69,7 @@ TEST_CASE("a restart that fails says where to look") {
   FakeRunner runner([](const Command&) {
     return CommandResult{.status = {.code = 1}, .err = "start limit hit\n"};
   });
-  const Systemd systemd(runner, {.directory = "/"});
+  Systemd systemd(runner, {.directory = "/"});
   const auto error =
       error_of<CommandError>([&] { systemd.restart("a.service"); });
   CHECK(error.what() ==

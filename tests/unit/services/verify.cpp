@@ -23,25 +23,25 @@ UnitState running(const std::string& invocation) {
 }
 
 TEST_CASE("a unit that was started anew and runs on is up") {
-  CHECK(why_not_up(running("1"), running("2"), running("2")).empty());
+  CHECK(why_not_up(running("1"), running("2"), running("2")) == std::nullopt);
 }
 
 TEST_CASE("a unit that was down before is judged by what it is now") {
   const UnitState down = {.active_state = "failed", .sub_state = "failed"};
-  CHECK(why_not_up(down, running("2"), running("2")).empty());
+  CHECK(why_not_up(down, running("2"), running("2")) == std::nullopt);
 }
 
 TEST_CASE("a unit without main process is up when it has done its work") {
   UnitState state = running("2");
   state.main_pid = 0;
   state.sub_state = "exited";
-  CHECK(why_not_up(running("1"), state, state).empty());
+  CHECK(why_not_up(running("1"), state, state) == std::nullopt);
 }
 
 TEST_CASE("automatic restarts from before the deployment do not count") {
   UnitState state = running("2");
   state.restarts = 7;
-  CHECK(why_not_up(running("1"), state, state).empty());
+  CHECK(why_not_up(running("1"), state, state) == std::nullopt);
 }
 
 TEST_CASE("whatever else a unit is, it is not up") {

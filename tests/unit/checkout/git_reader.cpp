@@ -1,4 +1,4 @@
-#include "lib/checkout/git.hpp"
+#include "lib/checkout/git_reader.hpp"
 
 #include "tests/unit/support.hpp"
 
@@ -12,9 +12,9 @@ using Changes = std::vector<LocalChange>;
 TEST_CASE("the tip is that of the very ref that was asked for") {
   const std::string text = id('a') + "\trefs/heads/old/refs/heads/prod\n" +
                            id('b') + "\trefs/heads/prod\n";
-  CHECK(parse_ls_remote(text, "refs/heads/prod") == id('b'));
-  CHECK(parse_ls_remote(text, "refs/heads/other").empty());
-  CHECK(parse_ls_remote("", "refs/heads/prod").empty());
+  CHECK(parse_ls_remote(text, "refs/heads/prod") == commit('b'));
+  CHECK_FALSE(parse_ls_remote(text, "refs/heads/other").has_value());
+  CHECK_FALSE(parse_ls_remote("", "refs/heads/prod").has_value());
 }
 
 TEST_CASE("text that ls-remote never prints is refused") {
@@ -24,26 +24,37 @@ TEST_CASE("text that ls-remote never prints is refused") {
     INFO(text);
     CHECK(contains(
         message_of<Error>([&] { parse_ls_remote(text, "refs/heads/prod"); }),
-        "git ls-remote gave an answer that is none"));
+        "unexpected output from git ls-remote"));
   }
 }
 
+// The heads of a checkout whose branch is at `local`, and whose remote is at c.
+Heads heads(std::optional<CommitId> local, std::optional<CommitId> tracking,
+            bool on_branch) {
+  return {.tip = commit('c'),
+          .local = std::move(local),
+          .tracking = std::move(tracking),
+          .on_branch = on_branch};
+}
+
+Heads parse_refs(const std::string& text) {
+  return parse_for_each_ref(text, "refs/heads/prod", commit('c'));
+}
+
 TEST_CASE("branch and remote-tracking branch are told apart") {
-  const std::string ref = "refs/heads/prod";
-  CHECK(parse_for_each_ref("* " + id('a') + " refs/heads/prod\n  " + id('b') +
-                               " refs/remotes/origin/prod\n",
-                           ref) ==
-        Heads{.local = id('a'), .tracking = id('b'), .on_branch = true});
-  CHECK(parse_for_each_ref("  " + id('a') + " refs/heads/prod\n", ref) ==
-        Heads{.local = id('a')});
-  CHECK(parse_for_each_ref("  " + id('b') + " refs/remotes/origin/prod\n",
-                           ref) == Heads{.tracking = id('b')});
-  CHECK(parse_for_each_ref("", ref) == Heads{});
+  CHECK(parse_refs("* " + id('a') + " refs/heads/prod\n  " + id('b') +
+                   " refs/remotes/origin/prod\n") ==
+        heads(commit('a'), commit('b'), true));
+  CHECK(parse_refs("  " + id('a') + " refs/heads/prod\n") ==
+        heads(commit('a'), {}, false));
+  CHECK(parse_refs("  " + id('b') + " refs/remotes/origin/prod\n") ==
+        heads({}, commit('b'), false));
+  CHECK(parse_refs("") == heads({}, {}, false));
 }
 
 TEST_CASE("a branch below the asked one is another branch") {
-  CHECK(parse_for_each_ref("* " + id('a') + " refs/heads/prod/next\n",
-                           "refs/heads/prod") == Heads{});
+  CHECK(parse_refs("* " + id('a') + " refs/heads/prod/next\n") ==
+        heads({}, {}, false));
 }
 
 TEST_CASE("text that for-each-ref never prints is refused") {
@@ -51,7 +62,7 @@ TEST_CASE("text that for-each-ref never prints is refused") {
        {"garbage\n"s, "* abc refs/heads/prod\n"s, "*"s, "\n"s,
         "*" + id('a') + " refs/heads/prod\n", "* " + id('a')}) {
     INFO(text);
-    CHECK_THROWS_AS(parse_for_each_ref(text, "refs/heads/prod"), Error);
+    CHECK_THROWS_AS(parse_refs(text), Error);
   }
 }
 
@@ -96,7 +107,7 @@ TEST_CASE("the entries of a tree are read by path") {
   }
 }
 
-// Answers the two questions of look().
+// Answers the two questions of heads().
 class Remote {
  public:
   std::string remote_says = id('b') + "\trefs/heads/prod\n";
@@ -112,15 +123,15 @@ class Remote {
     return CommandResult{.out = checkout_says};
   });
 
-  Heads look(const std::filesystem::path& checkout = "/app") {
-    return GitReader(runner, {.directory = checkout}, "origin", "prod").look();
+  Heads heads(const std::filesystem::path& checkout = "/app") {
+    return GitReader(runner, {.directory = checkout}, "origin", "prod").heads();
   }
 };
 
 TEST_CASE("a look is one question to the remote and one to the checkout") {
   Remote remote;
-  CHECK(remote.look() ==
-        Heads{.tip = id('b'), .local = id('a'), .on_branch = true});
+  CHECK(remote.heads() ==
+        Heads{.tip = commit('b'), .local = commit('a'), .on_branch = true});
   CHECK(remote.runner.lines() ==
         Paths{"git ls-remote --heads -- origin refs/heads/prod",
               "git for-each-ref '--format=%(HEAD) %(objectname) %(refname)' "
@@ -132,8 +143,8 @@ TEST_CASE("a checkout whose files say that it is at the tip needs no git") {
   write_file(checkout / ".git/HEAD", "ref: refs/heads/prod\n");
   write_file(checkout / ".git/refs/heads/prod", id('b') + "\n");
   Remote remote;
-  CHECK(remote.look(checkout.path()) ==
-        Heads{.tip = id('b'), .local = id('b'), .on_branch = true});
+  CHECK(remote.heads(checkout.path()) ==
+        Heads{.tip = commit('b'), .local = commit('b'), .on_branch = true});
   CHECK(remote.runner.lines() ==
         Paths{"git ls-remote --heads -- origin refs/heads/prod"});
 }
@@ -155,8 +166,8 @@ TEST_CASE("what the checkout's files do not say, or is not the tip, git says") {
     write_file(checkout / ".git/HEAD", c.head);
     write_file(checkout / ".git/refs/heads/prod", c.branch);
     Remote remote;
-    CHECK(remote.look(checkout.path()) ==
-          Heads{.tip = id('b'), .local = id('a'), .on_branch = true});
+    CHECK(remote.heads(checkout.path()) ==
+          Heads{.tip = commit('b'), .local = commit('a'), .on_branch = true});
     CHECK(remote.runner.lines().size() == 2);
   }
 }
@@ -164,12 +175,12 @@ TEST_CASE("what the checkout's files do not say, or is not the tip, git says") {
 TEST_CASE(
     "git never asks at a terminal, takes names literally, speaks English") {
   Remote remote;
-  remote.look();
+  remote.heads();
   for (const Command& command : remote.runner.asked) {
-    CHECK(command.environment.at("GIT_TERMINAL_PROMPT") == "0");
-    CHECK(command.environment.at("GIT_LITERAL_PATHSPECS") == "1");
-    CHECK(command.environment.at("GIT_OPTIONAL_LOCKS") == "0");
-    CHECK(command.environment.at("LC_ALL") == "C");
+    CHECK(command.context.variables.at("GIT_TERMINAL_PROMPT") == "0");
+    CHECK(command.context.variables.at("GIT_LITERAL_PATHSPECS") == "1");
+    CHECK(command.context.variables.at("GIT_OPTIONAL_LOCKS") == "0");
+    CHECK(command.context.variables.at("LC_ALL") == "C");
   }
 }
 
@@ -177,7 +188,7 @@ TEST_CASE("a remote that cannot be asked is told from one without branch") {
   Remote away;
   away.failure = {.status = {.code = 128}, .err = "no route to host\n"};
   away.remote_says = "";
-  const auto error = error_of<RemoteUnreachable>([&] { away.look(); });
+  const auto error = error_of<RemoteUnreachable>([&] { away.heads(); });
   CHECK(error.what() ==
         "asking origin for branch prod failed: git ls-remote "
         "--heads -- origin refs/heads/prod exited with code 128\n"
@@ -186,7 +197,7 @@ TEST_CASE("a remote that cannot be asked is told from one without branch") {
 
   Remote empty;
   empty.remote_says = "";
-  CHECK(message_of<Error>([&] { empty.look(); }) ==
+  CHECK(message_of<Error>([&] { empty.heads(); }) ==
         "the remote origin has no branch prod");
 }
 

@@ -1,6 +1,4 @@
-#include "lib/model/record.hpp"
-
-#include <sys/stat.h>
+#include "lib/model/record_text.hpp"
 
 #include "lib/base/error.hpp"
 #include "tests/unit/support.hpp"
@@ -14,21 +12,21 @@ Deployment deployment(int number) {
   return {.ended = Time(std::chrono::seconds(number)),
           .outcome = Deployment::Outcome::deployed,
           .duration = 7s,
-          .from = id('a'),
-          .to = id('b')};
+          .from = commit('a'),
+          .to = commit('b')};
 }
 
 Record full_record() {
   Record record;
-  record.deployed = id('a');
-  record.moving_to = id('b');
-  record.quarantined = id('c');
-  record.roll_back_to = id('d');
-  record.pending = Pending{.tip = id('b'),
+  record.deployed = commit('a');
+  record.moving_to = commit('b');
+  record.quarantined = commit('c');
+  record.roll_back_to = commit('d');
+  record.pending = Pending{.tip = commit('b'),
                            .reached = Reached::restarted,
                            .running = true,
-                           .step = "backend: install",
-                           .error = "pip: exited with code 1",
+                           .failure = Failure{.step = "backend: install",
+                                              .error = "exited with code 1"},
                            .attempts = 2,
                            .since = Time(1000s),
                            .next_try = Time(2000s)};
@@ -37,21 +35,19 @@ Record full_record() {
                     {.ended = Time(20s),
                      .outcome = Deployment::Outcome::failed,
                      .duration = 0s,
-                     .from = "",
-                     .to = id('b')},
+                     .to = commit('b')},
                     {.ended = Time(30s),
                      .outcome = Deployment::Outcome::rolled_back,
                      .duration = 90s,
-                     .from = id('b'),
-                     .to = id('a')}};
+                     .from = commit('b'),
+                     .to = commit('a')}};
   record.components["frontend"] = {
-      .commit = id('a'),
-      .restarted = id('b'),
+      .commit = commit('a'),
+      .unverified_commit = commit('b'),
       .inputs = {{"package.json", std::string(64, 'c')}}};
   record.components["backend"] = {
-      .commit = "",
       .inputs = {{"python3", "3.11.2"}, {"a.txt", std::string(64, 'd')}}};
-  record.components["skipped"] = {.commit = id('a')};
+  record.components["skipped"] = {.commit = commit('a')};
   return record;
 }
 
@@ -68,13 +64,13 @@ TEST_CASE("a record comes back from its text") {
 
 TEST_CASE("a person can read the text") {
   Record record;
-  record.deployed = id('a');
+  record.deployed = commit('a');
   record.history = {deployment(0)};
   record.components["backend"] = {
-      .commit = id('a'),
+      .commit = commit('a'),
       .inputs = {{"requirements.txt", std::string(64, 'c')}}};
   CHECK(to_text(record) ==
-        "# What deployment-update has done here.\n"
+        "# The state of deployments; written by deployment-update.\n"
         "deployed = " +
             id('a') +
             "\n"
@@ -98,8 +94,7 @@ TEST_CASE("names and messages of any bytes come back") {
     INFO(text);
     Record record = full_record();
     record.components["backend"].inputs = {{text, std::string(64, 'c')}};
-    record.pending->step = text;
-    record.pending->error = text;
+    record.pending->failure = Failure{.step = text, .error = text};
     CHECK(read(to_text(record)) == record);
   }
 }
@@ -159,71 +154,6 @@ TEST_CASE("the history keeps the last ten deployments") {
   REQUIRE(record.history.size() == 10);
   CHECK(record.history.front() == deployment(3));
   CHECK(record.history.back() == deployment(12));
-}
-
-TEST_CASE("a record that was never saved is none") {
-  const Folder folder;
-  CHECK_FALSE(RecordFile(folder / "state").load().has_value());
-  CHECK_FALSE(RecordFile(folder.path()).load().has_value());
-  CHECK(std::filesystem::is_empty(folder.path()));
-}
-
-TEST_CASE("saving makes the state directory, and only a record in it") {
-  const Folder folder;
-  const RecordFile file(folder / "a/b/state");
-  file.save(full_record());
-  CHECK(file.load() == full_record());
-  file.save(Record{});
-  CHECK(file.load() == Record{});
-  std::vector<std::string> names;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(folder / "a/b/state")) {
-    names.push_back(entry.path().filename());
-  }
-  CHECK(names == std::vector<std::string>{"record"});
-}
-
-TEST_CASE("saving replaces the file and never writes into it") {
-  const Folder folder;
-  const RecordFile file(folder.path());
-  file.save(full_record());
-  std::filesystem::create_hard_link(file.path(), folder / "old");
-  file.save(Record{});
-  CHECK(read_file(folder / "old") == to_text(full_record()));
-}
-
-TEST_CASE("a link in the place of the record is not followed") {
-  const Folder folder;
-  const Folder elsewhere;
-  write_file(elsewhere / "target", "precious");
-  std::filesystem::create_symlink(elsewhere / "target", folder / "record.new");
-  std::filesystem::create_symlink(elsewhere / "target", folder / "record");
-  const RecordFile file(folder.path());
-  CHECK_THROWS_AS(file.load(), Error);
-  CHECK_THROWS_AS(file.save(Record{}), Error);
-  CHECK(read_file(elsewhere / "target") == "precious");
-}
-
-TEST_CASE("a state directory that is a link is refused") {
-  const Folder folder;
-  std::filesystem::create_directory(folder / "real");
-  std::filesystem::create_symlink(folder / "real", folder / "state");
-  CHECK_THROWS_AS(RecordFile(folder / "state").save(Record{}), Error);
-  CHECK(std::filesystem::is_empty(folder / "real"));
-}
-
-TEST_CASE("root keeps no record where others may write") {
-  if (geteuid() != 0) {
-    return;
-  }
-  const Folder folder;
-  REQUIRE(chmod(folder.path().c_str(), 0777) == 0);
-  const auto error =
-      error_of<Error>([&] { RecordFile(folder.path()).save(Record{}); });
-  CHECK(std::string(error.what()) == "the state directory " +
-                                         folder.path().string() +
-                                         " can be written by others than root");
-  CHECK(contains(error.advice(), "chmod 755 " + folder.path().string()));
 }
 
 }  // namespace

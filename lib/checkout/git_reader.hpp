@@ -1,0 +1,111 @@
+// Asks git(1) about one checkout and one branch of one remote.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/checkout/git_output.hpp"
+#include "lib/process/command.hpp"
+
+namespace deployment {
+
+// The remote could not be asked: no network, no such host, no access, …
+class RemoteUnreachable : public CommandError {
+ public:
+  using CommandError::CommandError;
+};
+
+// Only asks questions: it cannot change the checkout even by mistake. Each
+// function throws CommandError when git fails, unless it says otherwise.
+class GitReader {
+ public:
+  // `context` has the checkout as its directory.
+  GitReader(CommandRunner& runner, Context context, std::string remote,
+            std::string branch);
+
+  // Asks the remote for the tip of the branch, and looks up the branch of the
+  // checkout: in git's files, or by asking git when these do not tell it or it
+  // is not at the tip. Throws RemoteUnreachable; Error when the remote has no
+  // such branch. `tracking` is not looked up when the branch is at the tip.
+  Heads heads() const;
+
+  // Looks up the branch of the checkout only; takes `tip` as the remote's.
+  Heads heads_here(const CommitId& tip) const;
+
+  bool has_commit(const CommitId& id) const;
+  CommitId current_commit() const;
+  std::optional<std::string> current_branch() const;  // nullopt: detached
+  Divergence compare(const CommitId& ours, const CommitId& theirs) const;
+  std::string subject(const CommitId& id) const;
+
+  // Throws CommandError unless the commit has a good signature.
+  void verify_signature(const CommitId& commit) const;
+
+  // Returns the content of those of `paths` that are files in `commit`; links
+  // inside the commit are followed.
+  std::map<std::string, std::string> read_files(
+      const CommitId& commit, const std::vector<std::string>& paths) const;
+
+  // Returns those of `paths` that `revision` has.
+  std::map<std::string, TreeEntry> list_tree(
+      const std::string& revision, const std::vector<std::string>& paths) const;
+  std::string read_blob(const std::string& id) const;
+
+  std::vector<LocalChange> local_changes() const;
+  std::vector<std::string> changed_paths(const CommitId& from,
+                                         const CommitId& to) const;
+
+  // Lists the files that git does not track, ignored ones too, and that stand
+  // directly in one of `folders` ("": the top of the checkout).
+  std::vector<std::string> untracked_files(
+      const std::vector<std::string>& folders) const;
+
+  // Returns a reader that also sees the remote's branch, which it fetches into
+  // `objects`. Nothing in the repository changes.
+  GitReader with_objects_aside(const std::filesystem::path& objects) const;
+
+  const std::string& remote() const { return remote_; }
+  const std::string& branch() const { return branch_; }
+  const std::filesystem::path& directory() const { return context_.directory; }
+
+ protected:
+  Command command(std::string purpose,
+                  std::vector<std::string> arguments) const;
+  CommandResult run(std::string purpose,
+                    std::vector<std::string> arguments) const;
+  // Throws CommandError unless the command succeeds; its advice is the repair
+  // when git speaks of a damaged repository.
+  CommandResult run_checked(const Command& command) const;
+  std::string remote_ref() const;
+  CommandRunner& runner() const { return *runner_; }
+  const Context& context() const { return context_; }
+
+ private:
+  Command heads_query() const;
+  // Returns the commit of the branch when it is checked out and its ref is a
+  // file of its own (gitrepository-layout(5)). This spares a run that finds
+  // nothing to do one of two git processes. nullopt: git has to be asked, as
+  // for packed refs, linked work trees and the reftable format.
+  std::optional<CommitId> checked_out_branch() const;
+  std::string how_to_fetch_anew() const;
+
+  CommandRunner* runner_;
+  Context context_;
+  std::string remote_;
+  std::string branch_;
+};
+
+// Calls `act` with the paths in parts that fit on a command line (ARG_MAX).
+void in_batches(
+    const std::vector<std::string>& paths,
+    const std::function<void(const std::vector<std::string>&)>& act);
+
+// Returns `first` followed by `second`.
+std::vector<std::string> joined(std::vector<std::string> first,
+                                const std::vector<std::string>& second);
+
+}  // namespace deployment

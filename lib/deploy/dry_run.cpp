@@ -1,0 +1,106 @@
+#include "lib/deploy/dry_run.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <optional>
+
+#include "lib/base/file.hpp"
+#include "lib/base/text.hpp"
+#include "lib/deploy/remote.hpp"
+#include "lib/deploy/report.hpp"
+#include "lib/model/transitions.hpp"
+#include "lib/plan/plan_text.hpp"
+#include "lib/plan/verdict.hpp"
+
+namespace deployment {
+namespace {
+
+// Plans without touching the repository: a tip that is not here is fetched into
+// a temporary object directory.
+Plan plan_aside(Host& host, const Record& record, const Heads& heads,
+                bool force) {
+  std::optional<TemporaryDirectory> folder;
+  std::optional<GitReader> objects;
+  if (!host.git.has_commit(heads.tip)) {
+    folder.emplace(host.user ? host.user->uid : geteuid(),
+                   host.user ? host.user->gid : getegid());
+    objects = host.git.with_objects_aside(folder->path());
+  }
+  return make_plan(
+      host.config, record,
+      host.observe(record, heads, objects ? *objects : host.git, force), force);
+}
+
+Json to_json(Verdict verdict, const Record& record, const Plan& plan) {
+  const bool deploys = plan.change.has_value();
+  std::vector<Json> steps;
+  for (const Step& step : plan.steps) {
+    steps.push_back(to_json(step));
+  }
+  Json pending;
+  if (verdict == Verdict::waiting) {
+    const Failure failure = record.pending->failure.value_or(Failure{});
+    pending = Json::object({{"commit", record.pending->tip.str()},
+                            {"failed_step", failure.step},
+                            {"error", failure.error},
+                            {"attempts", record.pending->attempts},
+                            {"next_try", to_string(record.pending->next_try)}});
+  }
+  return Json::object(
+      {{"verdict", to_string(verdict)},
+       {"from", deploys ? plan.change->from.str() : ""},
+       {"from_subject", deploys ? plan.change->from_subject : ""},
+       {"to", deploys ? plan.change->to.str() : ""},
+       {"to_subject", deploys ? plan.change->to_subject : ""},
+       {"steps", Json::array(steps)},
+       {"pending", pending},
+       {"quarantined", verdict == Verdict::quarantined
+                           ? Json(record.quarantined->str())
+                           : Json()}});
+}
+
+void print_lines(const Plan& plan) {
+  if (plan.change) {
+    std::puts(escaped("Plan: deploy " + describe(*plan.change)).c_str());
+  }
+  if (plan.in_place_reason) {
+    std::puts(escaped("In place: " + *plan.in_place_reason).c_str());
+  }
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+    const std::string line = describe(plan.steps[i]);
+    std::puts(fmt::format("  {}. {}", i + 1, escaped(line)).c_str());
+  }
+  if (!plan.change) {
+    std::puts(no_changes);
+  }
+}
+
+}  // namespace
+
+int dry_run(Host& host, const Record& record, const Request& request) {
+  const std::optional<Heads> heads = ask_remote(host, record);
+  if (!heads) {
+    return exit_failed;
+  }
+  Record seen = record;
+  transition::overtake_roll_back(seen, heads->tip, request.force);
+  const Verdict verdict =
+      decide(host.config, seen, *heads, now(), request.force);
+  const Plan plan = verdict == Verdict::deploy
+                        ? plan_aside(host, seen, *heads, request.force)
+                        : Plan{};
+  const bool is_stuck =
+      verdict == Verdict::waiting || verdict == Verdict::quarantined;
+  if (request.json) {
+    std::puts(to_json(verdict, seen, plan).text().c_str());
+  } else if (is_stuck) {
+    host.log.error(verdict == Verdict::waiting ? describe_pending(*seen.pending)
+                                               : describe_quarantine(seen));
+  } else {
+    print_lines(plan);
+  }
+  return is_stuck ? exit_failed : 0;
+}
+
+}  // namespace deployment

@@ -1,0 +1,77 @@
+#include "lib/deploy/host.hpp"
+
+#include <fmt/format.h>
+
+#include "lib/base/text.hpp"
+#include "lib/checkout/ownership.hpp"
+#include "lib/environments/stage.hpp"
+#include "lib/environments/venv.hpp"
+#include "lib/plan/observe.hpp"
+#include "lib/process/orphan.hpp"
+#include "lib/process/variables.hpp"
+
+namespace deployment {
+namespace {
+
+using std::chrono::milliseconds;
+
+Context logged_in(const Context& context, const std::string& tag,
+                  milliseconds timeout, Log& log) {
+  Context logged = context;
+  logged.timeout = timeout;
+  logged.on_line = [&log, tag](std::string_view line) {
+    if (!trimmed(line).empty()) {
+      log.info(fmt::format("{} | {}", tag, line));
+    }
+  };
+  return logged;
+}
+
+}  // namespace
+
+Host::Host(const Config& the_config, Log& the_log, CommandRunner& the_runner)
+    : config(the_config),
+      log(the_log),
+      runner(the_runner),
+      user(checkout_user(config)),
+      as_user{.directory = config.repo_dir,
+              .variables = marked(child_variables(user), config.repo_dir),
+              .user = user},
+      git(runner, logged_in(as_user, "git", config.git_timeout, log),
+          config.remote, config.branch),
+      store(config.repo_dir, user),
+      systemd(runner, as_this_process(config.systemctl_timeout)) {}
+
+Context Host::logged(const std::string& tag, milliseconds timeout) const {
+  return logged_in(as_user, tag, timeout, log);
+}
+
+Observation Host::observe(const Record& record, const Heads& heads,
+                          const GitReader& objects, bool force) const {
+  const auto version = [this, asked = std::string()]() mutable {
+    if (asked.empty()) {
+      asked = python_version(runner, logged("python3", config.git_timeout));
+    }
+    return asked;
+  };
+  const auto in_place_reason = [this]() -> std::optional<std::string> {
+    if (config.build == BuildMode::in_place) {
+      return "build = in-place";
+    }
+    return why_not_staged(runner, as_user);
+  };
+  return deployment::observe(config, record, heads, force,
+                             {.git = git,
+                              .objects = objects,
+                              .store = store,
+                              .python_version = version,
+                              .in_place_reason = in_place_reason});
+}
+
+Context as_this_process(milliseconds timeout) {
+  return {.directory = "/",
+          .variables = child_variables(std::nullopt),
+          .timeout = timeout};
+}
+
+}  // namespace deployment

@@ -1,0 +1,45 @@
+// The host that a run works on.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "lib/base/log.hpp"
+#include "lib/base/user.hpp"
+#include "lib/checkout/git.hpp"
+#include "lib/environments/store.hpp"
+#include "lib/model/config.hpp"
+#include "lib/plan/facts.hpp"
+#include "lib/process/command.hpp"
+#include "lib/services/systemd.hpp"
+
+namespace deployment {
+
+struct Host {
+  // Throws Error when the checkout's user cannot be found.
+  Host(const Config& config, Log& log, CommandRunner& runner);
+
+  // A context of the checkout's user whose output goes to the log, each line
+  // behind `tag`.
+  Context logged(const std::string& tag,
+                 std::chrono::milliseconds timeout) const;
+
+  // Gathers all facts. `objects` also sees the remote's tip, or is `git`.
+  Observation observe(const Record& record, const Heads& heads,
+                      const GitReader& objects, bool force) const;
+
+  const Config& config;
+  Log& log;
+  CommandRunner& runner;
+  std::optional<User> user;  // of the checkout; nullopt: that of this process
+  Context as_user;           // in the checkout, as its user
+  Git git;
+  Store store;
+  Systemd systemd;
+};
+
+// A context of this process's own user, which is root in the service.
+Context as_this_process(std::chrono::milliseconds timeout);
+
+}  // namespace deployment

@@ -1,0 +1,43 @@
+// Keeps the record in memory and on disk the same.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "lib/model/record.hpp"
+
+namespace deployment {
+
+// Reads the record of a state directory; nullopt when none was ever written.
+// Throws Error when it cannot be read.
+std::optional<Record> load_record(const std::filesystem::path& state_dir);
+
+class Journal {
+ public:
+  // Reads the record. Nothing is written before the first change.
+  explicit Journal(std::filesystem::path state_dir);
+
+  const Record& record() const { return record_; }
+
+  // Applies a change of lib/model/transitions.hpp and writes the record before
+  // it returns: atomically, so that after a crash the file is the old record or
+  // the new one. Makes the state directory when there is none. A change that
+  // changes nothing writes nothing. Throws Error when the record cannot be
+  // written; then it is as it was before in memory too.
+  template <typename Transition, typename... Arguments>
+  void write(const Transition& transition, const Arguments&... arguments) {
+    Record next = record_;
+    transition(next, arguments...);
+    replace(std::move(next));
+  }
+
+ private:
+  void replace(Record next);
+
+  std::filesystem::path state_dir_;
+  Record record_;
+};
+
+}  // namespace deployment

@@ -1,0 +1,21 @@
+// Names of the files, folders and refs that belong to this program.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace deployment {
+
+// The record, in the state directory.
+constexpr const char* record_name = "record";
+
+// Below .git, where git status does not look and on the file system of the
+// checkout, as exchanging folders needs it.
+inline std::filesystem::path own_folder(const std::filesystem::path& checkout) {
+  return checkout / ".git" / "deployment-update";
+}
+
+// The refs that keep commits reachable, as a folder of the repository.
+constexpr const char* own_refs = "refs/deployment-update";
+
+}  // namespace deployment

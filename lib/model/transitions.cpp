@@ -1,0 +1,196 @@
+#include "lib/model/transitions.hpp"
+
+#include <algorithm>
+
+namespace deployment::transition {
+namespace {
+
+// Parts of the commit before may still be in place: what they reached counts.
+void renew_pending(Record& record, const CommitId& tip, Time now) {
+  const bool moved =
+      record.pending && record.pending->reached != Reached::nothing;
+  record.pending = Pending{.tip = tip,
+                           .reached = moved ? Reached::moved : Reached::nothing,
+                           .since = now};
+}
+
+bool is_pending(const Record& record, const CommitId& tip) {
+  return record.pending && record.pending->tip == tip;
+}
+
+void reach(Record& record, Reached reached) {
+  if (record.pending) {
+    record.pending->reached = std::max(record.pending->reached, reached);
+  }
+}
+
+void add_failure_to_history(Record& record, const Deployment& ended) {
+  if (!record.history.empty() && record.history.back().to == ended.to &&
+      record.history.back().outcome == Deployment::Outcome::failed) {
+    record.history.pop_back();
+  }
+  add_to_history(record, ended);
+}
+
+}  // namespace
+
+void remote_went_away(Record& record, Time now) {
+  if (!record.remote_away_since) {
+    record.remote_away_since = now;
+  }
+}
+
+void remote_came_back(Record& record) {
+  record.remote_away_since.reset();
+}
+
+void begin(Record& record, const CommitId& tip, Time now, bool force) {
+  if (is_pending(record, tip) && record.pending->running) {
+    return;
+  }
+  if (!is_pending(record, tip) || force) {
+    renew_pending(record, tip, now);
+  }
+  record.pending->running = true;
+  if (force) {
+    record.quarantined.reset();
+  }
+}
+
+void roll_back_requested(Record& record, const CommitId& to,
+                         const CommitId& tip, Time now) {
+  begin(record, tip, now, false);
+  record.roll_back_to = to;
+  record.quarantined = tip;
+}
+
+void overtake_roll_back(Record& record, const CommitId& tip, bool force) {
+  if (force || !is_pending(record, tip)) {
+    record.roll_back_to.reset();
+  }
+}
+
+void move_began(Record& record, const CommitId& to) {
+  record.moving_to = to;
+}
+
+void move_ended(Record& record) {
+  record.moving_to.reset();
+  reach(record, Reached::moved);
+}
+
+void move_taken_back(Record& record) {
+  record.moving_to.reset();
+}
+
+void install_began(Record& record, const std::string& component) {
+  record.components[component].inputs.clear();
+}
+
+void install_ended(Record& record, const std::string& component,
+                   const Inputs& inputs) {
+  record.components[component].inputs = inputs;
+}
+
+void exchange_began(Record& record, const std::string& component) {
+  record.components[component].commit.reset();
+  reach(record, Reached::moved);
+}
+
+void exchange_ended(Record& record, const std::string& component,
+                    const Inputs& inputs) {
+  record.components[component].inputs = inputs;
+}
+
+void restart_began(Record& record, const std::string& component) {
+  record.components[component].commit.reset();
+  record.components[component].unverified_commit.reset();
+  reach(record, Reached::restarted);
+}
+
+void restart_ended(Record& record, const std::string& component,
+                   const CommitId& commit) {
+  record.components[component].unverified_commit = commit;
+}
+
+void skipped(Record& record, const std::string& component,
+             const CommitId& commit) {
+  record.components[component].commit = commit;
+}
+
+void verify_ended(Record& record, const std::map<std::string, bool>& stayed_up,
+                  const CommitId& commit) {
+  for (const auto& [name, is_up] : stayed_up) {
+    ComponentRecord& component = record.components[name];
+    component.unverified_commit.reset();
+    if (is_up) {
+      component.commit = commit;
+    }
+  }
+}
+
+void failed(Record& record, const CommitId& tip, const Failure& failure,
+            Time now, const std::optional<Deployment>& ended) {
+  if (!is_pending(record, tip)) {
+    renew_pending(record, tip, now);
+  }
+  Pending& pending = *record.pending;
+  pending.running = false;
+  pending.failure = failure;
+  ++pending.attempts;
+  pending.next_try = now + back_off(pending.attempts);
+  if (ended && !record.roll_back_to) {
+    add_failure_to_history(record, *ended);
+  }
+}
+
+void roll_back_decided(Record& record, const CommitId& tip,
+                       const Failure& failure, Time now,
+                       const std::optional<Deployment>& ended,
+                       const CommitId& to) {
+  failed(record, tip, failure, now, ended);
+  record.roll_back_to = to;
+  if (record.pending->reached == Reached::restarted) {
+    record.quarantined = tip;
+  }
+  record.pending->running = true;
+}
+
+void interrupted(Record& record, const Failure& failure, Time now) {
+  if (record.pending) {
+    record.pending->running = false;
+    record.pending->failure = failure;
+    record.pending->next_try = now;
+  }
+}
+
+void nothing_to_deploy(Record& record) {
+  record.moving_to.reset();
+  record.pending.reset();
+}
+
+void deployed(Record& record, const Deployment& ended) {
+  nothing_to_deploy(record);
+  record.deployed = ended.to;
+  record.quarantined.reset();
+  add_to_history(record, ended);
+}
+
+void rolled_back(Record& record, const Deployment& ended) {
+  add_to_history(record, ended);
+  record.deployed = ended.to;
+  record.roll_back_to.reset();
+  record.moving_to.reset();
+  record.pending->running = false;
+  record.pending->reached = Reached::nothing;
+  if (record.quarantined == record.pending->tip) {
+    record.pending.reset();
+  }
+}
+
+std::chrono::minutes back_off(int attempts) {
+  return std::chrono::minutes(
+      std::min(60, 1 << std::min(std::max(attempts, 1) - 1, 6)));
+}
+
+}  // namespace deployment::transition

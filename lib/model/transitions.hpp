@@ -1,0 +1,81 @@
+// Every change of the record, by name. Each is a function of values: it reads
+// no clock and no file. docs/architecture.md draws the states and says which
+// change is written before and after which step.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "lib/model/record.hpp"
+
+namespace deployment::transition {
+
+// The remote does not answer, since `now` if it did before; it answers again.
+void remote_went_away(Record& record, Time now);
+void remote_came_back(Record& record);
+
+// A run begins to work on the deployment of `tip`: from here on the record says
+// that there is something to do, whatever becomes of the process. A run that
+// goes on after a killed one changes nothing.
+void begin(Record& record, const CommitId& tip, Time now, bool force);
+
+// A person asked to go back to `to` while the remote is at `tip`, which is
+// quarantined. The run begins with it.
+void roll_back_requested(Record& record, const CommitId& to,
+                         const CommitId& tip, Time now);
+
+// A run deploys `tip`. With `force`, or when the unfinished rollback belongs to
+// another tip, the deployment overtakes the rollback.
+void overtake_roll_back(Record& record, const CommitId& tip, bool force);
+
+// The work tree: around each move, and when a failed one was taken back.
+void move_began(Record& record, const CommitId& to);
+void move_ended(Record& record);
+void move_taken_back(Record& record);
+
+// An environment: while it is installed in place, nothing is known of it.
+void install_began(Record& record, const std::string& component);
+void install_ended(Record& record, const std::string& component,
+                   const Inputs& inputs);
+void exchange_began(Record& record, const std::string& component);
+void exchange_ended(Record& record, const std::string& component,
+                    const Inputs& inputs);
+
+// A service.
+void restart_began(Record& record, const std::string& component);
+void restart_ended(Record& record, const std::string& component,
+                   const CommitId& commit);
+void skipped(Record& record, const std::string& component,
+             const CommitId& commit);
+
+// The watch over the restarted services ended; `stayed_up` has those that were
+// watched to the end, by component.
+void verify_ended(Record& record, const std::map<std::string, bool>& stayed_up,
+                  const CommitId& commit);
+
+// An attempt to deploy `tip` failed. `ended` goes into the history, once for a
+// commit however often it fails; nullopt when no commit was known yet.
+void failed(Record& record, const CommitId& tip, const Failure& failure,
+            Time now, const std::optional<Deployment>& ended);
+
+// It failed, and the run goes back to `to`. A commit whose services did not
+// stay up is quarantined; one that could not be put in place is tried again.
+void roll_back_decided(Record& record, const CommitId& tip,
+                       const Failure& failure, Time now,
+                       const std::optional<Deployment>& ended,
+                       const CommitId& to);
+
+// The run was asked to end. The next one continues at once.
+void interrupted(Record& record, const Failure& failure, Time now);
+
+// The ends of a deployment.
+void nothing_to_deploy(Record& record);
+void deployed(Record& record, const Deployment& ended);
+void rolled_back(Record& record, const Deployment& ended);
+
+// The wait after so many failed attempts: 1, 2, 4 … minutes, at most 60.
+std::chrono::minutes back_off(int attempts);
+
+}  // namespace deployment::transition

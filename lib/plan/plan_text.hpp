@@ -1,0 +1,33 @@
+// Describes plans in words and as JSON.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "lib/base/json.hpp"
+#include "lib/plan/plan.hpp"
+
+namespace deployment {
+
+// One line of a plan and of the log, with the step's reason.
+std::string describe(const Step& step);
+
+// "fetch", "install"
+std::string_view name_of(const Step& step);
+
+// The component that a step is for; nullopt when it is for none.
+std::optional<std::string> component_of(const Step& step);
+
+// "fetch", "frontend: install"
+std::string label_of(const Step& step);
+
+// "1234567890ab (subject)"
+std::string describe(const CommitId& commit, const std::string& subject);
+
+// "1234567890ab (subject) -> …"
+std::string describe(const Change& change);
+
+Json to_json(const Step& step);
+
+}  // namespace deployment

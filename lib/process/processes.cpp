@@ -1,0 +1,23 @@
+#include "lib/process/processes.hpp"
+
+#include "lib/base/text.hpp"
+
+namespace deployment {
+namespace fs = std::filesystem;
+
+std::vector<pid_t> process_ids() {
+  std::vector<pid_t> pids;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator("/proc", error)) {
+    if (const auto pid = parse_number(entry.path().filename().string())) {
+      pids.push_back(*pid);
+    }
+  }
+  return pids;
+}
+
+fs::path process_folder(pid_t pid) {
+  return fs::path("/proc") / std::to_string(pid);
+}
+
+}  // namespace deployment

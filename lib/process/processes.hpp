@@ -1,0 +1,17 @@
+// The processes of this host, as /proc lists them (proc(5)).
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <vector>
+
+namespace deployment {
+
+// The ids of all processes that this one may see. Empty without /proc.
+std::vector<pid_t> process_ids();
+
+// /proc/PID
+std::filesystem::path process_folder(pid_t pid);
+
+}  // namespace deployment

@@ -1,0 +1,105 @@
+#include "lib/deploy/journal.hpp"
+
+#include <sys/stat.h>
+
+#include "lib/base/error.hpp"
+#include "lib/model/record_text.hpp"
+#include "tests/unit/support.hpp"
+
+namespace deployment {
+namespace {
+
+void become(Record& record, const Record& other) {
+  record = other;
+}
+
+Record deployed() {
+  Record record;
+  record.deployed = commit('a');
+  return record;
+}
+
+TEST_CASE("a record that was never written is none") {
+  const Folder folder;
+  CHECK_FALSE(load_record(folder / "state").has_value());
+  CHECK_FALSE(load_record(folder.path()).has_value());
+  CHECK(Journal(folder.path()).record() == Record{});
+  CHECK(std::filesystem::is_empty(folder.path()));
+}
+
+TEST_CASE("saving makes the state directory, and only a record in it") {
+  const Folder folder;
+  Journal journal(folder / "a/b/state");
+  journal.write(become, deployed());
+  CHECK(load_record(folder / "a/b/state") == deployed());
+  journal.write(become, Record{});
+  CHECK(load_record(folder / "a/b/state") == Record{});
+  std::vector<std::string> names;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(folder / "a/b/state")) {
+    names.push_back(entry.path().filename());
+  }
+  CHECK(names == std::vector<std::string>{"record"});
+}
+
+TEST_CASE("saving replaces the file and never writes into it") {
+  const Folder folder;
+  Journal journal(folder.path());
+  journal.write(become, deployed());
+  std::filesystem::create_hard_link(folder / "record", folder / "old");
+  journal.write(become, Record{});
+  CHECK(read_file(folder / "old") == to_text(deployed()));
+}
+
+TEST_CASE("a link in the place of the record is not followed") {
+  const Folder folder;
+  const Folder elsewhere;
+  write_file(elsewhere / "target", "precious");
+  std::filesystem::create_symlink(elsewhere / "target", folder / "record.new");
+  std::filesystem::create_symlink(elsewhere / "target", folder / "record");
+  CHECK_THROWS_AS(load_record(folder.path()), Error);
+  std::filesystem::remove(folder / "record");
+  Journal journal(folder.path());
+  std::filesystem::create_symlink(elsewhere / "target", folder / "record");
+  CHECK_THROWS_AS(journal.write(become, deployed()), Error);
+  CHECK(read_file(elsewhere / "target") == "precious");
+}
+
+TEST_CASE("a state directory that is a link is refused") {
+  const Folder folder;
+  std::filesystem::create_directory(folder / "real");
+  std::filesystem::create_symlink(folder / "real", folder / "state");
+  CHECK_THROWS_AS(Journal(folder / "state"), Error);
+  CHECK(std::filesystem::is_empty(folder / "real"));
+}
+
+TEST_CASE("root keeps no record where others may write") {
+  if (geteuid() != 0) {
+    return;
+  }
+  const Folder folder;
+  REQUIRE(chmod(folder.path().c_str(), 0777) == 0);
+  const auto error = error_of<Error>([&] { Journal journal(folder.path()); });
+  CHECK(std::string(error.what()) == "the state directory " +
+                                         folder.path().string() +
+                                         " can be written by others than root");
+  CHECK(contains(error.advice(), "chmod 755 " + folder.path().string()));
+}
+
+TEST_CASE("a change that changes nothing writes nothing") {
+  const Folder folder;
+  Journal journal(folder / "state");
+  journal.write(become, Record{});
+  CHECK_FALSE(std::filesystem::exists(folder / "state"));
+}
+
+TEST_CASE("a change that cannot be written is not made in memory either") {
+  const Folder folder;
+  Journal journal(folder / "state");
+  write_file(folder / "state", "no folder");
+  CHECK_THROWS_AS(journal.write(become, deployed()), Error);
+  CHECK(journal.record() == Record{});
+}
+
+}  // namespace
+}  // namespace deployment

@@ -1,0 +1,58 @@
+#include "lib/environments/npm.hpp"
+#include "lib/environments/venv.hpp"
+#include "tests/unit/support.hpp"
+
+namespace deployment {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+const Context in_backend = {
+    .directory = "/app/backend",
+    .variables = {{"PATH", "/usr/bin"}, {"PYTHONHOME", "/py"}}};
+
+Lines lines_of(const Sequence& sequence) {
+  Lines lines;
+  for (const Command& command : sequence) {
+    CHECK(command.context.directory == "/app/backend");
+    lines.push_back(describe(command));
+  }
+  return lines;
+}
+
+TEST_CASE("npm installs and leaves the lock file alone") {
+  CHECK(lines_of(npm_install("installing", in_backend)) ==
+        Lines{"npm install --no-save"});
+}
+
+TEST_CASE("a venv is made anew and used as activate would") {
+  const Sequence sequence =
+      rebuild_venv("installing", in_backend, {"requirements.txt", "more.txt"});
+  CHECK(lines_of(sequence) ==
+        Lines{"rm -rf -- venv", "python3 -m venv venv",
+              "/app/backend/venv/bin/pip install --upgrade pip",
+              "/app/backend/venv/bin/pip install -r requirements.txt -r "
+              "more.txt"});
+  CHECK(sequence[1].context.variables == in_backend.variables);
+  CHECK(sequence[3].context.variables ==
+        Variables{{"PATH", "/app/backend/venv/bin:/usr/bin"},
+                  {"VIRTUAL_ENV", "/app/backend/venv"}});
+}
+
+TEST_CASE("activate needs no PATH to extend") {
+  CHECK(activated({}, "/v") ==
+        Variables{{"PATH", "/v/bin"}, {"VIRTUAL_ENV", "/v"}});
+}
+
+TEST_CASE("the interpreter's version is what it calls itself") {
+  FakeRunner python(
+      [](const Command&) { return CommandResult{.out = "Python 3.11.2\n"}; });
+  CHECK(python_version(python, in_backend) == "3.11.2");
+  FakeRunner other(
+      [](const Command&) { return CommandResult{.out = "pyenv: none\n"}; });
+  CHECK(message_of<Error>([&] { python_version(other, in_backend); }) ==
+        "unexpected output from python3 --version: 'pyenv: none'");
+}
+
+}  // namespace
+}  // namespace deployment

@@ -1,0 +1,286 @@
+#include "lib/model/transitions.hpp"
+
+#include <functional>
+
+#include "lib/model/record_text.hpp"
+#include "tests/unit/support.hpp"
+
+namespace deployment {
+namespace {
+
+using namespace std::chrono_literals;
+
+const CommitId before = commit('a');
+const CommitId after = commit('b');
+const Time noon{1'700'000'000s};
+const Failure failure = {.step = "build", .error = "exited with code 1"};
+const Inputs inputs = {{"package.json", std::string(64, '1')}};
+
+// `before` is deployed.
+Record settled() {
+  Record record;
+  record.deployed = before;
+  record.components["web"] = {.commit = before, .inputs = inputs};
+  return record;
+}
+
+// A run deploys `after`.
+Record running(Reached reached = Reached::nothing) {
+  Record record = settled();
+  record.pending =
+      Pending{.tip = after, .reached = reached, .running = true, .since = noon};
+  return record;
+}
+
+Deployment ended(Deployment::Outcome outcome) {
+  return {.ended = noon, .outcome = outcome, .from = before, .to = after};
+}
+
+// What the record is after a change, and what it has to be.
+struct Row {
+  const char* change;
+  Record start;
+  std::function<void(Record&)> apply;
+  std::function<void(Record&)> expected;  // applied to `start`
+};
+
+void check(const std::vector<Row>& rows) {
+  for (const Row& row : rows) {
+    INFO(row.change);
+    Record record = row.start;
+    row.apply(record);
+    Record expected = row.start;
+    row.expected(expected);
+    CHECK(to_text(record) == to_text(expected));
+    CHECK((record == expected));
+  }
+}
+
+TEST_CASE("the remote is away from the first time on, until it is back") {
+  Record away = settled();
+  away.remote_away_since = noon;
+  check({{"went away", settled(),
+          [](Record& r) { transition::remote_went_away(r, noon); },
+          [](Record& r) { r.remote_away_since = noon; }},
+         {"still away", away,
+          [](Record& r) { transition::remote_went_away(r, noon + 1h); },
+          [](Record&) {}},
+         {"came back", away, [](Record& r) { transition::remote_came_back(r); },
+          [](Record& r) { r.remote_away_since.reset(); }}});
+}
+
+TEST_CASE("a run begins") {
+  Record failed = running(Reached::moved);
+  failed.pending->running = false;
+  failed.pending->failure = failure;
+  failed.pending->attempts = 3;
+  Record quarantined = settled();
+  quarantined.quarantined = after;
+  const auto fresh = [](Reached reached) {
+    return Pending{
+        .tip = after, .reached = reached, .running = true, .since = noon};
+  };
+  check({{"a first try", settled(),
+          [](Record& r) { transition::begin(r, after, noon, false); },
+          [&](Record& r) { r.pending = fresh(Reached::nothing); }},
+         {"another try", failed,
+          [](Record& r) { transition::begin(r, after, noon + 1h, false); },
+          [](Record& r) { r.pending->running = true; }},
+         {"another try by force counts anew", failed,
+          [](Record& r) { transition::begin(r, after, noon, true); },
+          [&](Record& r) { r.pending = fresh(Reached::moved); }},
+         {"another tip counts anew, and remembers what was moved", failed,
+          [](Record& r) { transition::begin(r, commit('c'), noon, false); },
+          [&](Record& r) {
+            r.pending = fresh(Reached::moved);
+            r.pending->tip = commit('c');
+          }},
+         {"after a killed run", running(Reached::restarted),
+          [](Record& r) { transition::begin(r, after, noon + 1h, false); },
+          [](Record&) {}},
+         {"force ends a quarantine", quarantined,
+          [](Record& r) { transition::begin(r, after, noon, true); },
+          [&](Record& r) {
+            r.pending = fresh(Reached::nothing);
+            r.quarantined.reset();
+          }}});
+}
+
+TEST_CASE("a rollback by hand, and what overtakes it") {
+  Record asked = settled();
+  transition::roll_back_requested(asked, commit('0'), before, noon);
+  CHECK(asked.roll_back_to == commit('0'));
+  CHECK(asked.quarantined == before);
+  REQUIRE(asked.pending.has_value());
+  CHECK(asked.pending->tip == before);
+  CHECK(asked.pending->running);
+  const auto forget = [](Record& r) { r.roll_back_to.reset(); };
+  check({{"the same tip", asked,
+          [](Record& r) { transition::overtake_roll_back(r, before, false); },
+          [](Record&) {}},
+         {"force", asked,
+          [](Record& r) { transition::overtake_roll_back(r, before, true); },
+          forget},
+         {"another tip", asked,
+          [](Record& r) { transition::overtake_roll_back(r, after, false); },
+          forget}});
+}
+
+TEST_CASE("steps are noted before and after") {
+  Record moving = running();
+  moving.moving_to = after;
+  check({{"move began", running(),
+          [](Record& r) { transition::move_began(r, after); },
+          [](Record& r) { r.moving_to = after; }},
+         {"move ended", moving, [](Record& r) { transition::move_ended(r); },
+          [](Record& r) {
+            r.moving_to.reset();
+            r.pending->reached = Reached::moved;
+          }},
+         {"move taken back", moving,
+          [](Record& r) { transition::move_taken_back(r); },
+          [](Record& r) { r.moving_to.reset(); }},
+         {"install began", running(),
+          [](Record& r) { transition::install_began(r, "web"); },
+          [](Record& r) { r.components["web"].inputs.clear(); }},
+         {"install ended", running(),
+          [](Record& r) { transition::install_ended(r, "new", inputs); },
+          [](Record& r) { r.components["new"].inputs = inputs; }},
+         {"exchange began", running(),
+          [](Record& r) { transition::exchange_began(r, "web"); },
+          [](Record& r) {
+            r.components["web"].commit.reset();
+            r.pending->reached = Reached::moved;
+          }},
+         {"exchange ended", running(Reached::moved),
+          [](Record& r) { transition::exchange_ended(r, "web", {}); },
+          [](Record& r) { r.components["web"].inputs.clear(); }},
+         {"restart began", running(Reached::moved),
+          [](Record& r) { transition::restart_began(r, "web"); },
+          [](Record& r) {
+            r.components["web"].commit.reset();
+            r.pending->reached = Reached::restarted;
+          }},
+         {"restart ended", running(Reached::restarted),
+          [](Record& r) { transition::restart_ended(r, "web", after); },
+          [](Record& r) { r.components["web"].unverified_commit = after; }},
+         {"a move after a restart reaches no less", running(Reached::restarted),
+          [](Record& r) { transition::move_ended(r); }, [](Record&) {}},
+         {"skipped", running(),
+          [](Record& r) { transition::skipped(r, "web", after); },
+          [](Record& r) { r.components["web"].commit = after; }}});
+}
+
+TEST_CASE("only services that stayed up are on the commit") {
+  Record restarted = running(Reached::restarted);
+  for (const char* name : {"web", "api", "later"}) {
+    restarted.components[name] = {.unverified_commit = after};
+  }
+  check({{"verify ended", restarted,
+          [](Record& r) {
+            transition::verify_ended(r, {{"web", true}, {"api", false}}, after);
+          },
+          [](Record& r) {
+            r.components["web"] = {.commit = after};
+            r.components["api"] = {};
+          }}});
+}
+
+TEST_CASE("a failure counts, waits and goes into the history once") {
+  const auto fail = [](Record& r) {
+    transition::failed(r, after, failure, noon,
+                       ended(Deployment::Outcome::failed));
+  };
+  Record record = running(Reached::moved);
+  fail(record);
+  CHECK_FALSE(record.pending->running);
+  CHECK(record.pending->failure == failure);
+  CHECK(record.pending->attempts == 1);
+  CHECK(record.pending->next_try == noon + 1min);
+  CHECK(record.pending->reached == Reached::moved);
+  fail(record);
+  CHECK(record.pending->attempts == 2);
+  CHECK(record.pending->next_try == noon + 2min);
+  CHECK(record.history.size() == 1);
+
+  Record rolling_back = running();
+  rolling_back.roll_back_to = before;
+  fail(rolling_back);
+  CHECK(rolling_back.history.empty());
+
+  Record planning = settled();  // it failed before a run began to change things
+  transition::failed(planning, after, failure, noon, std::nullopt);
+  CHECK(planning.pending->tip == after);
+  CHECK(planning.history.empty());
+}
+
+TEST_CASE("a rollback quarantines the commit whose services did not stay up") {
+  for (const Reached reached : {Reached::moved, Reached::restarted}) {
+    Record record = running(reached);
+    transition::roll_back_decided(record, after, failure, noon,
+                                  ended(Deployment::Outcome::failed), before);
+    CHECK(record.roll_back_to == before);
+    CHECK(record.pending->running);
+    CHECK(record.pending->attempts == 1);
+    CHECK(record.history.size() == 1);
+    CHECK(record.quarantined.has_value() == (reached == Reached::restarted));
+
+    Deployment back = ended(Deployment::Outcome::rolled_back);
+    back.to = before;
+    transition::rolled_back(record, back);
+    CHECK(record.deployed == before);
+    CHECK_FALSE(record.roll_back_to.has_value());
+    CHECK(record.history.size() == 2);
+    // A quarantined commit is done with; another one is tried again.
+    CHECK(record.pending.has_value() == (reached == Reached::moved));
+  }
+}
+
+TEST_CASE("an interrupted run is continued at once") {
+  check({{"interrupted", running(Reached::moved),
+          [](Record& r) { transition::interrupted(r, failure, noon); },
+          [](Record& r) {
+            r.pending->running = false;
+            r.pending->failure = failure;
+            r.pending->next_try = noon;
+          }},
+         {"interrupted before it began", settled(),
+          [](Record& r) { transition::interrupted(r, failure, noon); },
+          [](Record&) {}}});
+}
+
+TEST_CASE("what is deployed is neither pending nor quarantined") {
+  Record busy = running(Reached::restarted);
+  busy.moving_to = after;
+  busy.quarantined = commit('c');
+  check({{"deployed", busy,
+          [](Record& r) {
+            transition::deployed(r, ended(Deployment::Outcome::deployed));
+          },
+          [](Record& r) {
+            r.pending.reset();
+            r.moving_to.reset();
+            r.quarantined.reset();
+            r.deployed = after;
+            r.history = {ended(Deployment::Outcome::deployed)};
+          }},
+         {"nothing to deploy", busy,
+          [](Record& r) { transition::nothing_to_deploy(r); },
+          [](Record& r) {
+            r.pending.reset();
+            r.moving_to.reset();
+          }}});
+}
+
+TEST_CASE("the waits double up to an hour") {
+  CHECK(transition::back_off(0) == 1min);
+  const std::chrono::minutes waits[] = {1min,  2min,  4min,  8min,
+                                        16min, 32min, 60min, 60min};
+  for (int i = 0; i < 8; ++i) {
+    CHECK(transition::back_off(i + 1) == waits[i]);
+  }
+  CHECK(transition::back_off(1'000'000) == 60min);
+}
+
+}  // namespace
+}  // namespace deployment
