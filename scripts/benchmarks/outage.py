@@ -33,6 +33,7 @@ import time
 import zipfile
 from pathlib import Path
 
+from answers import answers_of, checked, outage_in
 from common import (SCRIPT, TOP, build, describe_machine, note, run,
                     write_between)
 
@@ -118,6 +119,7 @@ class Answers:
 
     def __enter__(self):
         self._log = tempfile.NamedTemporaryFile()
+        self.began = time.monotonic()
         init = self._host._init()
         self._process = subprocess.Popen(
             ["nsenter", "-t", str(init), "-m", "-n", "-r", "-w", "--",
@@ -134,14 +136,12 @@ class Answers:
         self._log.close()
 
     def heard(self, port):
-        found = []
-        # Opened anew: what is shared with the probe is where it writes.
-        whole_lines = Path(self._log.name).read_text().rpartition("\n")[0]
-        for line in whole_lines.splitlines():
-            when, heard, version = line.split(" ", 2)
-            if int(heard) == port:
-                found.append((float(when), version))
-        return found
+        # Open the file anew: to seek in the one that the probe writes to would
+        # tear lines.
+        text = Path(self._log.name).read_text()
+        return [(when, version) for when, of, version
+                in answers_of(text, self.began, time.monotonic())
+                if of == port]
 
     def versions(self, port):
         return [version for _, version in self.heard(port)]
@@ -166,9 +166,8 @@ class Answers:
 
     def outage(self, port, end):
         """Seconds without an answer until `end`."""
-        times = [when for when, _ in self.heard(port) if when < end] + [end]
-        gaps = [later - earlier for earlier, later in zip(times, times[1:])]
-        return sum(gap - PAUSE for gap in gaps if gap > LONGEST)
+        return outage_in([when for when, _ in self.heard(port)], end, PAUSE,
+                         LONGEST)
 
 
 class BenchHost:
@@ -288,8 +287,10 @@ def good_push(bench, *changed):
         wait_for_answers(answers, bench.expected())
         end = max(when for port in bench.expected()
                   for when, _ in answers.heard(port))
-        served = max(answers.since(port, text)
-                     for port, text in bench.expected().items()) - pushed
+        last = max(answers.since(port, text)
+                   for port, text in bench.expected().items())
+        served = checked("push to served", time.monotonic() - pushed,
+                         last - pushed)
         return {"front": answers.outage(FRONT_END, end),
                 "back": answers.outage(BACK_END, end),
                 "served": served, "took": took}
