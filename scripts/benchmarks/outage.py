@@ -1,10 +1,11 @@
 """How long a deployment interrupts the services, in a booted host.
 
-Each contender has a host of its own with the notes' two services (vite on
-port 3000, uvicorn on port 8000) and a checkout of root's, the only kind that
-the notes' script can work in. They take turns, push by push:
+Each contender has a host of its own with two services (vite on port 3000,
+uvicorn on port 8000) and a checkout that belongs to root, the only kind that
+the original script can work in. They take turns, push by push:
 
-  the script   the notes' (../shared/reference; skipped where it is not there)
+  the script   the original one (../shared/reference; skipped where it is not
+               there)
   in-place     deployment-update --build in-place
   staged       deployment-update --build staged
   restart      systemctl restart of both units, and nothing else: the limit
@@ -504,7 +505,7 @@ def outage(options):
         text += ["", "Good pushes that a contender failed to deploy (not "
                  "counted above):", "", *(f"- {one}" for one in failures)]
     if "the script" not in names:
-        text += ["", "- left out: the notes' script, which is not there"]
+        text += ["", "- left out: the original script, which is not there"]
     print("\n".join(text))
     if options.write:
         write_between("performance.md", "outage", text)
