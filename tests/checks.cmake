@@ -6,6 +6,7 @@ find_program(CLANG_FORMAT NAMES clang-format-14 clang-format REQUIRED)
 find_program(CLANG_TIDY NAMES clang-tidy-14 clang-tidy REQUIRED)
 find_program(RUN_CLANG_TIDY NAMES run-clang-tidy-14 run-clang-tidy REQUIRED)
 find_program(SHELLCHECK NAMES shellcheck REQUIRED)
+find_program(MANDOC NAMES mandoc REQUIRED)
 
 # The same tests, built by clang with AddressSanitizer and UBSan.
 set(clang_build ${PROJECT_BINARY_DIR}/clang)
@@ -65,6 +66,9 @@ file(GLOB_RECURSE sources CONFIGURE_DEPENDS
 add_test(NAME lint.format COMMAND ${CLANG_FORMAT} --dry-run -Werror ${sources})
 add_test(NAME lint.shellcheck COMMAND ${PROJECT_SOURCE_DIR}/tests/lint/shell
   ${SHELLCHECK} ${PROJECT_SOURCE_DIR})
+
+# The man page has what the program's own words promise.
+add_binary_test(lint.man lint 1 ${CMAKE_CURRENT_LIST_DIR}/lint/test_man.py)
 
 # Other versions of these two want other things: they speak for version 14.
 execute_process(COMMAND ${CLANG_TIDY} --version OUTPUT_VARIABLE version)

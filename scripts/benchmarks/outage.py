@@ -1,10 +1,11 @@
 """How long a deployment interrupts the services, in a booted host.
 
-Each contender has a host of its own with the notes' two services (vite on
-port 3000, uvicorn on port 8000) and a checkout of root's, the only kind that
-the notes' script can work in. They take turns, push by push:
+Each contender has a host of its own with two services (vite on port 3000,
+uvicorn on port 8000) and a checkout that belongs to root, the only kind that
+the original script can work in. They take turns, push by push:
 
-  the script   the notes' (../shared/reference; skipped where it is not there)
+  the script   the original one (../shared/reference; skipped where it is not
+               there)
   in-place     deployment-update --build in-place
   staged       deployment-update --build staged
   restart      systemctl restart of both units, and nothing else: the limit
@@ -33,6 +34,7 @@ import time
 import zipfile
 from pathlib import Path
 
+from answers import answers_of, checked, outage_in
 from common import (SCRIPT, TOP, build, describe_machine, note, run,
                     write_between)
 
@@ -118,6 +120,7 @@ class Answers:
 
     def __enter__(self):
         self._log = tempfile.NamedTemporaryFile()
+        self.began = time.monotonic()
         init = self._host._init()
         self._process = subprocess.Popen(
             ["nsenter", "-t", str(init), "-m", "-n", "-r", "-w", "--",
@@ -134,14 +137,12 @@ class Answers:
         self._log.close()
 
     def heard(self, port):
-        found = []
-        # Opened anew: what is shared with the probe is where it writes.
-        whole_lines = Path(self._log.name).read_text().rpartition("\n")[0]
-        for line in whole_lines.splitlines():
-            when, heard, version = line.split(" ", 2)
-            if int(heard) == port:
-                found.append((float(when), version))
-        return found
+        # Open the file anew: to seek in the one that the probe writes to would
+        # tear lines.
+        text = Path(self._log.name).read_text()
+        return [(when, version) for when, of, version
+                in answers_of(text, self.began, time.monotonic())
+                if of == port]
 
     def versions(self, port):
         return [version for _, version in self.heard(port)]
@@ -166,9 +167,8 @@ class Answers:
 
     def outage(self, port, end):
         """Seconds without an answer until `end`."""
-        times = [when for when, _ in self.heard(port) if when < end] + [end]
-        gaps = [later - earlier for earlier, later in zip(times, times[1:])]
-        return sum(gap - PAUSE for gap in gaps if gap > LONGEST)
+        return outage_in([when for when, _ in self.heard(port)], end, PAUSE,
+                         LONGEST)
 
 
 class BenchHost:
@@ -288,8 +288,10 @@ def good_push(bench, *changed):
         wait_for_answers(answers, bench.expected())
         end = max(when for port in bench.expected()
                   for when, _ in answers.heard(port))
-        served = max(answers.since(port, text)
-                     for port, text in bench.expected().items()) - pushed
+        last = max(answers.since(port, text)
+                   for port, text in bench.expected().items())
+        served = checked("push to served", time.monotonic() - pushed,
+                         last - pushed)
         return {"front": answers.outage(FRONT_END, end),
                 "back": answers.outage(BACK_END, end),
                 "served": served, "took": took}
@@ -503,7 +505,7 @@ def outage(options):
         text += ["", "Good pushes that a contender failed to deploy (not "
                  "counted above):", "", *(f"- {one}" for one in failures)]
     if "the script" not in names:
-        text += ["", "- left out: the notes' script, which is not there"]
+        text += ["", "- left out: the original script, which is not there"]
     print("\n".join(text))
     if options.write:
         write_between("performance.md", "outage", text)
