@@ -5,6 +5,8 @@ find_program(CLANG NAMES clang++ REQUIRED)
 find_program(CLANG_FORMAT NAMES clang-format-14 clang-format REQUIRED)
 find_program(CLANG_TIDY NAMES clang-tidy-14 clang-tidy REQUIRED)
 find_program(RUN_CLANG_TIDY NAMES run-clang-tidy-14 run-clang-tidy REQUIRED)
+find_program(FLAKE8 NAMES flake8 REQUIRED)
+find_program(MYPY NAMES mypy REQUIRED)
 find_program(SHELLCHECK NAMES shellcheck REQUIRED)
 find_program(MANDOC NAMES mandoc REQUIRED)
 
@@ -64,8 +66,13 @@ file(GLOB_RECURSE sources CONFIGURE_DEPENDS
   ${PROJECT_SOURCE_DIR}/cmd/*.[ch]pp ${PROJECT_SOURCE_DIR}/lib/*.[ch]pp
   ${PROJECT_SOURCE_DIR}/tests/*.[ch]pp)
 add_test(NAME lint.format COMMAND ${CLANG_FORMAT} --dry-run -Werror ${sources})
-add_test(NAME lint.shellcheck COMMAND ${PROJECT_SOURCE_DIR}/tests/lint/shell
-  ${SHELLCHECK} ${PROJECT_SOURCE_DIR})
+add_test(NAME lint.shellcheck COMMAND ${here}/lint/scripts
+  shell ${PROJECT_SOURCE_DIR} ${SHELLCHECK} --external-sources)
+add_test(NAME lint.flake8 COMMAND ${here}/lint/scripts
+  python ${PROJECT_SOURCE_DIR} ${FLAKE8})
+add_test(NAME lint.mypy COMMAND ${MYPY}
+  --cache-dir ${CMAKE_CURRENT_BINARY_DIR}/mypy
+  WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
 
 # The man page has what the program's own words promise.
 add_binary_test(lint.man lint 1 ${CMAKE_CURRENT_LIST_DIR}/lint/test_man.py)

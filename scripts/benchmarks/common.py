@@ -7,11 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-TOP = Path(__file__).resolve().parents[2]
-SCRIPT = TOP.parent / "shared/reference/deployment-update.sh"
-ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin",
-               "LANG": "C.UTF-8", "HOME": "/nonexistent",
-               "GIT_CONFIG_NOSYSTEM": "1"}
+from support import TOP
+from support.servers import ENVIRONMENT
+
 PATIENCE = 600  # seconds; no single command here takes that long
 
 
@@ -39,8 +37,9 @@ def build():
 def describe_machine():
     model = re.search(r"model name\s*: (.*)",
                       Path("/proc/cpuinfo").read_text())
-    return (f"{os.cpu_count()} cores ({model.group(1) if model else 'unknown'}"
-            f"), Linux {platform.release()}, {run('git', '--version').strip()}")
+    name = model.group(1) if model else "unknown"
+    return (f"{os.cpu_count()} cores ({name}), Linux {platform.release()}, "
+            f"{run('git', '--version').strip()}")
 
 
 def make_origin(folder, files, refs, namespace="refs/heads/"):

@@ -25,9 +25,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import (ENVIRONMENT, build, describe_machine, git, make_origin,
-                    note, write_between)
-from origins import HttpServer
+from common import build, describe_machine, git, make_origin, note
+from common import write_between
+from support.servers import ENVIRONMENT, HttpServer
 
 MINUTE = 60.0
 BOOT = 30.0  # OnBootSec=

@@ -35,12 +35,9 @@ import zipfile
 from pathlib import Path
 
 from answers import answers_of, checked, outage_in
-from common import (SCRIPT, TOP, build, describe_machine, note, run,
-                    write_between)
-
-sys.path.insert(0, str(TOP / "tests/host"))
-from host import APP, BACK_END, FRONT_END, Host, until  # noqa: E402
-import test_host  # noqa: E402
+from common import build, describe_machine, note, write_between
+from support import REFERENCE_SCRIPT, TOP, install_program, until
+from support.host import APP, BACK_END, FRONT_END, Host, base_root
 
 PAUSE = 0.02  # between two questions
 LONGEST = 0.1  # a pause that is no outage
@@ -87,7 +84,7 @@ CONFIG = "[frontend]\ntype = npm\nservice = frontend-deployment.service\n\n" \
 
 
 def make_wheels(folder):
-    """Packages w00, w01, … of plain Python, for an environment of some size."""
+    """Packages w00, w01, … of plain Python, for a large environment."""
     for number in range(WHEELS):
         name = f"w{number:02}"
         files = {f"{name}/__init__.py": ""}
@@ -185,7 +182,7 @@ class BenchHost:
         host.run("systemctl", "disable", "--now", "deployment-update.timer")
         host.write("/etc/deployment-update.conf", CONFIG)
         if contender == "the script":
-            host.copy(SCRIPT, "/usr/local/bin/deployment-update.sh")
+            host.copy(REFERENCE_SCRIPT, "/usr/local/bin/deployment-update.sh")
             # As after its first run: else it would install everything.
             host.shell("cd /home/ubuntu/sinesiAI && for f in frontend/package."
                        "json backend/requirements.txt; do sha256sum $f | cut "
@@ -253,7 +250,7 @@ class BenchHost:
             FRONT_END, "/main.js"), PATIENCE)
 
 
-# --- Pushes -------------------------------------------------------------------
+# --- Pushes ------------------------------------------------------------------
 
 
 def wait_for_answers(answers, expected, seconds=PATIENCE):
@@ -344,7 +341,7 @@ EVENTS = {
 }
 
 
-# --- All of it ----------------------------------------------------------------
+# --- All of it ---------------------------------------------------------------
 
 
 def measure(benches, rounds, size, events, failures):
@@ -449,7 +446,7 @@ def chart(results):
 
 
 def start_hosts(stack, stage, names):
-    base = test_host.base_root()
+    base = base_root()
     benches = []
     for name in names:
         note(f"booting the host of: {name}")
@@ -474,14 +471,13 @@ def grow(bench, wheels):
 def outage(options):
     program = build()
     names = ["the script", "in-place", "staged", "restart"]
-    if not SCRIPT.exists():
+    if not REFERENCE_SCRIPT.exists():
         names.remove("the script")
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(
             prefix="outage-", dir="/var/tmp")))
         stage = folder / "stage"
-        run("cmake", "--install", program.parent, "--prefix", "/usr/local",
-            env=os.environ | {"DESTDIR": str(stage)})
+        install_program(stage, program.parent)
         wheels = folder / "wheels"
         wheels.mkdir()
         make_wheels(wheels)

@@ -27,10 +27,11 @@ from dataclasses import dataclass
 from math import log2
 from pathlib import Path
 
-from common import (ENVIRONMENT, PATIENCE, SCRIPT, TOP, build,
-                    describe_machine, git, make_origin, note, write_between)
-from origins import HttpServer, SshServer
-from peak import peak_memory
+from common import (PATIENCE, build, describe_machine, git, make_origin, note,
+                    write_between)
+from support import REFERENCE_SCRIPT, TOP
+from support.peak import peak_memory
+from support.servers import ENVIRONMENT, HttpServer, SshServer
 
 LIMIT = "git ls-remote"
 COLOURS = {LIMIT: "#999", "deployment-update": "#0a6", "git pull": "#c80",
@@ -59,10 +60,11 @@ def shapes(files, refs):
                     for origin in ("file", "http")]
 
 
-class World:
+class Place:
     """An origin and a checkout of one shape."""
 
     def __init__(self, folder, shape, servers):
+        folder.mkdir()
         self.folder = folder
         self.shape = shape
         self.checkout = folder / "checkout"
@@ -97,8 +99,8 @@ class World:
                 *call, "fetch", "--dry-run", "--no-write-fetch-head",
                 "--no-tags", "--refmap=", "--no-auto-maintenance",
                 "--no-recurse-submodules", "origin", "refs/heads/prod"]
-        if SCRIPT.exists():
-            text = SCRIPT.read_text()
+        if REFERENCE_SCRIPT.exists():
+            text = REFERENCE_SCRIPT.read_text()
             for old, new in (("/home/ubuntu/sinesiAI", self.checkout),
                              ("/tmp/frontend_package.hash",
                               self.folder / "front"),
@@ -219,7 +221,7 @@ def start_servers(stack, folder):
             arguments = [folder] if name == "http" else []
             servers[name] = stack.enter_context(
                 kind(folder / name, *arguments))
-    if not SCRIPT.exists():
+    if not REFERENCE_SCRIPT.exists():
         left_out.append("- left out: the notes' script, which is not there")
     return servers, left_out
 
@@ -235,17 +237,16 @@ def tick(options):
             if shape.origin != "file" and shape.origin not in servers:
                 continue
             note(f"{shape.label()} ...")
-            place = folder / f"shape{number}"
-            place.mkdir()
-            world = World(place, shape, servers)
-            contenders = world.contenders(program)
+            place = Place(folder / f"shape{number}", shape, servers)
+            contenders = place.contenders(program)
             results.append((shape, measure(contenders, options.rounds)))
             if not counted:
                 counted = counts(contenders)
-            shutil.rmtree(place)
+            shutil.rmtree(place.folder)
     text = [f"Medians of {options.rounds} rounds on {describe_machine()}. "
             f"Ratios are to `{LIMIT}` of the ref in the same rounds.", "",
-            "| origin | files | refs | contender | wall | ratio | CPU | ratio |",
+            "| origin | files | refs | contender | wall | ratio | CPU | "
+            "ratio |",
             "| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: |"]
     for shape, found in results:
         text += rows_of(shape, found)

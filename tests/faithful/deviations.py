@@ -10,7 +10,7 @@ interferes). docs/differences.md explains each by its name.
 import copy
 from typing import Callable
 
-from world import BACKEND, FRONTEND, MANIFESTS, Scenario
+from faithful.world import BACKEND, FRONTEND, MANIFESTS, Scenario
 
 SERVICES = {FRONTEND: "frontend", BACKEND: "backend"}
 
@@ -427,7 +427,7 @@ def verifies_restart(case: Case) -> None:
     restarted, twice: to see it up, and to see it stay up. The first that is
     down ends that; one that a tick restarted and did not see stay up is looked
     at in the next one."""
-    unseen = []
+    unseen: list[dict] = []
     for tick in case.ticks:
         restarts = [call for call in tick["calls"] if is_restart(call)]
         if not restarts:
@@ -441,8 +441,9 @@ def verifies_restart(case: Case) -> None:
         at = restarts[0]["at"]
         unseen = [call for call in unseen
                   if call["at"] == at and call["argv"][2] not in units]
-        watched = sorted(unseen + [c for c in restarts if c["exit"] == 0],
-                         key=lambda call: list(SERVICES).index(call["argv"][2]))
+        watched = sorted(
+            unseen + [call for call in restarts if call["exit"] == 0],
+            key=lambda call: list(SERVICES).index(call["argv"][2]))
         unseen = watched
         if all(call["exit"] == 0 for call in tick["calls"]):
             calls += [show(call["argv"][2], call) for call in watched]

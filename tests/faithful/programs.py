@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from world import MANIFESTS, Tick, World
+from faithful.world import MANIFESTS, Tick, World
+from support.record import make_due
 
 # The script's constants that a scenario replaces, and nothing else of it.
 REPO_DIR = "/home/ubuntu/sinesiAI"
@@ -25,8 +26,8 @@ class Script:
 
     def prepare(self, world: World, tick: Tick) -> list[str]:
         text = self.text.replace(REPO_DIR, str(world.checkout))
-        for component, path in HASH_FILES.items():
-            text = text.replace(path, str(self.hash_file(world, component)))
+        for component, file in HASH_FILES.items():
+            text = text.replace(file, str(self.hash_file(world, component)))
         path = world.root / "script"
         path.write_text(text, encoding="utf-8")
         path.chmod(0o755)
@@ -63,10 +64,7 @@ class Port:
         config.chmod(0o644)
         record = self.record(world)
         if tick.later and record.exists():
-            text = re.sub(r"(?m)^next-try = .*$",
-                          "next-try = 1970-01-01T00:00:00Z",
-                          record.read_text(encoding="utf-8"))
-            record.write_text(text, encoding="utf-8")
+            make_due(record)
         return [str(self.program), "--repo-dir", str(world.checkout),
                 "--state-dir", str(record.parent), "--config", str(config),
                 "--build", self.build]

@@ -7,8 +7,9 @@ are not named.
 
 import json
 
-from world import BACKEND, FRONTEND, Act, Files, Scenario, Tick, World
-import stand_in
+from faithful.world import (BACKEND, FRONTEND, Act, Files, Scenario, Tick,
+                            World)
+from support import recorder
 
 PACKAGE = "frontend/package.json"
 LOCK = "frontend/package-lock.json"
@@ -140,7 +141,7 @@ def crash_loop(unit: str) -> Act:
     """systemd gives the service up and refuses to start it."""
     def do(world: World) -> None:
         units = json.loads((world.root / "units.json").read_text())
-        units[unit]["state"] = stand_in.failed(units[unit]["state"],
+        units[unit]["state"] = recorder.failed(units[unit]["state"],
                                                "start-limit-hit")
         world.write_json("units.json", units)
     return Act(f"{unit} hits its start limit", do, disturbs=True)

@@ -1,32 +1,22 @@
-#!/usr/bin/env python3
 """Runs the port through every scenario and compares with the script's trace.
 
-    test_faithful.py [--list] [--verbose] [--build HOW] [NAME]...
+    cd tests
+    python3 -m faithful.test_faithful [OPTION]... [NAME]...
 
-The port is the program that the environment's DEPLOYMENT_UPDATE names. What
-it is expected to do is the trace that `record` made of the script, edited by
-the deviations of docs/differences.md (deviations.py).
+The port is expected to do what the trace says that `record` made of the
+script, edited by the deviations of docs/differences.md (deviations.py).
 """
 
 import argparse
-import os
-import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from pathlib import Path
 
-import deviations
-import trace_file
-from programs import Port
-from scenarios import SCENARIOS, named
-from world import play
-
-
-def can_build_aside() -> bool:
-    """Whether this user may have a mount namespace, here."""
-    return subprocess.run(["unshare", "--mount", "true"], check=False,
-                          stderr=subprocess.DEVNULL).returncode == 0
+from faithful import deviations, trace_file
+from faithful.programs import Port
+from faithful.scenarios import SCENARIOS, named
+from faithful.world import play
+from support import BINARY, can_stage
 
 
 def compare(name: str, port: Port, build: str) -> tuple[str, set[str], str]:
@@ -56,17 +46,16 @@ def main() -> int:
         for scenario in SCENARIOS:
             print(f"{scenario.name:28} {scenario.about}")
         return 0
-    program = os.environ.get("DEPLOYMENT_UPDATE")
-    if not program or not Path(program).exists():
-        print("DEPLOYMENT_UPDATE names no program", file=sys.stderr)
+    if not BINARY.exists():
+        print(f"there is no program {BINARY}", file=sys.stderr)
         return 2
-    port = Port(Path(program).resolve(), options.build)
+    port = Port(BINARY, options.build)
     known = [scenario.name for scenario in SCENARIOS]
     if unknown := set(options.names) - set(known):
         parser.error(f"no scenario is called {' or '.join(sorted(unknown))}")
     names = options.names or known
     build = options.build
-    if build == "staged" and not can_build_aside():
+    if build == "staged" and not can_stage():
         print("there are no mount namespaces here: what is to be staged is "
               "built in place")
         build = "in-place"

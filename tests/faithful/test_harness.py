@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Tests of the proof itself: does the recorder drop nothing, does the
 comparison notice everything, are the deviations explained and used?"""
 
@@ -12,13 +11,12 @@ import unittest
 from pathlib import Path
 from typing import Callable, Iterator
 
-import deviations
-import stand_in
-import trace_file
-from scenarios import SCENARIOS
-from world import BACKEND, FRONTEND, FIRST_FILES
+from faithful import deviations, trace_file
+from faithful.scenarios import SCENARIOS
+from faithful.world import BACKEND, FIRST_FILES, FRONTEND
+from support import TOP, recorder
 
-DIFFERENCES = Path(__file__).resolve().parents[2] / "docs/differences.md"
+DIFFERENCES = TOP / "docs/differences.md"
 
 Ticks = list[dict]
 
@@ -244,7 +242,7 @@ class DifferencesTest(unittest.TestCase):
     """docs/differences.md explains what deviations.py does."""
 
     def rows(self) -> dict[str, set[str]]:
-        rows = {}
+        rows: dict[str, set[str]] = {}
         for line in DIFFERENCES.read_text(encoding="utf-8").splitlines():
             name = re.match(r"\| `([a-z-]+)` \|", line)
             if name:
@@ -257,7 +255,7 @@ class DifferencesTest(unittest.TestCase):
     def test_the_same_deviations_are_explained_and_used(self):
         self.assertEqual(sorted(deviations.ALL), sorted(self.rows()))
 
-    def test_the_scenarios_that_show_them_do(self):
+    def test_the_scenarios_that_show_them_do(self) -> None:
         shown: dict[str, set[str]] = {}
         for scenario, _, used in all_expected():
             for name in used:
@@ -275,7 +273,7 @@ class DifferencesTest(unittest.TestCase):
 class StandInTest(unittest.TestCase):
     """The recorder answers as the real tools do, and logs every call."""
 
-    def setUp(self):
+    def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory(prefix="faithful-")
         self.addCleanup(folder.cleanup)
         self.root = Path(folder.name).resolve()
@@ -288,11 +286,11 @@ class StandInTest(unittest.TestCase):
             "fails": [], "kills": [], "dies": [], "npm_rewrites_lock": False,
             "python": "3.11.2"}
         units = {unit: {"restarts": 0, "state":
-                        stand_in.unit_state(unit, 0, os.getpid())}
+                        recorder.unit_state(unit, 0, os.getpid())}
                  for unit in (FRONTEND, BACKEND)}
         (self.root / "units.json").write_text(json.dumps(units))
         for name in ("npm", "python3", "systemctl"):
-            stand_in.install(self.root / name, self.root)
+            recorder.install(self.root / name, self.root)
 
     def run_in(self, folder: str, *command: str, shell: str = "", **settings
                ) -> subprocess.CompletedProcess:
@@ -318,9 +316,9 @@ class StandInTest(unittest.TestCase):
                         ["systemctl", "daemon-reload"],
                         ["python3", "-c", "print()"]):
             done = self.run_in(".", *command)
-            self.assertEqual(stand_in.NOT_UNDERSTOOD, done.returncode)
+            self.assertEqual(recorder.NOT_UNDERSTOOD, done.returncode)
             self.assertEqual(command, self.log()[-1]["argv"])
-            self.assertEqual(stand_in.NOT_UNDERSTOOD, self.log()[-1]["exit"])
+            self.assertEqual(recorder.NOT_UNDERSTOOD, self.log()[-1]["exit"])
 
     def test_logs_queries(self):
         self.assertEqual("Python 3.12.1\n", self.run_in(
@@ -396,7 +394,3 @@ class StandInTest(unittest.TestCase):
                                         BACKEND).returncode)
         self.run_in(".", "systemctl", "reset-failed", BACKEND)
         self.assertEqual("inactive", self.show(BACKEND)["ActiveState"])
-
-
-if __name__ == "__main__":
-    unittest.main()

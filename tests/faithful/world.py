@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Protocol
 
-import stand_in
+from support import recorder
+from support.repositories import Files, Repositories, write_files
 
 FRONTEND = "frontend-deployment.service"
 BACKEND = "backend-deployment.service"
@@ -30,8 +31,6 @@ FIRST_FILES = {
     "backend/requirements.txt": "flask==1\n",
     "backend/server.py": "app = 1\n",
 }
-
-Files = dict[str, str | None]  # by path; None: the file is removed
 
 
 @dataclass(frozen=True)
@@ -114,80 +113,59 @@ class Program(Protocol):
     def hashes(self, world: "World") -> dict[str, str]:
         """The recorded SHA-256 of each component's manifest."""
 
+    def forget(self, world: "World") -> None:
+        """The host starts anew."""
 
-class World:
+
+class World(Repositories):
     def __init__(self, scenario: Scenario, program: Program, root: Path):
+        super().__init__(root, scenario.checkout)
         self.scenario = scenario
         self.program = program
-        self.root = root
-        self.origin = root / "origin.git"
-        self.author = root / "author"
-        self.checkout = root / scenario.checkout
         self.stand_ins = root / "bin"
         self.subjects: dict[str, str] = {}
         self.deciding_files: dict[str, dict[str, str]] = {}  # by commit
         self.commits = 0
         self.said = ""  # what the program wrote in all ticks
-        self.environment = {
+        self.environment |= {
             "PATH": f"{self.stand_ins}:/usr/local/sbin:/usr/local/bin:"
                     "/usr/sbin:/usr/bin:/sbin:/bin",
-            "HOME": str(root / "home"), "LC_ALL": "C.UTF-8",
-            "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0",
-            "GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.org",
-            "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@example.org",
+            "GIT_TERMINAL_PROMPT": "0",
         }
 
     # Setting up.
 
     def build(self) -> None:
-        (self.root / "home").mkdir()
         self.stand_ins.mkdir()
         for name in ("npm", "python3", "systemctl"):
-            stand_in.install(self.stand_ins / name, self.root)
+            recorder.install(self.stand_ins / name, self.root)
         units = {unit: {"restarts": 0,
-                        "state": stand_in.unit_state(unit, 0, os.getpid())}
+                        "state": recorder.unit_state(unit, 0, os.getpid())}
                  for unit in (FRONTEND, BACKEND)}
         self.write_json("units.json", units)
-        self.git(self.root, "init", "-q", "--bare", "-b", "prod", self.origin)
-        self.git(self.root, "init", "-q", "-b", "prod", self.author)
-        self.git(self.author, "remote", "add", "origin", self.origin)
-        self.commit("first", FIRST_FILES | self.scenario.files)
-        self.push()
-        self.git(self.root, "clone", "-q", self.origin, self.checkout)
+        self.commits += 1
+        self.make_repositories("first", FIRST_FILES | self.scenario.files)
 
     def write_json(self, name: str, value) -> None:
         (self.root / name).write_text(json.dumps(value), encoding="utf-8")
 
-    def git(self, folder: Path, *arguments, check: bool = True) -> str:
+    def more_for_git(self) -> dict[str, str]:
+        """The number of a commit is its date: ids are always the same."""
         minutes = f"{self.commits // 60:02}:{self.commits % 60:02}"
         date = f"2024-01-01T{minutes}:00Z"
-        result = subprocess.run(
-            ["git", *map(str, arguments)], cwd=folder, check=check,
-            capture_output=True, text=True, timeout=HANG,
-            env=self.environment | {"GIT_AUTHOR_DATE": date,
-                                    "GIT_COMMITTER_DATE": date,
-                                    "GIT_OPTIONAL_LOCKS": "0"})
-        return result.stdout
+        return super().more_for_git() | {"GIT_AUTHOR_DATE": date,
+                                         "GIT_COMMITTER_DATE": date}
 
     def write(self, folder: Path, files: Files) -> None:
-        for name, text in files.items():
-            path = folder / name
-            if text is None:
-                path.unlink(missing_ok=True)
-            else:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text, encoding="utf-8")
+        write_files(folder, files)
 
-    def commit(self, subject: str, files: Files, folder: Path | None = None):
-        folder = folder or self.author
+    def commit(self, subject: str, files: Files,
+               folder: Path | None = None) -> None:
         self.commits += 1
-        self.write(folder, files)
-        self.git(folder, "add", "--all")
-        self.git(folder, "commit", "-q", "-m", subject)
+        self.commit_files(subject, files, folder)
 
     def push(self, *options: str) -> None:
-        self.git(self.author, "push", "-q", *options, "origin",
-                 "HEAD:refs/heads/prod")
+        self.push_commits(*options)
 
     # Observing.
 

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import sys
 import zipfile
-from importlib.metadata import PathDistribution, distributions
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 
@@ -16,7 +16,7 @@ def normalized(name: str) -> str:
     return name.lower().replace("-", "_").replace(".", "_")
 
 
-def find(folder: Path, name: str) -> PathDistribution:
+def find(folder: Path, name: str) -> Distribution:
     for found in distributions(path=[str(folder)]):
         if normalized(found.metadata["Name"]) == name:
             return found

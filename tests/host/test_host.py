@@ -1,54 +1,33 @@
-#!/usr/bin/env python3
-"""The program on booted hosts with the notes' own services.
+"""The program on booted hosts with the original services.
 
-    test_host.py --binary BIN --prefix-stage DIR [GROUP[.CASE]]...
+    cd tests
+    python3 -m host [GROUP[.CASE]]...          # groups side by side
+    python3 -m support host.test_host.Changes  # as any other test
 
-DIR is what `cmake --install` put there with DESTDIR=DIR and --prefix
-/usr/local; BIN goes in its program's place. Each group of cases has a host of
-its own; hosts run side by side. Prints one line for each case.
-
-Exits with 77 where hosts cannot be booted (not root, packages missing); with
-HOST_TESTS=required in the environment that is a failure.
+Each group of cases has a host of its own. It is skipped where hosts cannot be
+booted (not root, packages missing); with HOST_TESTS=required in the
+environment that is a failure.
 """
 
-import argparse
 import json
-import os
 import re
-import shutil
-import signal
 import subprocess
-import sys
 import tempfile
-import time
-import traceback
+import unittest
 from pathlib import Path
 
-from host import (APP, AUTHOR, BACK_END, CHECKOUT, ERR, FRONT_END, HERE, UNIT,
-                  Host, until)
+from support import REFERENCE_SCRIPT, TOP, install_program, require, until
+from support.host import (APP, AUTHOR, BACK_END, CHECKOUT, DURATION, ERR,
+                          FOLDER, FRONT_END, UNIT, Host, base_root)
 
-# Beside this repository, as for the scenarios of tests/faithful.
-SCRIPT_OF_THE_NOTES = Path(os.environ.get(
-    "REFERENCE_SCRIPT",
-    HERE.parents[2] / "shared/reference/deployment-update.sh"))
-
-SKIPPED = 77
-AT_ONCE = 3  # hosts; they mostly wait
-GROUP_TIMEOUT = 600  # seconds
 PATIENCE = 120  # seconds for what takes a few on an idle machine
 TICK = 2  # seconds between the runs of a timer in a hurry
 NO_CHANGES = ["No changes detected in the repository."]
-DURATION = r"\d+\.\d s|\d+ m( \d+ s)?"
 
-# What the notes' services, which run as root, write into the checkout.
+# Written into the checkout by the services, which run as root.
 WRITTEN_BY_SERVICES = re.compile(r"/(\.vite|\.vite-temp|__pycache__)(/| |$)")
 
 INSTALLED = re.compile(r"/(node_modules|environments/frontend)/")
-
-
-def require(truth, text):
-    if not truth:
-        raise AssertionError(text)
 
 
 def texts(lines):
@@ -87,35 +66,48 @@ def server(text, first_line=""):
     return first_line + source.replace("back end 1", text)
 
 
-class Group:
-    """Cases that share a host, and no more: each can run alone."""
+class Group(unittest.TestCase):
+    """Cases that share a host, and no more: each can run alone. They run in
+    the order of their names."""
 
     owner = "ubuntu"
     hurry = True
     config = ""
 
-    def __init__(self, host, stage):
-        self.host = host
-        self.stage = stage
-
-    def set_up(self):
-        self.host.make_origin()
-        self.host.clone(self.owner)
-        if self.config:
-            self.host.write("/etc/deployment-update.conf", self.config)
-        if self.hurry:
-            self.host.hurry_timer(TICK)
-        self.install()
-
-    def install(self):
-        self.host.install(self.stage)
-        self.host.wait_for_back_end("back end 1")
-        self.host.wait_for_front_end("front end 1")
+    @classmethod
+    def setUpClass(cls):
+        cls.host = cls.enterClassContext(Host(base_root(),
+                                              cls.__name__.lower()))
+        cls.stage = Path(cls.enterClassContext(
+            tempfile.TemporaryDirectory(prefix="host-stage-")))
+        install_program(cls.stage)
+        cls.set_up()
 
     @classmethod
-    def cases(cls):
-        return [name.removeprefix("test_") for name in vars(cls)
-                if name.startswith("test_")]
+    def set_up(cls):
+        cls.host.make_origin()
+        cls.host.clone(cls.owner)
+        if cls.config:
+            cls.host.write("/etc/deployment-update.conf", cls.config)
+        if cls.hurry:
+            cls.host.hurry_timer(TICK)
+        cls.install()
+
+    @classmethod
+    def install(cls):
+        cls.host.install(cls.stage)
+        cls.host.wait_for_back_end("back end 1")
+        cls.host.wait_for_front_end("front end 1")
+
+    def run(self, result=None):
+        """Shows the end of the journal after a case that failed."""
+        before = len(result.failures) + len(result.errors)
+        super().run(result)
+        if len(result.failures) + len(result.errors) > before:
+            try:
+                print(self.host.journal_text(None, UNIT, "-n", "40"))
+            except (OSError, AssertionError, subprocess.SubprocessError) as e:
+                print(f"no journal: {e}")
 
     # What several cases ask
 
@@ -244,7 +236,8 @@ class Changes(Group):
         commit = self.host.push("A dependency", {
             "frontend/package.json": manifest,
             "frontend/main.js": 'import ms from "ms";\n'
-                                'document.title = "front end " + ms(60000);\n'})
+                                'document.title = "front end " + '
+                                'ms(60000);\n'})
         self.host.wait_for_front_end("ms(60000)")
         self.wait_until_deployed(commit, after)
         page = until("the page to be built", lambda: self.host.fetch(
@@ -389,25 +382,29 @@ health-check = http://127.0.0.1:8000/
 
 
 class AsRoot(Group):
-    """A checkout that root cloned, kept up to date by the notes' script."""
+    """A checkout that root cloned, kept up to date by the original script.
+
+    The first case, by name, replaces the script.
+    """
 
     owner = "root"
 
-    def install(self):
+    @classmethod
+    def install(cls):
         for name in ("frontend-deployment.service",
                      "backend-deployment.service", f"{UNIT}.timer"):
-            self.host.copy(self.stage / "etc/systemd/system" / name,
-                           f"/etc/systemd/system/{name}")
-        self.host.copy(SCRIPT_OF_THE_NOTES,
-                       "/usr/local/bin/deployment-update.sh")
-        self.host.write(f"/etc/systemd/system/{UNIT}.service",
-                        "[Unit]\nDescription=Deployment Update Service\n\n"
-                        "[Service]\nType=oneshot\n"
-                        "ExecStart=/usr/local/bin/deployment-update.sh\n")
-        self.host.run("systemctl", "daemon-reload")
-        self.host.run("systemctl", "enable", "--now", f"{UNIT}.timer")
+            cls.host.copy(cls.stage / "etc/systemd/system" / name,
+                          f"/etc/systemd/system/{name}")
+        cls.host.copy(REFERENCE_SCRIPT,
+                      "/usr/local/bin/deployment-update.sh")
+        cls.host.write(f"/etc/systemd/system/{UNIT}.service",
+                       "[Unit]\nDescription=Deployment Update Service\n\n"
+                       "[Service]\nType=oneshot\n"
+                       "ExecStart=/usr/local/bin/deployment-update.sh\n")
+        cls.host.run("systemctl", "daemon-reload")
+        cls.host.run("systemctl", "enable", "--now", f"{UNIT}.timer")
 
-    def test_replace_the_script(self):
+    def test_a_script_is_replaced(self):
         self.host.push_back_end("back end of the script")
         until("the script to deploy", self.is_at_work, PATIENCE)
         said = self.host.install(self.stage)
@@ -505,12 +502,13 @@ class Confined(Group):
     # SYS_ADMIN of capability.h.
     capabilities = sum(1 << bit for bit in (0, 1, 3, 4, 5, 6, 7, 19, 21))
 
-    def set_up(self):
+    @classmethod
+    def set_up(cls):
         super().set_up()
-        self.host.copy(HERE / "probe.py", "/srv/probe.py")
-        self.host.shell("cp /usr/bin/id /usr/local/bin/id-of-root\n"
-                        "chmod 4755 /usr/local/bin/id-of-root\n"
-                        "touch /tmp/of-others")
+        cls.host.copy(FOLDER / "probe.py", "/srv/probe.py")
+        cls.host.shell("cp /usr/bin/id /usr/local/bin/id-of-root\n"
+                       "chmod 4755 /usr/local/bin/id-of-root\n"
+                       "touch /tmp/of-others")
 
     # What its cases do
 
@@ -523,7 +521,7 @@ class Confined(Group):
         manifest["scripts"]["postinstall"] = (
             f"if [ $PWD != {AUTHOR}/frontend ]; then {script}; fi")
         return self.host.push(subject, {
-            "frontend/probe.py": (HERE / "probe.py").read_text(),
+            "frontend/probe.py": (FOLDER / "probe.py").read_text(),
             "frontend/package.json": json.dumps(manifest)})
 
     def with_setting(self, text):
@@ -596,7 +594,7 @@ class Confined(Group):
         shown = self.host.run("systemd-analyze", "security", "--no-pager",
                               f"{UNIT}.service").stdout
         level = re.search(r"Overall exposure level for .*: (\d+\.\d)", shown)
-        page = (HERE.parents[1] / "docs/hardening.md").read_text()
+        page = (TOP / "docs/hardening.md").read_text()
         documented = re.search(r"^\| with both drop-ins \| (\d+\.\d) ", page,
                                re.M)
         require(float(level[1]) <= float(documented[1]),
@@ -615,8 +613,8 @@ class Confined(Group):
         said = [line for line in lines if "in place: no mount namespace can "
                 "be made" in line]
         require(len(said) == 1, f"said: {said}")
-        require(any(line.startswith("frontend: npm install") for line in lines),
-                lines)
+        require(any(line.startswith("frontend: npm install")
+                    for line in lines), lines)
 
     def test_install_of_the_owner_is_ended(self):
         """Root may send signals to processes of the owner."""
@@ -685,154 +683,3 @@ class Confined(Group):
                           "origin.service")
             self.without_setting()
         self.wait_for_line(f"^{NO_CHANGES[0]}$", after)
-
-
-GROUPS = [Steady, Changes, Failures, AsRoot, OfTwoUsers, Confined]
-
-
-# --- One group, in a process of its own ---------------------------------------
-
-
-def report(outcome, name, started, details=""):
-    print(f"{outcome:<4} {name}  {time.monotonic() - started:.1f} s"
-          f"{details and chr(10)}{details}", flush=True)
-
-
-def failure_details(host):
-    text = traceback.format_exc(limit=-3).rstrip()
-    try:
-        journal = host.journal_text(None, UNIT, "-n", "40")
-    except (OSError, AssertionError, subprocess.SubprocessError) as error:
-        journal = f"no journal: {error}"
-    return "\n".join("     " + line
-                     for line in (text + "\n" + journal).splitlines())
-
-
-def run_case(group, host, name, function):
-    started = time.monotonic()
-    try:
-        function()
-    except Exception:  # whatever it is, the next case may do better
-        report("FAIL", name, started, failure_details(host))
-        return 1
-    report("ok", name, started)
-    return 0
-
-
-def run_group(base, stage, wanted, cases):
-    with Host(base, wanted.__name__.lower()) as host:
-        group = wanted(host, stage)
-        if run_case(group, host, f"{wanted.__name__}.set_up", group.set_up):
-            return 1
-        return min(1, sum([
-            run_case(group, host, f"{wanted.__name__}.{case}",
-                     getattr(group, f"test_{case}")) for case in cases]))
-
-
-# --- All of them --------------------------------------------------------------
-
-
-def skip(why):
-    print(f"test_host: {why}", flush=True)
-    if os.environ.get("HOST_TESTS") == "required":
-        sys.exit("test_host: and HOST_TESTS=required")
-    sys.exit(SKIPPED)
-
-
-def base_root():
-    """The path of the base root, built when need be."""
-    if os.geteuid() != 0:
-        skip("skipped: hosts are booted by root only")
-    for tool in ("systemd-nspawn", "nsenter", "unshare", "setpriv"):
-        if not shutil.which(tool):
-            skip(f"skipped: {tool} is missing")
-    if subprocess.run(["unshare", "--mount", "true"], check=False).returncode:
-        skip("skipped: no mounts are allowed here")
-    built = subprocess.run([HERE / "build-root"], stdout=subprocess.PIPE,
-                           text=True, check=False)
-    if built.returncode != 0:
-        skip("skipped: there is no root to boot, see above")
-    return built.stdout.strip()
-
-
-def chosen(names):
-    """The cases to run, by group."""
-    choice = {}
-    for group in GROUPS:
-        cases = [case for case in group.cases()
-                 if not names or group.__name__ in names
-                 or f"{group.__name__}.{case}" in names]
-        if cases:
-            choice[group] = cases
-    known = {g.__name__ for g in GROUPS} | {
-        f"{g.__name__}.{c}" for g in GROUPS for c in g.cases()}
-    for name in set(names) - known:
-        sys.exit(f"test_host: no case {name}; there are: {sorted(known)}")
-    return choice
-
-
-def start_group(base, stage, group, cases):
-    # Its mounts are its own and end with it, and it ends with this process.
-    return subprocess.Popen(
-        ["unshare", "--mount", "--propagation", "slave", "--",
-         "setpriv", "--pdeathsig", "TERM", "--",
-         sys.executable, "-B", __file__, "--run-group", base, stage,
-         *[f"{group.__name__}.{case}" for case in cases]],
-        stdin=subprocess.DEVNULL)
-
-
-def run_all(base, stage, choice):
-    """Runs the groups, AT_ONCE at a time; returns the names of those that
-    failed."""
-    waiting = list(choice.items())
-    running, failed = {}, []
-    try:
-        while waiting or running:
-            while waiting and len(running) < AT_ONCE:
-                group, cases = waiting.pop(0)
-                running[group] = start_group(base, stage, group, cases)
-            for group, process in list(running.items()):
-                if process.poll() is not None:
-                    del running[group]
-                    if process.returncode != 0:
-                        failed.append(group.__name__)
-            time.sleep(0.1)
-    finally:
-        for process in running.values():
-            process.terminate()
-        for process in running.values():
-            process.wait(60)
-    return failed
-
-
-def leave(*_):
-    sys.exit(143)
-
-
-def main():
-    signal.signal(signal.SIGTERM, leave)
-    if sys.argv[1:2] == ["--run-group"]:
-        signal.signal(signal.SIGALRM, leave)
-        signal.alarm(GROUP_TIMEOUT)
-        base, stage, *names = sys.argv[2:]
-        [(group, cases)] = chosen(names).items()
-        return run_group(base, Path(stage), group, cases)
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--binary", type=Path, required=True)
-    parser.add_argument("--prefix-stage", type=Path, required=True)
-    parser.add_argument("names", nargs="*", metavar="GROUP[.CASE]")
-    options = parser.parse_args()
-    choice = chosen(options.names)
-    base = base_root()
-    with tempfile.TemporaryDirectory(prefix="host-stage-") as folder:
-        stage = Path(folder) / "stage"
-        shutil.copytree(options.prefix_stage, stage, symlinks=True)
-        shutil.copy(options.binary, stage / "usr/local/bin/deployment-update")
-        failed = run_all(base, stage, choice)
-    print(f"test_host: {len(choice) - len(failed)} groups passed, "
-          f"{len(failed)} failed{': ' if failed else ''}{', '.join(failed)}")
-    return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,7 +6,8 @@ import os
 import shutil
 import unittest
 
-from world import BINARY, NOBODY, World, main
+from support import BINARY, NOBODY, needs_root
+from support.world import World
 
 
 class CommandLine(unittest.TestCase):
@@ -96,7 +97,7 @@ class CommandLine(unittest.TestCase):
                 self.assertTrue(line.startswith(f"error: {config}: "), line)
                 self.assertIn(words, line)
 
-    @unittest.skipUnless(os.geteuid() == 0, "root has to trust the file")
+    @needs_root
     def test_root_refuses_a_file_that_others_can_write(self):
         config = self.world.root / "deployment-update.conf"
         for spoil in (lambda: config.chmod(0o666),
@@ -174,7 +175,7 @@ class StateDirectory(unittest.TestCase):
                                         "XDG_STATE_HOME": "/xdg"}),
             "/run/state/record")
 
-    @unittest.skipUnless(os.geteuid() == 0, "runs as root")
+    @needs_root
     def test_root_keeps_it_in_var_lib(self):
         self.assertEqual(
             self.record_of(environment={"XDG_STATE_HOME": "/xdg"}),
@@ -198,7 +199,3 @@ class StateDirectory(unittest.TestCase):
         self.assertEqual(
             self.record_of(**user),
             f"{home}/.local/state/deployment-update/record")
-
-
-if __name__ == "__main__":
-    main()

@@ -5,7 +5,8 @@ import re
 import subprocess
 import unittest
 
-from world import PATIENCE, World, main
+from support import PATIENCE, needs_root
+from support.world import World
 
 
 class DamagedObjects(unittest.TestCase):
@@ -88,7 +89,8 @@ class KilledMove(unittest.TestCase):
 
     def branch_is_behind(self, to):
         """All but the branch is at `to`."""
-        self.world.git(self.world.checkout, "read-tree", "-m", "-u", "HEAD", to)
+        self.world.git(self.world.checkout, "read-tree", "-m", "-u", "HEAD",
+                       to)
 
     def index_is_behind(self, to):
         self.branch_is_behind(to)
@@ -119,11 +121,10 @@ class KilledMove(unittest.TestCase):
             to = first
             more = f"roll-back-to = {first}\n"
         halfway(to)
-        record = world.state / "record"
-        record.write_text(
+        world.record.write_text(
             f"moving-to = {to}\n{more}pending = {second}\nrunning = yes\n"
             "reached = moved\nattempts = 0\nsince = 2026-01-01T00:00:00Z\n"
-            f"next-try = 2026-01-01T00:00:00Z\n{record.read_text()}")
+            f"next-try = 2026-01-01T00:00:00Z\n{world.record.read_text()}")
         return to
 
     def test_the_next_run_makes_it_whole(self):
@@ -143,7 +144,8 @@ class KilledMove(unittest.TestCase):
     def test_what_somebody_wrote_meanwhile_stays(self):
         for name, forward in (("changed", True), ("changed", False),
                               ("file/mine", True), ("folder/mine", False)):
-            with self.subTest(name=name, forward=forward), World() as self.world:
+            with (self.subTest(name=name, forward=forward),
+                  World() as self.world):
                 to = self.half_move(self.branch_is_behind, forward)
                 file = self.world.checkout / name
                 file.write_text("mine\n")
@@ -156,7 +158,7 @@ class KilledMove(unittest.TestCase):
                 self.assertNotEqual(self.world.commit(), to)
 
 
-@unittest.skipUnless(os.geteuid() == 0, "needs root for mounts")
+@needs_root
 class DiskFull(unittest.TestCase):
     """Whatever cannot be written: what serves goes on serving, and the next
     run that has the space deploys."""
@@ -192,11 +194,6 @@ class DiskFull(unittest.TestCase):
         with self.filler.open("wb") as file:
             file.write(bytes(max(free.f_bfree * free.f_bsize - leave, 0)))
 
-    def push(self, version, **more):
-        return self.world.push(f"Version {version}", {
-            "frontend/package.json": f'{{"version": "{version}"}}\n',
-            "backend/requirements.txt": f"flask=={version}\n", **more})
-
     def assert_it_fails_and_then_deploys(self, commit, before, *said):
         serving = self.serving()
         run = self.world.run()
@@ -220,15 +217,14 @@ class DiskFull(unittest.TestCase):
                 if path.is_file()}
 
     def in_a_small_checkout(self):
-        for tool in ("true", "head"):
-            (self.world.bin / tool).symlink_to(f"/usr/bin/{tool}")
+        self.world.link_tool("head")
         self.mount(self.world.checkout)
         return self.deploy_a_first()
 
     def test_at_the_fetch(self):
         first = self.in_a_small_checkout()
         self.fill(self.world.checkout)
-        commit = self.push("2")
+        commit = self.world.push_version(2)
         self.assert_it_fails_and_then_deploys(
             commit, first, "No space left on device")
 
@@ -239,7 +235,7 @@ class DiskFull(unittest.TestCase):
 mkdir -p node_modules
 head -c 4000000 /dev/zero >node_modules/big
 """)
-        commit = self.push("2")
+        commit = self.world.push_version(2)
         self.assert_it_fails_and_then_deploys(
             commit, first, "No space left on device",
             "is pending: 'build' failed")
@@ -248,20 +244,21 @@ head -c 4000000 /dev/zero >node_modules/big
         # A file of zeros is small in the repository and large outside.
         first = self.in_a_small_checkout()
         self.fill(self.world.checkout, leave=1 << 20)
-        commit = self.push("1", **{"backend/large": "0" * (3 << 20)})
+        commit = self.world.push_version(
+            1, **{"backend/large": "0" * (3 << 20)})
         self.assert_it_fails_and_then_deploys(commit, first)
 
     def test_at_the_record(self):
         first = self.deploy_a_first()
         self.mount(self.world.state)
         self.fill(self.world.state)
-        commit = self.push("2")
-        record = (self.world.state / "record").read_text()
+        commit = self.world.push_version(2)
+        record = self.world.record.read_text()
         run = self.world.run()
         self.assertEqual(run.returncode, 1, run.stderr)
         self.assertIn("No space left on device", run.stderr)
         self.assertEqual(self.world.commit(), first)
-        self.assertEqual((self.world.state / "record").read_text(), record)
+        self.assertEqual(self.world.record.read_text(), record)
         self.assertEqual(
             sorted(path.name for path in self.world.state.iterdir()),
             ["filler", "record"])
@@ -269,7 +266,3 @@ head -c 4000000 /dev/zero >node_modules/big
         run = self.world.run()
         self.assertEqual(run.returncode, 0, run.stderr)
         self.assertEqual(self.world.commit(), commit)
-
-
-if __name__ == "__main__":
-    main()

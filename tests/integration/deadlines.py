@@ -10,7 +10,8 @@ import threading
 import time
 import unittest
 
-from world import PATIENCE, World, main, started_by, wait_for
+from support import PATIENCE, until
+from support.world import World, started_by
 
 MARK = "DEPLOYMENT_UPDATE_CHECKOUT"
 DEADLINE = 2  # seconds
@@ -60,12 +61,7 @@ class Deadlines(unittest.TestCase):
         world.environment |= {"AT_WORK": str(self.at_work),
                               "LATE": str(self.late), "NEVER": str(never)}
         for tool in ("ssh", "ssh-keygen"):
-            (world.bin / tool).symlink_to(shutil.which(tool))
-
-    def push(self, version="2"):
-        return self.world.push(f"Version {version}", {
-            "frontend/package.json": f'{{"version": "{version}"}}\n',
-            "backend/requirements.txt": f"flask=={version}\n"})
+            world.link_tool(tool)
 
     def hang(self, name):
         path = self.world.bin / name
@@ -84,7 +80,7 @@ class Deadlines(unittest.TestCase):
         run = self.world.run()
         self.assertEqual(run.returncode, 0, run.stderr)
         self.assertEqual(self.world.commit(), commit)
-        self.assertNotIn("pending", (self.world.state / "record").read_text())
+        self.assertNotIn("pending", self.world.record.read_text())
 
     # Remotes
 
@@ -92,7 +88,7 @@ class Deadlines(unittest.TestCase):
         world = self.world
         world.config(f"settle = 0\ngit-timeout = {DEADLINE}\n")
         world.environment["GIT_SSH_COMMAND"] = "ssh -F none"
-        commit = self.push()
+        commit = self.world.push_version(2)
         for scheme in ("git", "http", "ssh"):
             with self.subTest(scheme=scheme), SilentServer() as server:
                 world.git(world.checkout, "remote", "set-url", "origin",
@@ -102,7 +98,8 @@ class Deadlines(unittest.TestCase):
                 took = time.monotonic() - start
                 self.assertTrue(server.seen.is_set(), run.stderr)
                 self.assertEqual(run.returncode, 1, run.stderr)
-                self.assertIn(f"did not end within {DEADLINE}.0 s and was killed", run.stderr)
+                self.assertIn(f"did not end within {DEADLINE}.0 s and was "
+                              "killed", run.stderr)
                 self.assertEqual(run.stderr.count("\n"), 1, run.stderr)
                 self.assertGreaterEqual(took, DEADLINE)
                 self.assertLess(took, DEADLINE + GRACE)
@@ -119,12 +116,13 @@ class Deadlines(unittest.TestCase):
         for version, (name, key) in enumerate(keys.items(), 2):
             with self.subTest(name=name):
                 self.world.config(f"settle = 0\n{key} = {DEADLINE}\n")
-                commit = self.push(version)
+                commit = self.world.push_version(version)
                 self.hang(name)
                 run = self.world.run()
                 self.mend(name)
                 self.assertEqual(run.returncode, 1, run.stderr)
-                self.assertIn(f"did not end within {DEADLINE}.0 s and was killed", run.stderr)
+                self.assertIn(f"did not end within {DEADLINE}.0 s and was "
+                              "killed", run.stderr)
                 self.assert_nobody_is_left()
                 self.assertFalse(self.late.exists())
                 self.world.config("settle = 0\n")
@@ -141,26 +139,26 @@ class Deadlines(unittest.TestCase):
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, text=True)
         self.addCleanup(program.stderr.close)
-        wait_for(self.at_work.exists)
+        until("a stand-in to be at work", self.at_work.exists, pause=0.01)
         return program
 
     def test_a_run_that_is_asked_to_end(self):
         for version, number in enumerate((signal.SIGTERM, signal.SIGINT), 2):
             with self.subTest(signal=number.name):
-                commit = self.push(version)
+                commit = self.world.push_version(version)
                 self.hang("npm")
                 program = self.start_and_wait_until_at_work()
                 program.send_signal(number)
                 self.assertEqual(program.wait(PATIENCE), 128 + number)
                 self.assert_nobody_is_left()
-                record = (self.world.state / "record").read_text()
+                record = self.world.record.read_text()
                 self.assertIn(f"pending = {commit}\n", record)
                 self.assertNotIn("running", record)
                 self.mend("npm")
                 self.assert_it_deploys(commit)
 
     def test_what_a_killed_run_left_at_work_is_ended_by_the_next(self):
-        commit = self.push()
+        commit = self.world.push_version(2)
         self.hang("npm")
         program = self.start_and_wait_until_at_work()
         program.kill()
@@ -177,7 +175,7 @@ class Deadlines(unittest.TestCase):
         self.assertEqual(self.world.commit(), commit)
 
     def test_one_run_at_a_time(self):
-        commit = self.push()
+        commit = self.world.push_version(2)
         self.hang("npm")
         program = self.start_and_wait_until_at_work()
         second = self.world.run()
@@ -201,12 +199,8 @@ class Deadlines(unittest.TestCase):
         world.environment["PROGRAM"] = str(program)
         world.stand_in("npm", '#!/bin/sh\necho "#!/bin/sh" >"$PROGRAM.new"\n'
                        'mv "$PROGRAM.new" "$PROGRAM"\n')
-        commit = self.push()
+        commit = self.world.push_version(2)
         run = world.run_program([program, *world.arguments()[1:]])
         self.assertEqual(run.returncode, 0, run.stderr)
         self.assertEqual(program.read_text(), "#!/bin/sh\n")
         self.assertEqual(world.commit(), commit)
-
-
-if __name__ == "__main__":
-    main()

@@ -8,7 +8,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from world import CONFIG, NOBODY, World, listing, main
+from support import NOBODY, needs_root
+from support.world import CONFIG, IN_PLACE, World, listing
 
 HOSTILE_NAME = "päth with 'blanks', \"quotes\": and 日本"
 
@@ -64,7 +65,11 @@ class DryRun(unittest.TestCase):
         self.assertEqual(plan["steps"], [])
 
     def test_a_push_is_planned_and_then_applied_step_by_step(self):
-        world = self.world()
+        for config in (CONFIG, IN_PLACE):
+            with self.subTest(config=config):
+                self.plan_and_apply_a_push(self.world(config=config))
+
+    def plan_and_apply_a_push(self, world):
         first = world.commit()
         second = world.push("Say \"hi\" \\ é", {
             "frontend/package.json": '{"version": "2"}\n',
@@ -131,7 +136,8 @@ class DryRun(unittest.TestCase):
         world.git(world.checkout, "commit", "-q", "--allow-empty", "-m", "own")
         world.push("Second", {"README": "2\n"})
         steps = self.assert_applied_as_planned(world)
-        self.assertTrue(steps[1].startswith("reset "), steps)
+        self.assertTrue(any(step.startswith("reset ") for step in steps),
+                        steps)
 
     def test_a_linked_work_tree_is_left_as_it_is(self):
         world = self.world()
@@ -177,7 +183,7 @@ class DryRun(unittest.TestCase):
         self.assertEqual(run.returncode, 1)
         self.assertIn("is pending", run.stderr)
 
-    @unittest.skipUnless(os.geteuid() == 0, "only root can run git as others")
+    @needs_root
     def test_the_checkouts_owner_looks_and_writes_nothing_either(self):
         world = self.world()
         world.push("Second", {"README": "2\n"})
@@ -185,8 +191,4 @@ class DryRun(unittest.TestCase):
             for path in (folder, *folder.rglob("*")):
                 os.lchown(path, NOBODY, NOBODY)
         steps, _ = self.planned(world)
-        self.assertIn("fast-forward", steps[1])
-
-
-if __name__ == "__main__":
-    main()
+        self.assertTrue(any("fast-forward" in step for step in steps), steps)

@@ -4,7 +4,8 @@ import re
 import shutil
 import unittest
 
-from world import World, main
+from support import needs_staging
+from support.world import World
 
 NO_CHANGES = "No changes detected in the repository.\n"
 
@@ -115,23 +116,18 @@ class Failures(unittest.TestCase):
                          "what to do: install git or extend PATH, which is "
                          f"{self.world.bin}")
 
-    def push_everything(self):
-        return self.world.push("Second", {
-            "frontend/package.json": "{}\n",
-            "backend/requirements.txt": "flask==2\n"})
-
     def test_a_program_is_missing(self):
         for name in ("npm", "python3", "systemctl"):
             with self.subTest(name=name), World() as world:
                 self.world = world
-                self.push_everything()
+                self.world.push_version(2)
                 (world.bin / name).unlink()
                 self.assert_says(
                     self.failed(), f"{name}", "command not found",
                     f"what to do: install {name} or extend PATH")
 
     def test_a_failing_command_is_quoted_with_its_last_words(self):
-        self.push_everything()
+        self.world.push_version(2)
         self.world.stand_in("npm", """#!/bin/sh
 i=0
 while [ $i -lt 40 ]; do i=$((i + 1)); echo "line $i" >&2; done
@@ -139,28 +135,37 @@ echo "npm ERR! no such package" >&2
 exit 7
 """)
         text = self.failed()
-        self.assert_says(text, "error: installing frontend failed: npm install "
+        self.assert_says(text,
+                         "error: installing frontend failed: npm install "
                          "--no-save exited with code 7\n",
                          "error: line 40\n",
                          "error: npm ERR! no such package\n")
         self.assertNotIn("error: line 1\n", text)
 
+    @needs_staging
     def test_a_command_that_a_signal_ended(self):
-        self.push_everything()
-        self.world.stand_in("npm", "#!/bin/sh\nkill -KILL $$\n")
+        world = self.world
+        world.push_version(1, README="1\n")
+        self.assertEqual(world.run("--force").returncode, 0)
+        before = world.commit(), world.in_use()
+        world.push_version(2)
+        world.stand_in("npm", "#!/bin/sh\nkill -KILL $$\n")
+        world.calls()
         self.assert_says(self.failed(),
                          "npm install --no-save was killed by signal 9 "
                          "(Killed)")
+        self.assertEqual((world.commit(), world.in_use()), before)
+        self.assertNotIn("systemctl", "\n".join(world.calls()))
 
     def test_a_failing_restart_says_where_to_look(self):
-        self.push_everything()
+        self.world.push_version(2)
+        self.world.stand_in("systemctl.real",
+                            self.world.stand_in_text("systemctl"))
         self.world.stand_in("systemctl", """#!/bin/sh
 [ "$1" = restart ] || exec sh "$0.real" "$@"
 echo "Job failed. See journalctl -xe" >&2
 exit 1
 """)
-        from world import STAND_INS
-        (self.world.bin / "systemctl.real").write_text(STAND_INS["systemctl"])
         self.assert_says(
             self.failed(),
             "error: restarting frontend-deployment.service failed: systemctl "
@@ -171,7 +176,7 @@ exit 1
             "frontend-deployment.service\n")
 
     def test_a_failure_is_told_once_and_then_in_one_line(self):
-        commit = self.push_everything()
+        commit = self.world.push_version(2)
         self.world.stand_in("npm", "#!/bin/sh\nexit 1\n")
         self.failed()
         text = self.failed()
@@ -180,7 +185,7 @@ exit 1
                                          "pending: ") + r".* next try at \d")
 
     def test_output_of_commands_is_tagged_by_component(self):
-        self.push_everything()
+        self.world.push_version(2)
         run = self.world.run()
         self.assertEqual(run.returncode, 0, run.stderr)
         self.assert_says(run.stderr, "\nfrontend | added 1 package\n",
@@ -196,7 +201,3 @@ exit 1
         self.assertIn("frontend | a\\x1b[2Jb\\x0dc\n", run.stderr)
         for option in ("--status", "--dry-run"):
             self.assertNotIn("\x1b", self.world.run(option).stdout)
-
-
-if __name__ == "__main__":
-    main()

@@ -5,7 +5,8 @@ import subprocess
 import time
 import unittest
 
-from world import World, main, wait_for
+from support import until
+from support.world import World
 
 OLD = 600  # seconds; the default git-timeout is 120
 
@@ -49,7 +50,7 @@ class GitLocks(unittest.TestCase):
         self.assertFalse(path.exists())
 
     def test_a_leftover_in_a_shallow_clone_goes(self):
-        with World(clone_options=["--depth=1"]) as world:
+        with World(clone_options=("--depth=1",)) as world:
             self.world = world
             path = self.leave_lock("shallow", OLD)
             commit = world.push("Second", {"README": "2\n"})
@@ -81,12 +82,12 @@ class GitLocks(unittest.TestCase):
                 "GIT_EDITOR": f"cat <{editor} >>", "HOME": str(world.root)})
         try:
             path = world.checkout / ".git/index.lock"
-            wait_for(path.exists)
+            until("git to hold its lock", path.exists, pause=0.01)
             then = time.time() - OLD
             os.utime(path, (then, then))
             run = world.run()
             self.assertEqual(run.returncode, 1)
-            self.assertIn(f"{path} is there, and git (process ", run.stderr)
+            self.assertIn(f"{path} exists, and git (process ", run.stderr)
             self.assertIn("wait until it is done", run.stderr)
             self.assertTrue(path.exists())
         finally:
@@ -98,7 +99,7 @@ class GitLocks(unittest.TestCase):
         # The record says that a run was killed at work.
         path = self.leave_lock("index", 1)
         self.world.state.mkdir()
-        (self.world.state / "record").write_text(
+        self.world.record.write_text(
             f"pending = {self.second}\nrunning = yes\nattempts = 0\n"
             "since = 2026-01-01T00:00:00Z\nnext-try = 2026-01-01T00:00:00Z\n")
         run = self.world.run()
@@ -106,7 +107,3 @@ class GitLocks(unittest.TestCase):
         self.assertIn(f"remove {path}: a run that was killed left it",
                       run.stderr)
         self.assertEqual(self.world.commit(), self.second)
-
-
-if __name__ == "__main__":
-    main()

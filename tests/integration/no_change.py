@@ -3,14 +3,11 @@
 import re
 import unittest
 
-from world import World, listing, main
+from support.tracing import STARTS, opened_to_write, program_of, traced
+from support.world import World, listing
 
-# Calls of strace(1)'s -ff output: "name(arguments) = result".
-CALL = re.compile(r"^(\w+)\((.*)\)\s+= (-?\w+)")
-STARTS = {"fork", "vfork", "clone", "clone3"}
 WAITS = {"poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait",
          "wait4", "waitid", "nanosleep", "clock_nanosleep"}
-OPENS = {"open", "openat", "openat2", "creat"}
 WRITES = {"write", "pwrite64", "writev", "pwritev", "pwritev2", "sendfile",
           "splice", "copy_file_range", "fallocate", "ftruncate", "fsync",
           "fdatasync", "fchmod", "fchown"}
@@ -20,23 +17,8 @@ CHANGES = {"mkdir", "mkdirat", "mknod", "mknodat", "rmdir", "unlink",
            "lchown", "fchownat", "utime", "utimes", "utimensat", "futimesat",
            "setxattr", "lsetxattr", "fsetxattr", "mount"}
 # What may be written to: pipes, sockets and nothing.
-HARMLESS = re.compile(r"^\d+<(pipe:\[|socket:\[|UNIX|TCP|/dev/null|anon_inode)")
-
-
-def traced(world, *more):
-    """The calls of each process of a run, by process id; the program first."""
-    trace = world.root / "trace"
-    trace.mkdir()
-    run = world.run_program(
-        ["/usr/bin/strace", "-ff", "-y", "-qq", "-s", "4096",
-         "-o", str(trace / "of"), *world.arguments(*more)],
-        environment={"ASAN_OPTIONS": "detect_leaks=0"})  # it needs ptrace too
-    calls = {int(file.suffix[1:]):
-             [match.groups() for match in
-              map(CALL.match, file.read_text(errors="replace").splitlines())
-              if match]
-             for file in trace.iterdir()}
-    return run, dict(sorted(calls.items()))
+HARMLESS = re.compile(
+    r"^\d+<(pipe:\[|socket:\[|UNIX|TCP|/dev/null|anon_inode)")
 
 
 class NoChange(unittest.TestCase):
@@ -56,10 +38,7 @@ class NoChange(unittest.TestCase):
         cls.before = listing(world.checkout, world.state, world.origin)
         cls.run_, cls.calls = traced(world)
         cls.after = listing(world.checkout, world.state, world.origin)
-        cls.program = next(
-            pid for pid, calls in cls.calls.items()
-            if calls and calls[0][0] == "execve" and
-            "/deployment-update\"" in calls[0][1])
+        cls.program = program_of(cls.calls)
 
     def all_calls(self, names):
         return [call for calls in self.calls.values() for call in calls
@@ -86,12 +65,7 @@ class NoChange(unittest.TestCase):
                       command.replace(f'["{self.world.bin}/', '["'))
 
     def test_nobody_opens_a_file_to_write(self):
-        opened = [arguments for name, arguments, _ in self.all_calls(OPENS)
-                  if name == "creat" or
-                  re.search(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND",
-                            arguments)]
-        self.assertEqual([arguments for arguments in opened
-                          if '"/dev/null"' not in arguments], [])
+        self.assertEqual(opened_to_write(self.calls), [])
 
     def test_nobody_writes_to_a_file(self):
         written = [arguments for _, arguments, _ in self.all_calls(WRITES)
@@ -131,7 +105,3 @@ class FirstRun(unittest.TestCase):
             self.assertEqual(world.run().returncode, 0)
             self.assertEqual(listing(world.checkout), before)
             self.assertFalse(world.state.exists())
-
-
-if __name__ == "__main__":
-    main()

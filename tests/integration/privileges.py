@@ -5,34 +5,28 @@ import os
 import subprocess
 import unittest
 
-from world import NOBODY, World, listing, main
+from support import NOBODY, needs_staging
+from support.world import World, built_aside, listing
 
 NOTE = """#!/bin/sh
 echo "$0 $(id -u) $HOME" >>"$NOTES"
 """
 
 
-@unittest.skipUnless(os.geteuid() == 0, "needs root to become others")
+@needs_staging
 class OfAUser(unittest.TestCase):
     """Root runs the program in a checkout that belongs to a user."""
 
     def setUp(self):
         world = self.world = self.enterContext(World())
-        # For what the tests themselves ask git.
-        del world.environment["GIT_CONFIG_NOSYSTEM"]
-        world.environment["GIT_CONFIG_SYSTEM"] = str(world.root / "gitconfig")
-        (world.root / "gitconfig").write_text("[safe]\n\tdirectory = *\n")
+        world.trust_every_owner()  # for what the tests themselves ask git
         self.notes = world.root / "notes"
         world.environment["NOTES"] = str(self.notes)
-        for path in (self.notes, world.calls_file,
-                     world.root / "invocations"):
-            path.touch()
-            path.chmod(0o666)
-        (world.bin / "id").symlink_to("/usr/bin/id")
-        (world.bin / "true").symlink_to("/usr/bin/true")
+        self.notes.touch()
+        self.notes.chmod(0o666)
+        world.link_tool("id")
         for name in ("npm", "python3", "systemctl"):
-            stand_in = (world.bin / name).read_text()
-            world.stand_in(name, stand_in.replace(
+            world.stand_in(name, world.stand_in_text(name).replace(
                 "#!/bin/sh\n", NOTE.replace("$0", name), 1))
         self.give_to(NOBODY)
         self.commit = world.push("Second", {
@@ -47,7 +41,7 @@ class OfAUser(unittest.TestCase):
         run = self.world.run()
         self.assertEqual(run.returncode, 0, run.stderr)
         self.assertEqual(self.world.commit(), self.commit)
-        return run
+        self.assertTrue(built_aside(run), run.stderr)
 
     def noted(self, *names):
         """The user id and home of each program that ran and is one of
@@ -210,7 +204,3 @@ class HostileText(unittest.TestCase):
             run = self.world.run(option)
             self.assertEqual(run.returncode, 2, run)
             self.assertEqual(run.stderr.count("\n"), 1, run.stderr)
-
-
-if __name__ == "__main__":
-    main()

@@ -3,16 +3,14 @@
 import http.server
 import os
 import pty
-import re
 import select
-import shutil
-import socket
-import subprocess
 import threading
 import time
 import unittest
 
-from world import PATIENCE, World, main, wait_for
+from support import PATIENCE, needs_root
+from support.servers import SshServer
+from support.world import World
 
 
 class Asks(http.server.BaseHTTPRequestHandler):
@@ -46,22 +44,18 @@ def read_terminal(terminal, child):
 
 
 class Remotes(unittest.TestCase):
-    def setUp(self):
-        self.world = self.enterContext(World())
-
-    def set_remote(self, url):
-        self.world.git(self.world.checkout, "remote", "set-url", "origin", url)
-
     def test_nobody_is_asked_for_a_password(self):
+        world = self.enterContext(World())
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Asks)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
-        self.set_remote(f"http://127.0.0.1:{server.server_port}/x.git")
+        world.git(world.checkout, "remote", "set-url", "origin",
+                  f"http://127.0.0.1:{server.server_port}/x.git")
         child, terminal = pty.fork()
         if child == 0:
-            arguments = self.world.arguments()
-            os.execve(arguments[0], arguments, self.world.environment)
+            arguments = world.arguments()
+            os.execve(arguments[0], arguments, world.environment)
         text, code = read_terminal(terminal, child)
         os.close(terminal)
         self.assertEqual(code, 1, text)
@@ -70,77 +64,24 @@ class Remotes(unittest.TestCase):
         self.assertIn("terminal prompts disabled", text)
 
 
-@unittest.skipUnless(os.geteuid() == 0, "needs root to serve ssh")
-class Ssh(Remotes):
-    test_nobody_is_asked_for_a_password = None
-
-    def setUp(self):
-        super().setUp()
-        world = self.world
-        self.folder = world.root / "ssh"
-        self.folder.mkdir(mode=0o700)
-        for name in ("host", "other-host", "user"):
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "",
-                            "-f", self.folder / name], check=True)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        public = (self.folder / "host.pub").read_text()
-        (self.folder / "known").write_text(
-            f"[127.0.0.1]:{self.port} {public}")
-        (world.bin / "ssh").symlink_to(shutil.which("ssh"))
-        world.environment["GIT_SSH_COMMAND"] = (
-            f"ssh -F none -i {self.folder}/user -o IdentitiesOnly=yes "
-            f"-o UserKnownHostsFile={self.folder}/known")
-        self.set_remote(f"ssh://root@127.0.0.1:{self.port}{world.origin}")
-
-    def serve(self, host_key):
-        """sshd(8) for this test alone."""
-        config = self.folder / "config"
-        config.write_text(f"""
-Port {self.port}
-ListenAddress 127.0.0.1
-HostKey {self.folder}/{host_key}
-AuthorizedKeysFile {self.folder}/user.pub
-PidFile none
-StrictModes no
-UsePAM no
-PermitRootLogin yes
-SetEnv PATH={os.environ['PATH']}
-""")
-        os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
-        sshd = subprocess.Popen(
-            [shutil.which("sshd", path=os.environ["PATH"] + ":/usr/sbin"),
-             "-D", "-e", "-f", config], stdin=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL)
-
-        def stop():
-            sshd.terminate()
-            sshd.wait(PATIENCE)
-
-        def answers():
-            self.assertIsNone(sshd.poll(), "sshd ended")
-            try:
-                socket.create_connection(("127.0.0.1", self.port)).close()
-                return True
-            except OSError:
-                return False
-
-        wait_for(answers)
-        return stop
-
+@needs_root
+class Ssh(unittest.TestCase):
     def test_a_host_key_that_changed(self):
-        world = self.world
+        world = self.enterContext(World())
+        server = SshServer(world.root / "ssh")
+        world.link_tool("ssh")
+        world.environment["GIT_SSH_COMMAND"] = server.ssh_command
+        world.git(world.checkout, "remote", "set-url", "origin",
+                  f"{server.url}{world.origin}")
         first = world.push("Over ssh", {"README": "1\n"})
-        stop = self.serve("host")
-        run = world.run()
-        stop()
+        with server:
+            run = world.run()
         self.assertEqual(run.returncode, 0, run.stderr)
         self.assertEqual(world.commit(), first)
 
         second = world.push("Second", {"README": "2\n"})
-        stop = self.serve("other-host")
-        run = world.run()
-        stop()
+        with server.under_another_key():
+            run = world.run()
         self.assertEqual(run.returncode, 1)
         self.assertEqual(run.stderr.count("\n"), 1, run.stderr)
         self.assertRegex(run.stderr, "asking origin for branch prod failed: .*"
@@ -148,13 +89,8 @@ SetEnv PATH={os.environ['PATH']}
         self.assertIn("Host key verification failed", run.stderr)
         self.assertEqual(world.commit(), first)
 
-        stop = self.serve("host")
-        run = world.run()
-        stop()
+        with server:
+            run = world.run()
         self.assertEqual(run.returncode, 0, run.stderr)
         self.assertIn("origin answers again", run.stderr)
         self.assertEqual(world.commit(), second)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,27 +1,25 @@
 """A deployment is done or it is pending; it is never forgotten."""
 
 import datetime
-import re
 import unittest
 
-from world import World, main
+from support import needs_staging
+from support.record import entries, make_due
+from support.world import CONFIG, IN_PLACE, World
 
-PAST = "2026-01-01T00:00:00Z"
 
+class InPlace(unittest.TestCase):
+    config = IN_PLACE
+    step = "backend: install"  # the one in which pip fails
+    # The front end has been restarted before the back end is installed.
+    restarts_of_the_retry = ["systemctl restart backend-deployment.service"]
 
-class Retries(unittest.TestCase):
     def setUp(self):
-        self.world = self.enterContext(World())
-        self.record = self.world.state / "record"
+        self.world = self.enterContext(World(config=self.config))
         self.first = self.world.commit()
 
-    def push(self, version="2"):
-        return self.world.push(f"Version {version}", {
-            "frontend/package.json": f'{{"version": "{version}"}}\n',
-            "backend/requirements.txt": f"flask=={version}\n"})
-
     def break_pip(self):
-        stand_in = (self.world.bin / "python3").read_text()
+        stand_in = self.world.stand_in_text("python3")
         self.addCleanup(self.world.stand_in, "python3", stand_in)
         self.world.stand_in("python3", stand_in.replace(
             'echo "Successfully installed"', "exit 1"))
@@ -29,14 +27,11 @@ class Retries(unittest.TestCase):
 
     def run_when_due(self, *more):
         """A run, as if the wait for the next try were over."""
-        text = self.record.read_text()
-        self.record.write_text(re.sub("(?m)^next-try = .*$",
-                                      f"next-try = {PAST}", text))
+        make_due(self.world.record)
         return self.world.run(*more)
 
     def entry(self, key):
-        found = re.search(f"(?m)^{key} = (.*)$", self.record.read_text())
-        return found and found.group(1)
+        return entries(self.world.record).get(key)
 
     def wait_in_minutes(self, before):
         then = datetime.datetime.fromisoformat(
@@ -45,7 +40,7 @@ class Retries(unittest.TestCase):
 
     def test_the_waits_grow_to_an_hour(self):
         self.break_pip()
-        self.push()
+        self.world.push_version(2)
         self.world.run()
         waits = []
         for _ in range(8):
@@ -60,20 +55,20 @@ class Retries(unittest.TestCase):
 
     def test_between_the_tries_nothing_is_done_and_one_line_is_said(self):
         self.break_pip()
-        commit = self.push()
+        commit = self.world.push_version(2)
         self.world.run()
         self.world.calls()
         run = self.world.run()
         self.assertEqual((run.returncode, run.stdout), (1, ""))
         self.assertRegex(
             run.stderr, rf"\Aerror: the deployment of {commit[:12]} is "
-            r"pending: 'backend: install' failed \(once so far\); next try at "
+            rf"pending: '{self.step}' failed \(once so far\); next try at "
             r"\S+Z, or now with --force\n\Z")
         self.assertEqual(self.world.calls(), [])
 
     def test_a_retry_goes_on_with_the_step_that_failed(self):
         mend = self.break_pip()
-        commit = self.push()
+        commit = self.world.push_version(2)
         run = self.world.run()
         self.assertEqual(run.returncode, 1)
         first_calls = self.world.calls()
@@ -85,21 +80,19 @@ class Retries(unittest.TestCase):
         calls = self.world.calls()
         self.assertEqual(calls[0], "python3 -m venv venv")
         self.assertNotIn("npm install --no-save", calls)
-        self.assertNotIn("systemctl restart frontend-deployment.service",
-                         calls)
-        self.assertEqual(calls[-1],
-                         "systemctl restart backend-deployment.service")
+        self.assertEqual([call for call in calls if "systemctl" in call],
+                         self.restarts_of_the_retry)
         self.assertEqual(self.entry("deployed"), commit)
         self.assertIsNone(self.entry("pending"))
         self.assertEqual(self.world.run().stderr, "")
 
     def test_a_new_commit_or_force_does_not_wait(self):
         mend = self.break_pip()
-        self.push()
+        self.world.push_version(2)
         self.world.run()
         self.run_when_due()
         self.assertEqual(self.entry("attempts"), "2")
-        self.push("3")
+        self.world.push_version(3)
         self.assertEqual(self.world.run().returncode, 1)
         self.assertEqual(self.entry("attempts"), "1")
         mend()
@@ -107,7 +100,7 @@ class Retries(unittest.TestCase):
 
     def test_the_same_failure_is_told_in_full_once(self):
         self.break_pip()
-        self.push()
+        self.world.push_version(2)
         self.assertIn("what to do:", self.world.run().stderr)
         again = self.run_when_due().stderr
         self.assertNotIn("what to do:", again)
@@ -116,12 +109,12 @@ class Retries(unittest.TestCase):
     def test_status_tells_of_it(self):
         self.assertEqual(self.world.run("--force").returncode, 0)
         self.break_pip()
-        commit = self.push()
+        commit = self.world.push_version(2)
         self.world.run()
         text = self.world.run("--status").stdout
         for part in (f"deployed   {self.first[:12]} (First), 20",
                      f"pending    {commit[:12]} (Version 2)",
-                     "failed at 'backend: install', once since 20",
+                     f"failed at '{self.step}', once since 20",
                      "; next try at 20", "  package.json\n",
                      f"  failed      {self.first[:12]} -> {commit[:12]}"):
             self.assertIn(part, text)
@@ -143,10 +136,10 @@ class Retries(unittest.TestCase):
         self.assertEqual(run.returncode, 0)
 
     def test_a_new_interpreter_makes_a_new_venv(self):
-        self.push()
+        self.world.push_version(2)
         self.assertEqual(self.world.run().returncode, 0)
-        path = self.world.bin / "python3"
-        path.write_text(path.read_text().replace("3.11.2", "3.12.0"))
+        self.world.stand_in("python3", self.world.stand_in_text(
+            "python3").replace("3.11.2", "3.12.0"))
         self.world.push("Third", {"README": "3\n"})
         run = self.world.run()
         self.assertEqual(run.returncode, 0, run.stderr)
@@ -186,10 +179,10 @@ class Retries(unittest.TestCase):
 
     def test_a_diverged_branch_is_reset_when_that_is_wanted(self):
         world = self.world
-        world.config("settle = 0\non-divergence = reset\n")
+        world.config(self.config + "on-divergence = reset\n")
         world.git(world.checkout, "commit", "-q", "--allow-empty", "-m", "own")
         lost = world.commit()
-        commit = self.push()
+        commit = self.world.push_version(2)
         run = world.run()
         self.assertEqual(run.returncode, 0, run.stderr)
         self.assertEqual(world.commit(), commit)
@@ -199,5 +192,11 @@ class Retries(unittest.TestCase):
                          lost)
 
 
-if __name__ == "__main__":
-    main()
+@needs_staging
+class Staged(InPlace):
+    config = CONFIG
+    step = "build"
+    # Nothing is restarted before all is built.
+    restarts_of_the_retry = [
+        "systemctl restart frontend-deployment.service",
+        "systemctl restart backend-deployment.service"]

@@ -7,7 +7,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from world import World, main
+from support.world import World
 
 
 class Signatures(unittest.TestCase):
@@ -109,7 +109,3 @@ class Signatures(unittest.TestCase):
         world.git(world.author, "push", "-q", "--force", "origin",
                   f"{of_ours}:prod")
         self.assert_deployed(of_ours)
-
-
-if __name__ == "__main__":
-    main()

@@ -4,98 +4,34 @@ They need a mount namespace of their own, so root.
 """
 
 import os
-import shutil
 import subprocess
 import unittest
 
-from world import NOBODY, World, main
+from support import NOBODY, needs_staging
+from support.record import make_due
+from support.world import World, made_from
 
-# Installs what the manifest says, so that a test can see what is in use, and
-# fails when the manifest asks for it.
-NPM = """#!/bin/sh
-echo "npm $*" >>"$CALLS"
+# Tries what a build may not do, and tells what it saw.
+CURIOUS_NPM = """#!/bin/sh
 mkdir -p node_modules
-cat package.json >node_modules/made-from
 git rev-parse HEAD >node_modules/head
 git status --porcelain >node_modules/status
 ! git update-ref refs/heads/forged HEAD 2>/dev/null || exit 9
 """
 
-PYTHON = """#!/bin/sh
-if [ "$1" = --version ]; then
-  echo "Python 3.11.2"
-  exit
-fi
-echo "python3 $*" >>"$CALLS"
-mkdir -p "$3/bin"
-cat >"$3/bin/pip" <<'END'
-#!/bin/sh
-echo "pip $*" >>"$CALLS"
-case "$*" in *-r*)
-  cat requirements.txt >venv/made-from
-  ! cat requirements.txt | grep -q missing
-esac
-END
-chmod 755 "$3/bin/pip"
-"""
 
-# A service is down while the checkout holds crash, or $DOWN is there.
-SYSTEMCTL = """#!/bin/sh
-case $1 in
-restart)
-  echo "systemctl $*" >>"$CALLS"
-  echo x >>"$INVOCATIONS"
-  ;;
-show)
-  state=active
-  if [ -e "$CHECKOUT/crash" ] || [ -e "$DOWN" ]; then state=failed; fi
-  echo ActiveState=$state
-  echo SubState=running
-  echo Result=success
-  echo "MainPID=$LIVE_PID"
-  echo NRestarts=0
-  echo "InvocationID=$(cat "$INVOCATIONS" | git hash-object --stdin)"
-  ;;
-esac
-"""
-
-NEEDS_ROOT = "needs root for mount namespaces"
-
-
-@unittest.skipUnless(os.geteuid() == 0, NEEDS_ROOT)
+@needs_staging
 class Staged(unittest.TestCase):
     def setUp(self):
         self.world = self.enterContext(World())
-        world = self.world
-        for tool in ("true", "grep"):
-            (world.bin / tool).symlink_to(shutil.which(tool))
-        world.stand_in("npm", NPM)
-        world.stand_in("python3", PYTHON)
-        world.stand_in("systemctl", SYSTEMCTL)
-        world.environment["CHECKOUT"] = str(world.checkout)
-        world.environment["DOWN"] = str(world.root / "down")
-        self.first = world.commit()
+        self.first = self.world.commit()
         self.deploy(0, "--force")
-        world.calls()
+        self.world.calls()
 
     def deploy(self, promised, *more):
         run = self.world.run(*more)
         self.assertEqual(run.returncode, promised, run.stderr)
         return run.stderr
-
-    def push(self, version, **more):
-        return self.world.push(f"Version {version}", {
-            "frontend/package.json": f'{{"version": "{version}"}}\n',
-            "backend/requirements.txt": f"flask=={version}\n", **more})
-
-    def in_use(self):
-        """What the environments in use were made from."""
-        checkout = self.world.checkout
-        return ((checkout / "frontend/node_modules/made-from").read_text(),
-                (checkout / "backend/venv/made-from").read_text())
-
-    def made_from(self, version):
-        return (f'{{"version": "{version}"}}\n', f"flask=={version}\n")
 
     def kept(self, component):
         folder = (self.world.checkout / ".git/deployment-update/environments"
@@ -110,15 +46,16 @@ class Staged(unittest.TestCase):
             (world.checkout / ".git/deployment-update/stage").exists())
 
     def test_a_good_push_is_put_into_use(self):
-        second = self.push(2)
+        second = self.world.push_version(2)
         text = self.deploy(0)
         self.assertIn(f"build {second[:12]} aside", text)
         self.assertEqual(self.world.commit(), second)
-        self.assertEqual(self.in_use(), self.made_from(2))
+        self.assertEqual(self.world.in_use(), made_from(2))
         self.assert_clean()
 
     def test_a_build_sees_the_target_commit_and_cannot_write_to_git(self):
-        second = self.push(2)
+        self.world.stand_in("npm", CURIOUS_NPM)
+        second = self.world.push_version(2)
         self.deploy(0)
         modules = self.world.checkout / "frontend/node_modules"
         self.assertEqual((modules / "head").read_text().strip(), second)
@@ -131,32 +68,34 @@ class Staged(unittest.TestCase):
         (world.checkout / "frontend/.npmrc").write_text("token\n")
         world.git(world.checkout, "config", "core.excludesFile", "/dev/null")
         (world.checkout / ".git/info/exclude").write_text(".npmrc\n")
-        world.stand_in("npm", NPM + "cat .npmrc >node_modules/npmrc\n")
-        self.push(2)
+        world.stand_in("npm", world.stand_in_text("npm")
+                       + "cat .npmrc >node_modules/npmrc\n")
+        self.world.push_version(2)
         self.deploy(0)
         self.assertEqual(
             (world.checkout / "frontend/node_modules/npmrc").read_text(),
             "token\n")
 
     def test_a_push_that_cannot_be_installed_moves_nothing(self):
-        self.push(2, **{"backend/requirements.txt": "missing==1\n"})
+        self.world.push_version(
+            2, **{"backend/requirements.txt": "missing==1\n"})
         text = self.deploy(1)
         self.assertIn("is pending: 'build' failed (once so far)", text)
         self.assertEqual(self.world.commit(), self.first)
-        self.assertEqual(self.in_use(), ('{"version": "1"}\n', "flask==1\n"))
+        self.assertEqual(self.world.in_use(), made_from(1))
         self.assertNotIn("systemctl", "\n".join(self.world.calls()))
-        third = self.push(3)
+        third = self.world.push_version(3)
         self.deploy(0)
         self.assertEqual(self.world.commit(), third)
-        self.assertEqual(self.in_use(), self.made_from(3))
+        self.assertEqual(self.world.in_use(), made_from(3))
 
     def test_a_push_whose_services_die_is_rolled_back(self):
-        second = self.push(2, crash="yes\n")
+        second = self.world.push_version(2, crash="yes\n")
         text = self.deploy(1)
         self.assertIn("did not stay up: it is failed", text)
         self.assertIn(f"rolled back to {self.first[:12]} (First)", text)
         self.assertEqual(self.world.commit(), self.first)
-        self.assertEqual(self.in_use(), ('{"version": "1"}\n', "flask==1\n"))
+        self.assertEqual(self.world.in_use(), made_from(1))
         self.assert_clean()
         self.assertEqual(
             [call for call in self.world.calls() if "systemctl" in call],
@@ -169,16 +108,17 @@ class Staged(unittest.TestCase):
                       text)
         self.assertEqual(self.world.calls(), [])
 
-        third = self.push(3, crash=None)
+        third = self.world.push_version(3, crash=None)
         self.deploy(0)
         self.assertEqual(self.world.commit(), third)
         self.assertNotIn("quarantined",
-                         (self.world.state / "record").read_text())
+                         self.world.record.read_text())
 
     def test_force_ends_a_quarantine(self):
-        second = self.push(2, crash="yes\n")
+        second = self.world.push_version(2, crash="yes\n")
         self.deploy(1)
-        self.world.stand_in("systemctl", SYSTEMCTL.replace("/crash", "/no"))
+        self.world.stand_in("systemctl", self.world.stand_in_text(
+            "systemctl").replace("$CHECKOUT/crash", "$CHECKOUT/no"))
         self.deploy(0, "--force")
         self.assertEqual(self.world.commit(), second)
 
@@ -191,48 +131,44 @@ class Staged(unittest.TestCase):
         world = self.world
         for name in ("frontend/node_modules", "backend/venv"):
             (world.checkout / name / ".deployment-update").unlink()
-        (world.state / "record").unlink()
-        self.push(2, crash="yes\n")
+        world.record.unlink()
+        self.world.push_version(2, crash="yes\n")
         self.deploy(1)
         self.assertEqual(world.commit(), self.first)
-        self.assertEqual(self.in_use(), ('{"version": "1"}\n', "flask==1\n"))
+        self.assertEqual(self.world.in_use(), made_from(1))
 
     def test_a_rollback_that_fails_says_where_everything_is(self):
-        self.push(2)
-        (self.world.root / "down").touch()
+        self.world.push_version(2)
+        self.world.down.touch()
         text = self.deploy(1)
         self.assertIn("critical: the rollback to", text)
         self.assertIn(f"critical: the checkout is at {self.first}", text)
         for name in ("frontend", "backend"):
             self.assertIn(f"critical: {name}: {name}-deployment.service is "
                           "failed (running);", text)
-        (self.world.root / "down").unlink()
-        record = self.world.state / "record"
-        lines = record.read_text().splitlines()
-        record.write_text("\n".join(
-            "next-try = 1970-01-01T00:00:00Z" if line.startswith("next-try")
-            else line for line in lines) + "\n")
+        self.world.down.unlink()
+        make_due(self.world.record)
         self.assertIn("rolled back to", self.deploy(1))
-        self.assertEqual(self.in_use(), ('{"version": "1"}\n', "flask==1\n"))
+        self.assertEqual(self.world.in_use(), made_from(1))
 
     def test_a_new_push_overtakes_a_rollback_that_fails(self):
-        self.push(2)
-        (self.world.root / "down").touch()
+        self.world.push_version(2)
+        self.world.down.touch()
         self.deploy(1)
-        (self.world.root / "down").unlink()
-        third = self.push(3)
+        self.world.down.unlink()
+        third = self.world.push_version(3)
         self.deploy(0)
         self.assertEqual(self.world.commit(), third)
-        self.assertEqual(self.in_use(), self.made_from(3))
+        self.assertEqual(self.world.in_use(), made_from(3))
 
     def test_a_rollback_by_hand_builds_nothing(self):
-        second = self.push(2)
+        second = self.world.push_version(2)
         self.deploy(0)
         self.world.calls()
         text = self.deploy(0, "--rollback")
         self.assertIn(f"{second[:12]} is quarantined", text)
         self.assertEqual(self.world.commit(), self.first)
-        self.assertEqual(self.in_use(), ('{"version": "1"}\n', "flask==1\n"))
+        self.assertEqual(self.world.in_use(), made_from(1))
         self.assertNotIn("npm", "\n".join(self.world.calls()))
         self.assertIn("is quarantined", self.deploy(1))
 
@@ -241,18 +177,18 @@ class Staged(unittest.TestCase):
                       self.deploy(1, "--rollback"))
 
     def test_a_revert_builds_nothing(self):
-        self.push(2)
+        self.world.push_version(2)
         self.deploy(0)
         self.world.calls()
-        self.push(1)
+        self.world.push_version(1)
         text = self.deploy(0)
         self.assertIn("frontend: put the kept node_modules into use", text)
-        self.assertEqual(self.in_use(), self.made_from(1))
+        self.assertEqual(self.world.in_use(), made_from(1))
         self.assertNotIn("npm", "\n".join(self.world.calls()))
 
     def test_the_last_two_environments_stay(self):
         for version in range(2, 6):
-            self.push(version)
+            self.world.push_version(version)
             self.deploy(0)
         for component in ("frontend", "backend"):
             self.assertEqual(len(self.kept(component)), 2)
@@ -263,12 +199,7 @@ class Staged(unittest.TestCase):
     def test_files_of_another_user_are_removed_with_the_environment(self):
         # A service that runs as root leaves its caches there.
         world = self.world
-        del world.environment["GIT_CONFIG_NOSYSTEM"]
-        world.environment["GIT_CONFIG_SYSTEM"] = str(world.root / "gitconfig")
-        (world.root / "gitconfig").write_text("[safe]\n\tdirectory = *\n")
-        for name in ("calls", "invocations"):
-            (world.root / name).touch()
-            (world.root / name).chmod(0o666)
+        world.trust_every_owner()
         for version in range(2, 6):
             subprocess.run(["chown", "-R", "nobody:", world.checkout],
                            check=True)
@@ -276,7 +207,7 @@ class Staged(unittest.TestCase):
             cache.mkdir(exist_ok=True)
             (cache / "root").write_text("root\n")
             os.chown(cache, 0, 0)
-            self.push(version)
+            self.world.push_version(version)
             self.deploy(0)
         self.assertEqual(len(self.kept("frontend")), 2)
         self.assertEqual(
@@ -284,16 +215,15 @@ class Staged(unittest.TestCase):
 
     def test_where_git_is_a_file_it_is_built_in_place(self):
         world = self.world
-        world.stand_in("npm", NPM.replace("! git update-ref", "true"))
         (world.checkout / ".git").rename(world.root / "moved.git")
         (world.checkout / ".git").write_text(
             f"gitdir: {world.root / 'moved.git'}\n")
-        second = self.push(2)
+        second = self.world.push_version(2)
         text = self.deploy(0)
         self.assertEqual(text.count("environments are built in place: the "
                                     "checkout's .git is not a folder"), 1)
         self.assertEqual(world.commit(), second)
-        self.assertEqual(self.in_use(), self.made_from(2))
+        self.assertEqual(self.world.in_use(), made_from(2))
 
     def test_where_folders_cannot_be_exchanged_they_are_moved(self):
         # On overlayfs a folder of the lower layer cannot be renamed.
@@ -308,13 +238,9 @@ class Staged(unittest.TestCase):
         self.assertEqual(mounted.returncode, 0, mounted.stderr)
         self.addCleanup(subprocess.run, ["umount", world.checkout],
                         check=True)
-        second = self.push(2)
+        second = self.world.push_version(2)
         text = self.deploy(0)
         self.assertIn("backend: the file system cannot exchange two folders",
                       text)
         self.assertEqual(world.commit(), second)
-        self.assertEqual(self.in_use(), self.made_from(2))
-
-
-if __name__ == "__main__":
-    main()
+        self.assertEqual(self.world.in_use(), made_from(2))

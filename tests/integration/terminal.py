@@ -7,7 +7,8 @@ import subprocess
 import time
 import unittest
 
-from world import PATIENCE, World, main
+from support import PATIENCE
+from support.world import World
 
 # Says something, then waits to be told to go on.
 SLOW_NPM = """#!/bin/sh
@@ -71,7 +72,3 @@ class Terminal(unittest.TestCase):
         self.assertEqual(run.returncode, 0)
         self.assertNotIn("\x1b", run.stderr)
         self.assertNotIn("\r", run.stderr)
-
-
-if __name__ == "__main__":
-    main()

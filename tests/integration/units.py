@@ -8,10 +8,10 @@ import tempfile
 import unittest
 from pathlib import Path
 
-BUILD = os.environ["BUILD_DIRECTORY"]
+from support import BUILD, PATIENCE, TOP
+
 UNITS = ["frontend-deployment.service", "backend-deployment.service",
          "deployment-update.service", "deployment-update.timer"]
-PATIENCE = 60
 
 
 class Units(unittest.TestCase):
@@ -61,7 +61,8 @@ class Units(unittest.TestCase):
 
     def test_the_timer_is_exact_to_the_second(self):
         timer = self.loaded("deployment-update.timer")
-        self.assertRegex(timer, r"DropIn Path: .*/deployment-update\.timer\.d/")
+        self.assertRegex(timer,
+                         r"DropIn Path: .*/deployment-update\.timer\.d/")
         self.assertRegex(timer, r"\bAccuracy: 1s\n")
         self.assertRegex(timer, r"\bOnUnitActiveSec: 1min\n")
         self.assertRegex(timer, r"\bOnBootSec: 30s\n")
@@ -118,7 +119,7 @@ class Units(unittest.TestCase):
                 self.assertLess(path.name, "local.conf", path)
 
     def test_the_page_tells_each_option(self):
-        page = (Path(__file__).parents[2] / "docs/hardening.md").read_text()
+        page = (TOP / "docs/hardening.md").read_text()
         drop_in = (self.root / "etc/systemd/system/deployment-update.service.d"
                    "/hardening.conf").read_text()
         options = re.findall(r"^(\w+=.*)$", drop_in, re.M)
@@ -145,7 +146,3 @@ class Units(unittest.TestCase):
         back = (self.root / "etc/systemd/system/backend-deployment.service")
         self.assertIn("exec uvicorn server:app --host 0.0.0.0 --port 8000 "
                       "--reload'\n", back.read_text())
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -36,7 +36,8 @@ ONLY = {
 
 # The facts and the plan are values: nothing in them runs, reads or writes.
 VALUES = re.compile(r"lib/(model/\w+|base/(error|json|text|time)|"
-                    r"plan/(facts|plan|verdict)|checkout/(git_output|git_locks))\.hpp")
+                    r"plan/(facts|plan|verdict)|"
+                    r"checkout/(git_output|git_locks))\.hpp")
 MADE_OF_VALUES = re.compile(r"lib/plan/(facts|plan|verdict)\.[ch]pp")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.MULTILINE)

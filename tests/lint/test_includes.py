@@ -4,7 +4,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-import includes
+from lint import includes
 
 
 class Includes(unittest.TestCase):
@@ -78,7 +78,3 @@ class Includes(unittest.TestCase):
     def test_a_folder_without_sources_is_no_success(self):
         with tempfile.TemporaryDirectory() as empty:
             self.assertTrue(list(includes.complaints(Path(empty))))
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,23 +1,23 @@
-#!/usr/bin/env python3
 """Records what the reference script does in every scenario, as traces/.
 
-    record [--check] SCRIPT [NAME]...
+    cd tests
+    python3 -m faithful.record [--check] [--script SCRIPT] [NAME]...
 
-SCRIPT may be given by the environment's REFERENCE_SCRIPT instead. --check
+Without --script, the environment's REFERENCE_SCRIPT names the script. --check
 writes nothing and fails when a trace is not what the script does.
 """
 
 import argparse
-import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import trace_file
-from programs import Script
-from scenarios import SCENARIOS, named
-from world import play
+from faithful import trace_file
+from faithful.programs import Script
+from faithful.scenarios import SCENARIOS, named
+from faithful.world import play
+from support import REFERENCE_SCRIPT
 
 
 def record(name: str, script: Script) -> dict:
@@ -41,9 +41,7 @@ def keep(text: str, path: Path, check: bool) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true")
-    given = os.environ.get("REFERENCE_SCRIPT")
-    parser.add_argument("script", type=Path, nargs="?" if given else None,
-                        default=given and Path(given))
+    parser.add_argument("--script", type=Path, default=REFERENCE_SCRIPT)
     parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
     script = Script(options.script)

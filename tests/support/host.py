@@ -1,8 +1,8 @@
 """A test host: a booted systemd in a container with a network of its own.
 
 It has an origin (git://127.0.0.1/app.git), an author's clone that pushes to
-it, and a checkout where the notes have it. Use as a context: nothing is left
-afterwards. Needs root.
+it, and a checkout where the original script has it. Use as a context: nothing
+is left afterwards. Needs root.
 """
 
 import json
@@ -11,11 +11,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
+import unittest
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-APP = HERE / "app"
+from support import TOP, can_stage, until
+
+FOLDER = TOP / "tests/host"
+APP = FOLDER / "app"
 CHECKOUT = "/home/ubuntu/sinesiAI"
 ORIGIN = "/srv/git/app.git"
 AUTHOR = "/root/author"
@@ -23,10 +25,13 @@ UNIT = "deployment-update"
 ERR = 3  # syslog priorities
 WARNING = 4
 
+# How the program tells how long something took.
+DURATION = r"\d+\.\d s|\d+ min \d+ s|\d+ h \d+ min"
+
 FRONT_END = 3000
 BACK_END = 8000
 
-GIT_DAEMON = f"""[Unit]
+GIT_DAEMON = """[Unit]
 Description=The origin
 
 [Service]
@@ -39,20 +44,21 @@ WantedBy=multi-user.target
 IDENTITY = ["-c", "user.name=Author", "-c", "user.email=author@example.com"]
 
 
-class Timeout(Exception):
-    """What was waited for did not come."""
-
-
-def until(what, question, seconds):
-    """Asks until the answer is true, and returns it."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = question()
-        if answer:
-            return answer
-        if time.monotonic() > deadline:
-            raise Timeout(f"{what}: not within {seconds} s")
-        time.sleep(0.1)
+def base_root():
+    """The path of the root that hosts are copies of, built when need be.
+    Raises SkipTest where hosts cannot be booted."""
+    if os.geteuid() != 0:
+        raise unittest.SkipTest("hosts are booted by root only")
+    for tool in ("systemd-nspawn", "nsenter", "unshare", "setpriv"):
+        if not shutil.which(tool):
+            raise unittest.SkipTest(f"{tool} is missing")
+    if not can_stage():
+        raise unittest.SkipTest("no mounts are allowed here")
+    built = subprocess.run([FOLDER / "build-root"], stdout=subprocess.PIPE,
+                           text=True, check=False)
+    if built.returncode != 0:
+        raise unittest.SkipTest("there is no root to boot, see above")
+    return built.stdout.strip()
 
 
 class Cgroup:
@@ -66,9 +72,10 @@ class Cgroup:
 
     @staticmethod
     def _parents():
-        mounts = [line.split() for line in open("/proc/self/mounts")]
-        for line in open("/proc/self/cgroup"):
-            _, controllers, path = line.strip().split(":", 2)
+        mounts = [line.split() for line in
+                  Path("/proc/self/mounts").read_text().splitlines()]
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
             for _, target, kind, options, *_ in mounts:
                 if (controllers == "" and kind == "cgroup2") or (
                         controllers == "name=systemd" and kind == "cgroup"
@@ -157,13 +164,14 @@ class Host:
 
     def boot(self):
         self.console = self.folder / "console.log"
-        self._nspawn = subprocess.Popen(
-            ["systemd-nspawn", f"--directory={self._root.path}",
-             f"--bind={self._root.home}:/home", f"--machine={self._name}",
-             "--register=no", "--keep-unit", "--private-network",
-             "--console=read-only", "--boot"],
-            stdin=subprocess.DEVNULL, stdout=open(self.console, "ab"),
-            stderr=subprocess.STDOUT, preexec_fn=self._cgroup.enter)
+        with self.console.open("ab") as console:
+            self._nspawn = subprocess.Popen(
+                ["systemd-nspawn", f"--directory={self._root.path}",
+                 f"--bind={self._root.home}:/home", f"--machine={self._name}",
+                 "--register=no", "--keep-unit", "--private-network",
+                 "--console=read-only", "--boot"],
+                stdin=subprocess.DEVNULL, stdout=console,
+                stderr=subprocess.STDOUT, preexec_fn=self._cgroup.enter)
         self._wait_for_boot()
 
     def _wait_for_boot(self):
@@ -270,11 +278,11 @@ class Host:
         """Runs scripts/install with the files of `stage`; returns what it
         said."""
         self.copy(stage, "/srv/stage")
-        self.copy(HERE.parent.parent / "scripts/install", "/srv/install")
+        self.copy(TOP / "scripts/install", "/srv/install")
         return self.run("/srv/install", "--stage", "/srv/stage").stdout
 
     def hurry_timer(self, seconds):
-        """Lets the timer elapse more often than the notes do."""
+        """Lets the timer elapse more often than every minute."""
         self.write(f"/etc/systemd/system/{UNIT}.timer.d/zz-hurry.conf",
                    "[Timer]\nOnBootSec=\nOnBootSec=1s\n"
                    f"OnUnitActiveSec={seconds}s\n")

@@ -2,11 +2,11 @@
 
 Run by the wrappers that install() writes, as
 
-    stand_in.py FOLDER PROGRAM [ARGUMENT]...
+    recorder.py FOLDER PROGRAM [ARGUMENT]...
 
-FOLDER holds settings.json (what is to fail, see world.py), the log of calls,
-one JSON object a line, and units.json, the state of the services. Whatever is
-called is logged, also what is not understood.
+FOLDER holds settings.json (what is to fail, see faithful/world.py), the log of
+calls, one JSON object a line, and units.json, the state of the services.
+Whatever is called is logged, also what is not understood.
 """
 
 import fcntl
@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 
 WRAPPER = """#!/bin/sh
-exec {python} -I -S {stand_in} {folder} "$0" "$@"
+exec {python} -I -S {recorder} {folder} "$0" "$@"
 """
 
 ACTIVATE = """\
@@ -42,7 +42,7 @@ NOT_UNDERSTOOD = 64
 
 def install(program: Path, folder: Path) -> None:
     """Writes a wrapper at the path `program` that logs to `folder`."""
-    words = {"python": sys.executable, "stand_in": __file__, "folder": folder}
+    words = {"python": sys.executable, "recorder": __file__, "folder": folder}
     quoted = {name: shlex.quote(str(word)) for name, word in words.items()}
     program.write_text(WRAPPER.format(**quoted), encoding="utf-8")
     program.chmod(0o755)
@@ -228,9 +228,9 @@ class Call:
         name = self.relative(str(self.program))
         if Path(name).is_absolute():
             name = self.program.name
-        record = {"argv": [name] + self.arguments,
-                  "cwd": self.relative(os.getcwd()), "exit": status,
-                  "at": head_of(self.checkout)}
+        record: dict = {"argv": [name] + self.arguments,
+                        "cwd": self.relative(os.getcwd()), "exit": status,
+                        "at": head_of(self.checkout)}
         if "VIRTUAL_ENV" in os.environ:
             record["VIRTUAL_ENV"] = self.relative(os.environ["VIRTUAL_ENV"])
         first = self.relative(os.environ.get("PATH", "").split(":")[0])

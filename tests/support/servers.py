@@ -1,5 +1,5 @@
-"""Servers for a benchmark, on loopback, with everything of their own in one
-folder: git over http (git http-backend behind lighttpd) and over ssh.
+"""Servers of git, on loopback, with everything of their own in one folder:
+over http (git http-backend behind lighttpd) and over ssh.
 
 Both are contexts; leaving one ends its server.
 """
@@ -9,11 +9,14 @@ import pwd
 import shutil
 import socket
 import subprocess
-import time
+from contextlib import contextmanager
 from pathlib import Path
 
-from common import ENVIRONMENT, run
+from support import until
 
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin",
+               "LANG": "C.UTF-8", "HOME": "/nonexistent",
+               "GIT_CONFIG_NOSYSTEM": "1"}
 BACKEND = "/usr/lib/git-core/git-http-backend"
 
 
@@ -35,17 +38,17 @@ class Server:
             self.process = subprocess.Popen(
                 self.command(), env=ENVIRONMENT, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log)
-        deadline = time.monotonic() + 20
-        while not self._answers():
-            if self.process.poll() is not None or \
-                    time.monotonic() > deadline:
-                self.__exit__()
-                raise SystemExit(f"{self.command()[0]} does not serve:\n" +
-                                 (self.folder / "log").read_text())
-            time.sleep(0.05)
+        try:
+            until(f"{self.command()[0]} to serve", self._answers, pause=0.05)
+        except Exception:
+            self.__exit__()
+            raise
         return self
 
     def _answers(self):
+        if self.process.poll() is not None:
+            raise RuntimeError(f"{self.command()[0]} does not serve:\n" +
+                               (self.folder / "log").read_text())
         with socket.socket() as there:
             return there.connect_ex(("127.0.0.1", self.port)) == 0
 
@@ -103,6 +106,8 @@ class SshServer(Server):
     """sshd with a host key and a user key of its own; `.ssh_command` is what
     core.sshCommand takes to reach .url/PATH."""
 
+    host_key = "host"
+
     @staticmethod
     def missing():
         for program in ("sshd", "ssh", "ssh-keygen"):
@@ -113,10 +118,10 @@ class SshServer(Server):
     def __init__(self, folder):
         super().__init__(folder)
         self.folder.chmod(0o700)
-        self.url = "ssh://bench"
-        for key in ("host", "user"):
-            run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f",
-                self.folder / key)
+        self.url = "ssh://server"
+        for key in ("host", "other-host", "user"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "",
+                            "-f", self.folder / key], check=True)
         host = (self.folder / "host.pub").read_text()
         (self.folder / "known").write_text(
             f"[127.0.0.1]:{self.port} {host}")
@@ -124,7 +129,6 @@ class SshServer(Server):
         (self.folder / "sshd_config").write_text(f"""
 Port {self.port}
 ListenAddress 127.0.0.1
-HostKey {self.folder}/host
 AuthorizedKeysFile {self.folder}/user.pub
 PidFile none
 UsePAM yes
@@ -135,7 +139,7 @@ StrictModes no
 AcceptEnv GIT_PROTOCOL
 """)
         (self.folder / "config").write_text(f"""
-Host bench
+Host server
   HostName 127.0.0.1
   Port {self.port}
   User {pwd.getpwuid(os.geteuid()).pw_name}
@@ -152,4 +156,15 @@ Host bench
         # sshd wants to be started by its absolute path.
         sshd = shutil.which("sshd", path=ENVIRONMENT["PATH"])
         Path("/run/sshd").mkdir(exist_ok=True)  # its privilege separation
-        return [sshd, "-D", "-e", "-f", str(self.folder / "sshd_config")]
+        return [sshd, "-D", "-e", "-f", str(self.folder / "sshd_config"),
+                "-h", str(self.folder / self.host_key)]
+
+    @contextmanager
+    def under_another_key(self):
+        """The same server, and not known any more."""
+        self.host_key = "other-host"
+        try:
+            with self:
+                yield self
+        finally:
+            self.host_key = "host"

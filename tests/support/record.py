@@ -1,0 +1,27 @@
+"""The record of deployments, as a file: what it says, and changes to it."""
+
+import re
+from pathlib import Path
+
+PAST = "1970-01-01T00:00:00Z"
+
+
+def entries(record: Path) -> dict[str, str]:
+    """By key; those of a section by [section]key. Of a key that is there
+    several times, the last."""
+    found = {}
+    section = ""
+    for line in record.read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            section = line
+        key, separator, value = line.partition(" = ")
+        if separator:
+            found[section + key] = value
+    return found
+
+
+def make_due(record: Path) -> None:
+    """As if the wait for the next try were over."""
+    text = record.read_text(encoding="utf-8")
+    record.write_text(re.sub("(?m)^next-try = .*$", f"next-try = {PAST}",
+                             text), encoding="utf-8")

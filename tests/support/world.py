@@ -1,0 +1,175 @@
+"""A folder with an origin, a checkout and stand-ins for what the program
+calls on a host.
+
+The program under test is the real binary, git is the real git. As root, a
+deployment in a world builds aside, as on a host, unless `config` says
+otherwise; another user may make no mount namespace, and the program builds in
+place: tests of what is built aside are skipped then (support.needs_staging).
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from support import BINARY, PATIENCE
+from support.repositories import FIRST_FILES, Repositories
+
+STAND_INS = Path(__file__).resolve().parent / "stand_ins"
+
+CONFIG = "settle = 0\n"
+IN_PLACE = CONFIG + "build = in-place\n"
+
+# What the program and the stand-ins need of the system; no other program is
+# on PATH.
+TOOLS = ["git", "sh", "rm", "mkdir", "cat", "chmod", "cp", "mv", "grep",
+         "true"]
+
+
+class World(Repositories):
+    """Use as a context: the folder is gone at the end."""
+
+    def __init__(self, checkout="app", clone_options=(), config=CONFIG):
+        self._folder = tempfile.TemporaryDirectory(prefix="integration-")
+        # The temporary folder's own path may hold symbolic links.
+        super().__init__(Path(self._folder.name).resolve(), checkout)
+        self.root.chmod(0o755)
+        self.state = self.root / "state"
+        self.record = self.state / "record"
+        self.bin = self.root / "bin"
+        self.services = self.root / "services"
+        self.calls_file = self.root / "calls"
+        self.down = self.root / "down"
+        self.environment |= {
+            "PATH": str(self.bin), "CALLS": str(self.calls_file),
+            "SERVICES": str(self.services), "DOWN": str(self.down),
+            "CHECKOUT": str(self.checkout),
+        }
+        self._make_bin()
+        self.services.mkdir()
+        self.calls_file.touch()
+        self.calls_file.chmod(0o666)  # stand-ins may run as any user
+        self.config(config)
+        self.make_repositories("First", FIRST_FILES, clone_options)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self._folder.cleanup()
+
+    def _make_bin(self):
+        self.bin.mkdir()
+        for tool in TOOLS:
+            self.link_tool(tool)
+        for path in STAND_INS.iterdir():
+            shutil.copy(path, self.bin)
+
+    def link_tool(self, name):
+        """One more program of the system."""
+        (self.bin / name).symlink_to(shutil.which(name))
+
+    def stand_in(self, name, text):
+        path = self.bin / name
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o755)
+
+    def stand_in_text(self, name):
+        return (self.bin / name).read_text(encoding="utf-8")
+
+    def config(self, text):
+        path = self.root / "deployment-update.conf"
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o644)
+
+    def push(self, subject, files):
+        """Commits `files` (path: text, None: removed) and pushes; returns the
+        commit."""
+        self.commit_files(subject, files)
+        self.push_commits()
+        return self.git(self.author, "rev-parse", "HEAD").strip()
+
+    def push_version(self, version, **more):
+        """A push that changes what both components are made from."""
+        return self.push(f"Version {version}", files_of(version) | more)
+
+    def commit(self):
+        """The commit that is checked out."""
+        return self.git(self.checkout, "rev-parse", "HEAD").strip()
+
+    def in_use(self):
+        """What the environments in use were made from."""
+        return [(self.checkout / path / "made-from").read_text()
+                for path in ("frontend/node_modules", "backend/venv")]
+
+    def arguments(self, *more):
+        config = self.root / "deployment-update.conf"
+        return [str(BINARY), f"--config={config}",
+                f"--repo-dir={self.checkout}", f"--state-dir={self.state}",
+                *map(str, more)]
+
+    def run(self, *more, **options):
+        return self.run_program(self.arguments(*more), **options)
+
+    def run_program(self, command, environment=None, **options):
+        return subprocess.run(
+            command, cwd="/", env=self.environment | (environment or {}),
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            errors="replace", timeout=PATIENCE, **options)
+
+    def calls(self):
+        """What the stand-ins were asked since the last time."""
+        lines = self.calls_file.read_text(encoding="utf-8").splitlines()
+        os.truncate(self.calls_file, 0)
+        return lines
+
+
+def files_of(version):
+    return {"frontend/package.json": f'{{"version": "{version}"}}\n',
+            "backend/requirements.txt": f"flask=={version}\n"}
+
+
+def made_from(version):
+    """What World.in_use() tells of a version's environments."""
+    return list(files_of(version).values())
+
+
+def built_aside(run):
+    """True when a run says that it built its environments aside."""
+    return " aside: " in run.stderr
+
+
+def started_by(variable, value):
+    """The processes that have variable=value in their environment."""
+    entry = f"{variable}={value}".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if entry in (process / "environ").read_bytes().split(b"\0"):
+                found.append(int(process.name))
+        except OSError:
+            pass  # it ended meanwhile
+    return found
+
+
+def _describe(path):
+    status = path.lstat()
+    content = ""
+    if path.is_symlink():
+        content = os.readlink(path)
+    elif path.is_file():
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+    return (status.st_ino, oct(status.st_mode), status.st_uid, status.st_gid,
+            status.st_size, status.st_mtime_ns, status.st_ctime_ns, content)
+
+
+def listing(*folders):
+    """Everything in `folders` and themselves; reading alone changes none."""
+    found = {}
+    for folder in folders:
+        found[str(folder)] = _describe(folder) if folder.exists() else None
+        for path in sorted(folder.rglob("*")):
+            found[str(path)] = _describe(path)
+    return found
