@@ -186,7 +186,8 @@ std::string help_text() {
   text << "Usage: deployment-update [OPTION]...\n\n"
           "Deploys what a remote's branch holds to this host: fetch, "
           "fast-forward, install\nwhat changed, restart the services, verify "
-          "that they stay up. Without options it\ndeploys branch prod of origin to /home/ubuntu/sinesiAI.\n\n"
+          "that they stay up. Without options it\ndeploys branch prod of "
+          "origin to /home/ubuntu/sinesiAI.\n\n"
        << actions() << '\n'
        << settings()
        << "\nExit codes:\n"

@@ -75,7 +75,7 @@ add_test(NAME lint.mypy COMMAND ${MYPY}
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
 
 # The man page has what the program's own words promise.
-add_binary_test(lint.man lint 1 ${CMAKE_CURRENT_LIST_DIR}/lint/test_man.py)
+add_binary_test(lint.man lint 1 lint.test_man)
 
 # Other versions of these two want other things: they speak for version 14.
 execute_process(COMMAND ${CLANG_TIDY} --version OUTPUT_VARIABLE version)

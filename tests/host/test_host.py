@@ -369,7 +369,7 @@ health-check = http://127.0.0.1:8000/
         """Caught by its health check: uvicorn --reload lives on."""
         after = self.break_and_look(
             {"backend/server.py": "raise RuntimeError('at start')\n"},
-            "backend-deployment.service was restarted and did not stay up")
+            "backend-deployment.service was restarted but did not stay up")
         require(find_line(self.host.journal(after), "^rolled back to "),
                 "no line about the rollback")
         self.fix("back end that comes up")
@@ -377,7 +377,7 @@ health-check = http://127.0.0.1:8000/
     def test_server_that_dies(self):
         self.break_and_look(
             {"backend/requirements.txt": requirements("colorama")},
-            "backend-deployment.service was restarted and did not stay up")
+            "backend-deployment.service was restarted but did not stay up")
         self.fix("back end with uvicorn again")
 
 
@@ -641,7 +641,7 @@ class Confined(Group):
         lock = f"{CHECKOUT}/.git/index.lock"
         self.stop_timer()
         for folder, pattern in [
-                (CHECKOUT, r"index\.lock is there, and git .* works in the "
+                (CHECKOUT, r"index\.lock exists, and git .* is running in the "
                            "checkout"),
                 ("/home/ubuntu", r"^remove .*index\.lock")]:
             self.host.run("touch", "-d", "1 hour ago", lock, user="ubuntu")
