@@ -18,7 +18,7 @@ namespace deployment {
 
 struct Host {
   // Throws Error when the checkout's user cannot be found.
-  Host(const Config& config, Log& log, CommandRunner& runner);
+  Host(const Config& the_config, Log& the_log, CommandRunner& the_runner);
 
   // A context of the checkout's user whose output goes to the log, each line
   // behind `tag`.
