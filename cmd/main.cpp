@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <exception>
 
 #include "cmd/options.hpp"
+#include "cmd/version.hpp"
 #include "lib/base/error.hpp"
 #include "lib/base/log.hpp"
 #include "lib/base/signals.hpp"
@@ -15,19 +17,26 @@ namespace {
 
 using namespace deployment;
 
+// Prints on standard output. A reader that went away, as head(1) does, has what
+// it wanted.
+int print(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  if (std::fflush(stdout) != 0 && errno != EPIPE) {
+    throw_errno("write to standard output");
+  }
+  return 0;
+}
+
 int carry_out(const Options& options, Log& log) {
   ProcessRunner runner(log);
   switch (options.action) {
     case Options::Action::help:
-      fmt::print("{}", help_text());
-      return 0;
+      return print(help_text());
     case Options::Action::version:
-      fmt::print("deployment-update {}\n", VERSION);
-      return 0;
+      return print(fmt::format("deployment-update {}\n", version));
     case Options::Action::status:
-      fmt::print("{}", describe_status(options.config, options.request.json,
-                                       log, runner));
-      return 0;
+      return print(
+          describe_status(options.config, options.request.json, log, runner));
     case Options::Action::run:
       return run(options.config, options.request, log, runner);
   }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "lib/base/text.hpp"
@@ -45,7 +46,9 @@ void Log::write_line(Level level, std::string_view line) {
   } else if (level == Level::warning) {
     prefix = "warning: ";
   }
-  const std::string whole = prefix + escaped(line) + '\n';
+  std::string plain(line);
+  std::replace(plain.begin(), plain.end(), '\t', ' ');  // harmless, and common
+  const std::string whole = prefix + escaped(plain) + '\n';
   std::fwrite(whole.data(), 1, whole.size(), stream_);
 }
 

@@ -142,6 +142,12 @@ std::string counted(int count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : ending);
 }
 
+std::string command_as(const std::optional<std::string>& user,
+                       std::string_view command) {
+  return user ? fmt::format("runuser -u {} -- {}", *user, command)
+              : std::string(command);
+}
+
 std::optional<int> parse_number(std::string_view text) {
   int number = 0;
   const char* const last = text.data() + text.size();

@@ -37,6 +37,11 @@ std::string times(int count);
 // "1 commit", "2 commits", "3 processes".
 std::string counted(int count, std::string_view noun);
 
+// Returns a command for a person to paste: as root, it has to be run as `user`
+// (runuser(1)); nullopt: as whoever runs this program.
+std::string command_as(const std::optional<std::string>& user,
+                       std::string_view command);
+
 // Reads a decimal number that has digits only; nullopt for anything else, and
 // for a number that an int cannot hold.
 std::optional<int> parse_number(std::string_view text);

@@ -12,12 +12,13 @@ const std::vector<std::string> no_maintenance = {"-c", "gc.auto=0", "-c",
 
 }  // namespace
 
-void Git::change(std::string purpose, std::vector<std::string> arguments) {
-  run_checked(changing(std::move(purpose), std::move(arguments)));
+void Git::change(std::string purpose,
+                 const std::vector<std::string>& arguments) {
+  run_checked(changing(std::move(purpose), arguments));
 }
 
 Command Git::changing(std::string purpose,
-                      std::vector<std::string> arguments) const {
+                      const std::vector<std::string>& arguments) const {
   Command changing =
       command(std::move(purpose), joined(no_maintenance, arguments));
   changing.context.on_line = context().on_line;

@@ -40,8 +40,8 @@ class Git : public GitReader {
 
  private:
   Command changing(std::string purpose,
-                   std::vector<std::string> arguments) const;
-  void change(std::string purpose, std::vector<std::string> arguments);
+                   const std::vector<std::string>& arguments) const;
+  void change(std::string purpose, const std::vector<std::string>& arguments);
 };
 
 }  // namespace deployment

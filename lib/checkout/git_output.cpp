@@ -19,7 +19,7 @@ std::optional<CommitId> parse_ls_remote(std::string_view text,
                                         const std::string& ref) {
   for (const std::string_view line : split(text, '\n')) {
     const std::size_t tab = line.find('\t');
-    const auto id = CommitId::parse(line.substr(0, tab));
+    auto id = CommitId::parse(line.substr(0, tab));
     if (tab == std::string_view::npos || !id) {
       refuse("ls-remote", line);
     }

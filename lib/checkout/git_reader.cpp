@@ -89,10 +89,19 @@ std::string GitReader::how_to_fetch_anew() const {
   const std::string objects = directory() / ".git" / "objects";
   return fmt::format(
       "the repository is damaged, as after a power loss; fetch its objects "
-      "anew{0}: mv {1} {1}.damaged && mkdir {1} && git -C {2} fetch --refetch "
-      "{3} {4}",
-      context_.user ? ", as " + context_.user->name : "", objects,
-      directory().string(), remote_, branch_);
+      "anew: {} && {} && {}",
+      command_as(user_name(), fmt::format("mv {0} {0}.damaged", objects)),
+      command_as(user_name(), "mkdir " + objects),
+      advised(fmt::format("fetch --refetch {} {}", remote_, branch_)));
+}
+
+std::string GitReader::advised(const std::string& arguments) const {
+  return command_as(user_name(), fmt::format("git -C {} {}",
+                                             directory().string(), arguments));
+}
+
+std::optional<std::string> GitReader::user_name() const {
+  return context_.user ? std::optional(context_.user->name) : std::nullopt;
 }
 
 std::string GitReader::remote_ref() const {
@@ -131,15 +140,14 @@ Heads GitReader::heads() const {
     results = runner_->run_all(commands);
   }
   if (!results[1].status.success()) {
-    throw CommandError(
-        commands[1], results[1],
-        "look at the checkout: git -C " + directory().string() + " status");
+    throw CommandError(commands[1], results[1],
+                       "look at the checkout: " + advised("status"));
   }
   if (!results[0].status.success()) {
     throw RemoteUnreachable(commands[0], results[0],
                             "nothing was changed; the next run asks again. Try "
-                            "it by hand: git -C " +
-                                directory().string() + " ls-remote " + remote_);
+                            "it by hand: " +
+                                advised("ls-remote " + remote_));
   }
   const auto tip = parse_ls_remote(results[0].out, ref);
   if (!tip) {

@@ -92,6 +92,9 @@ class GitReader {
   // for packed refs, linked work trees and the reftable format.
   std::optional<CommitId> checked_out_branch() const;
   std::string how_to_fetch_anew() const;
+  // "git -C CHECKOUT ARGUMENTS" for a person to paste.
+  std::string advised(const std::string& arguments) const;
+  std::optional<std::string> user_name() const;
 
   CommandRunner* runner_;
   Context context_;

@@ -70,7 +70,7 @@ class Run {
 };
 
 std::optional<Heads> Run::ask_remote() {
-  const std::optional<Heads> heads = deployment::ask_remote(host_, record());
+  std::optional<Heads> heads = deployment::ask_remote(host_, record());
   if (heads) {
     journal_.write(transition::remote_came_back);
     tip_ = heads->tip;

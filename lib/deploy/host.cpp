@@ -60,12 +60,14 @@ Observation Host::observe(const Record& record, const Heads& heads,
     }
     return why_not_staged(runner, as_user);
   };
-  return deployment::observe(config, record, heads, force,
-                             {.git = git,
-                              .objects = objects,
-                              .store = store,
-                              .python_version = version,
-                              .in_place_reason = in_place_reason});
+  Observation seen = deployment::observe(config, record, heads, force,
+                                         {.git = git,
+                                          .objects = objects,
+                                          .store = store,
+                                          .python_version = version,
+                                          .in_place_reason = in_place_reason});
+  seen.git_user = user ? std::optional(user->name) : std::nullopt;
+  return seen;
 }
 
 Context as_this_process(milliseconds timeout) {

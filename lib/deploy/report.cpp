@@ -21,14 +21,18 @@ std::string one_line(std::string_view text) {
         return line.starts_with("fatal: ") || line.starts_with("error: ") ||
                line.starts_with("ERROR: ") || line.starts_with("npm error ");
       });
+  std::string_view what = lines.front();
+  if (what.ends_with(':')) {
+    what.remove_suffix(1);
+  }
   if (why == lines.end()) {
-    return fmt::format("{}: {}", lines.front(), lines.back());
+    return fmt::format("{}: {}", what, lines.back());
   }
   // ssh(1) or the transport has then said the reason in the line before.
   const bool told_before =
       *why == "fatal: Could not read from remote repository." &&
       why - lines.begin() > 1;
-  return fmt::format("{}: {}", lines.front(), told_before ? *(why - 1) : *why);
+  return fmt::format("{}: {}", what, told_before ? *(why - 1) : *why);
 }
 
 std::string describe_pending(const Pending& pending) {

@@ -227,6 +227,14 @@ void set_by(const Table& table, Target& target, const std::string& key,
                                  escaped(key),
                                  fmt::join(names_of(table), ", ")));
   }
+  const bool is_quoted = value.size() >= 2 && value.front() == value.back() &&
+                         (value.front() == '"' || value.front() == '\'');
+  if (is_quoted) {
+    throw UsageError(
+        fmt::format("{}: the value of {} is in quotes: {}; write "
+                    "it without them",
+                    source, key, escaped(value)));
+  }
   try {
     setter->second(target, value);
   } catch (const Refused& refused) {

@@ -37,6 +37,8 @@ struct Target {
 
 struct Observation {
   Time now{};
+  // The user that git runs as, for advice; nullopt: that of this process.
+  std::optional<std::string> git_user = {};
   Heads heads;
   CommitId current_commit;
   std::optional<std::string> current_branch = {};  // nullopt: detached

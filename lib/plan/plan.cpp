@@ -57,7 +57,8 @@ bool is_lock_file_of_npm(const Config& config, const std::string& path) {
 }
 
 // Local changes in the way may be given up when this program or npm made them.
-Restore restoration_of(const Config& config, const Target& target) {
+Restore restoration_of(const Config& config, const Observation& seen) {
+  const Target& target = *seen.target;
   const auto is_half_written = [&](const std::string& path) {
     return std::find(target.half_written.begin(), target.half_written.end(),
                      path) != target.half_written.end();
@@ -69,12 +70,14 @@ Restore restoration_of(const Config& config, const Target& target) {
     }
   }
   if (!foreign.empty()) {
-    throw Error(fmt::format("local changes would be overwritten; nothing was "
-                            "changed:\n{}",
-                            fmt::join(foreign, "\n")),
-                fmt::format("commit them, or put them aside: git -C {0} stash "
-                            "--include-untracked",
-                            config.repo_dir.string()));
+    throw Error(
+        fmt::format("local changes would be overwritten; nothing was "
+                    "changed:\n{}",
+                    fmt::join(foreign, "\n")),
+        "commit them, or put them aside: " +
+            command_as(seen.git_user, fmt::format("git -C {} stash "
+                                                  "--include-untracked",
+                                                  config.repo_dir.string())));
   }
   return {target.in_the_way,
           target.half_written.empty()
@@ -82,18 +85,23 @@ Restore restoration_of(const Config& config, const Target& target) {
               : "an earlier run was stopped while it wrote them"};
 }
 
-[[noreturn]] void refuse_divergence(const Config& config, const CommitId& local,
-                                    const CommitId& tip,
-                                    const Divergence& divergence) {
+[[noreturn]] void refuse_divergence(const Config& config,
+                                    const Observation& seen,
+                                    const CommitId& local) {
+  const CommitId& tip = seen.heads.tip;
+  const Divergence& divergence = *seen.divergence;
   throw Error(
       fmt::format("branch {0} diverged: the checkout is at {1} ({2} that {3} "
                   "does not have), {3} is at {4} ({5} that the checkout does "
                   "not have); nothing was changed",
                   config.branch, local, counted(divergence.ours, "commit"),
                   config.remote, tip, counted(divergence.theirs, "commit")),
-      fmt::format("push the checkout's commits, or take the remote's: git -C "
-                  "{} reset --keep {}; or set on-divergence = reset",
-                  config.repo_dir.string(), tip));
+      fmt::format(
+          "push the checkout's commits, or take the remote's: {}; or set "
+          "on-divergence = reset",
+          command_as(seen.git_user,
+                     fmt::format("git -C {} reset --keep {}",
+                                 config.repo_dir.string(), tip))));
 }
 
 // Moves the branch to `to`, unless it is there.
@@ -117,7 +125,7 @@ void plan_move(Plan& plan, const Config& config, const Record& record,
               .reason = "the branch diverged and on-divergence = reset",
               .keep = true});
   } else {
-    refuse_divergence(config, *local, seen.heads.tip, divergence);
+    refuse_divergence(config, seen, *local);
   }
 }
 
@@ -125,7 +133,7 @@ void plan_move(Plan& plan, const Config& config, const Record& record,
 void plan_moves(Plan& plan, const Config& config, const Record& record,
                 const Observation& seen) {
   if (seen.target && !seen.target->in_the_way.empty()) {
-    plan.steps.emplace_back(restoration_of(config, *seen.target));
+    plan.steps.emplace_back(restoration_of(config, seen));
   }
   const CommitId local = local_commit(seen.heads).value_or(seen.heads.tip);
   if (!seen.heads.on_branch) {

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import shutil
+import subprocess
 import unittest
 
 from support import BINARY, NOBODY, needs_root
@@ -42,8 +43,23 @@ class CommandLine(unittest.TestCase):
 
     def test_the_version_is_one_line(self):
         run = self.world.run_program([BINARY, "--version"])
-        self.assertRegex(run.stdout, r"^deployment-update \d+\.\d+\.\d+\n$")
+        self.assertRegex(run.stdout, r"^deployment-update \d+\.\d+\.\d+( \(\S+\))?\n$")
         self.assertEqual((run.returncode, run.stderr), (0, ""))
+
+    def test_the_version_names_the_commit_it_was_built_from(self):
+        run = self.world.run_program([BINARY, "--version"])
+        self.assertRegex(run.stdout, r" \([0-9a-f]{12}(-dirty)?\)$")
+
+    def test_a_reader_that_goes_away_is_no_failure(self):
+        read, write = os.pipe()
+        os.close(read)
+        with os.fdopen(write, "w") as closed:
+            for option in ("--status", "--help", "--version"):
+                run = subprocess.run(
+                    self.world.arguments(option), stdout=closed,
+                    stderr=subprocess.PIPE, env=self.world.environment,
+                    stdin=subprocess.DEVNULL, check=False)
+                self.assertEqual((run.returncode, run.stderr), (0, b""))
 
     def test_every_mistake_is_refused_in_one_line_that_names_it(self):
         mistakes = {

@@ -52,6 +52,11 @@ TEST_CASE("foreign text cannot forge a line or move the cursor") {
         }) == "<6>a\\x0d<0>b\\x1b[2J\n<6>c\n");
 }
 
+TEST_CASE("a tab is shown as a blank") {
+  CHECK(written(Log::Target::plain, false,
+                [](Log& log) { log.info("error:\tfile"); }) == "error: file\n");
+}
+
 TEST_CASE("activity is shown on a terminal and makes way for lines") {
   CHECK(written(Log::Target::terminal, false,
                 [](Log& log) {

@@ -117,5 +117,11 @@ TEST_CASE("a number is digits that an int can hold") {
   }
 }
 
+TEST_CASE("a command for root to paste says as whom it runs") {
+  CHECK(command_as(std::nullopt, "git status") == "git status");
+  CHECK(command_as("ubuntu", "git status") ==
+        "runuser -u ubuntu -- git status");
+}
+
 }  // namespace
 }  // namespace deployment

@@ -19,6 +19,7 @@ TEST_CASE("an error in one line says what failed, and why") {
   };
   for (const Case& c : {
            Case{"one\n", "one"},
+           Case{"nothing was changed:\nfile", "nothing was changed: file"},
            Case{"asking failed\nnoise\nlast", "asking failed: last"},
            Case{"asking failed\nfatal: no such host\nhint: try",
                 "asking failed: fatal: no such host"},

@@ -212,6 +212,16 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
   }
 }
 
+TEST_CASE("a value in quotes is refused by name") {
+  for (const char* value : {"\"prod\"", "'prod'"}) {
+    Config config;
+    CHECK(message_of<UsageError>([&] {
+            apply_config_file(config, std::string("branch = ") + value, "f");
+          }) == std::string("f: the value of branch is in quotes: ") + value +
+                    "; write it without them");
+  }
+}
+
 TEST_CASE("a refused file leaves the components as they were") {
   Config config;
   CHECK_THROWS_AS(apply_config_file(config, "[web]\ntype = npm\n", "a.conf"),

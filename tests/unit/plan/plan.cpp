@@ -453,6 +453,18 @@ TEST_CASE("local changes in the way are named file by file") {
                  "git -C /home/ubuntu/sinesiAI stash --include-untracked"));
 }
 
+TEST_CASE("advice that git has to follow as the owner says so") {
+  Observation seen = one_commit_ahead();
+  seen.git_user = "ubuntu";
+  seen.target->in_the_way = {"backend/app.py"};
+  CHECK(contains(error_of<Error>([&] { plan(seen); }).advice(),
+                 "runuser -u ubuntu -- git -C /home/ubuntu/sinesiAI stash"));
+  seen.target->in_the_way.clear();
+  seen.divergence = Divergence{.ours = 1, .theirs = 1};
+  CHECK(contains(error_of<Error>([&] { plan(seen); }).advice(),
+                 "runuser -u ubuntu -- git -C /home/ubuntu/sinesiAI reset"));
+}
+
 TEST_CASE("a lock file that npm rewrote is restored") {
   Observation seen = one_commit_ahead();
   seen.target->in_the_way = {"frontend/package-lock.json"};
