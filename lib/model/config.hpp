@@ -1,4 +1,4 @@
-// What a person may decide, and the notes' defaults.
+// The settings, and the defaults of the original script.
 #pragma once
 
 #include <chrono>
