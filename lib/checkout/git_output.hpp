@@ -10,9 +10,9 @@ namespace deployment {
 
 // Where the branch stands, here and at the remote.
 struct Heads {
-  std::string tip;       // the remote's commit
-  std::string local;     // the local branch's; empty: there is none
-  std::string tracking;  // refs/remotes/REMOTE/BRANCH; empty: there is none
+  std::string tip = {};       // the remote's commit
+  std::string local = {};     // the local branch's; empty: there is none
+  std::string tracking = {};  // refs/remotes/REMOTE/BRANCH's; empty: none
   bool on_branch = false;
 
   bool operator==(const Heads&) const = default;

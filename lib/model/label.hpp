@@ -11,8 +11,8 @@ namespace deployment {
 // What an environment carries in a file of its own, so that it says what it is
 // wherever it is moved, and a crash between two moves confuses nobody.
 struct Label {
-  Inputs inputs;       // it was made from; empty: not known
-  std::string served;  // then the commit that ran in it
+  Inputs inputs = {};       // it was made from; empty: not known
+  std::string served = {};  // then the commit that ran in it
 
   bool operator==(const Label&) const = default;
 };

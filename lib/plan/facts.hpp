@@ -16,10 +16,10 @@ namespace deployment {
 
 // What the target commit holds of one component.
 struct ComponentFacts {
-  std::vector<std::filesystem::path> manifests;  // those that exist
-  Inputs inputs;  // what an environment made from it would be made from
-  std::optional<Label> live;  // what the environment in use says it is
-  bool kept = false;          // an environment that serves the commit is kept
+  std::vector<std::filesystem::path> manifests = {};  // those that exist
+  Inputs inputs = {};  // what an environment made from it would be made from
+  std::optional<Label> live = {};  // what the environment in use says it is
+  bool kept = false;  // an environment that serves the commit is kept
 
   bool operator==(const ComponentFacts&) const = default;
 };

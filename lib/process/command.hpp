@@ -63,9 +63,9 @@ struct ExitStatus {
 std::string describe(const ExitStatus& status, const Command& command);
 
 struct CommandResult {
-  ExitStatus status;
-  std::string out;
-  std::string err;
+  ExitStatus status = {};
+  std::string out = {};
+  std::string err = {};
   std::chrono::milliseconds duration{};
 };
 
