@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """The program on booted hosts with the notes' own services.
 
-    test_host.py --binary BIN --prefix-stage DIR [GROUP[.CASE]]...
+    test_host.py --binary BIN --prefix-stage DIR [--release CODENAME]
+                 [GROUP[.CASE]]...
 
 DIR is what `cmake --install` put there with DESTDIR=DIR and --prefix
-/usr/local; BIN goes in its program's place. Each group of cases has a host of
-its own; hosts run side by side. Prints one line for each case.
+/usr/local; BIN goes in its program's place. The hosts run this machine's own
+release, or Debian's CODENAME. Each group of cases has a host of its own; hosts
+run side by side. Prints one line for each case.
 
 Exits with 77 where hosts cannot be booted (not root, packages missing); with
 HOST_TESTS=required in the environment that is a failure.
@@ -739,7 +741,7 @@ def skip(why):
     sys.exit(SKIPPED)
 
 
-def base_root():
+def base_root(release):
     """The path of the base root, built when need be."""
     if os.geteuid() != 0:
         skip("skipped: hosts are booted by root only")
@@ -748,8 +750,9 @@ def base_root():
             skip(f"skipped: {tool} is missing")
     if subprocess.run(["unshare", "--mount", "true"], check=False).returncode:
         skip("skipped: no mounts are allowed here")
-    built = subprocess.run([HERE / "build-root"], stdout=subprocess.PIPE,
-                           text=True, check=False)
+    chosen_release = ["--release", release] if release else []
+    built = subprocess.run([HERE / "build-root", *chosen_release],
+                           stdout=subprocess.PIPE, text=True, check=False)
     if built.returncode != 0:
         skip("skipped: there is no root to boot, see above")
     return built.stdout.strip()
@@ -820,10 +823,11 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--binary", type=Path, required=True)
     parser.add_argument("--prefix-stage", type=Path, required=True)
+    parser.add_argument("--release")
     parser.add_argument("names", nargs="*", metavar="GROUP[.CASE]")
     options = parser.parse_args()
     choice = chosen(options.names)
-    base = base_root()
+    base = base_root(options.release)
     with tempfile.TemporaryDirectory(prefix="host-stage-") as folder:
         stage = Path(folder) / "stage"
         shutil.copytree(options.prefix_stage, stage, symlinks=True)
