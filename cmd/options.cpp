@@ -12,6 +12,7 @@
 #include "lib/base/error.hpp"
 #include "lib/base/file.hpp"
 #include "lib/base/text.hpp"
+#include "lib/model/settings.hpp"
 
 namespace deployment {
 namespace po = boost::program_options;

@@ -1,4 +1,4 @@
-// What the program tells: levelled lines on standard error.
+// Writes levelled lines on standard error.
 #pragma once
 
 #include <chrono>
@@ -19,8 +19,8 @@ class Log {
  public:
   enum class Target { plain, journal, terminal };
 
-  // What `stream` leads to: $JOURNAL_STREAM names the device and inode of the
-  // journal's socket (systemd.exec(5)).
+  // Finds out where `stream` leads: $JOURNAL_STREAM names the device and inode
+  // of the journal's socket (systemd.exec(5)).
   static Target target_of(std::FILE* stream);
 
   Log(std::FILE* stream, Target target, bool verbose);

@@ -24,7 +24,7 @@ std::optional<Time> parse_time(std::string_view text);
 // For ppoll(2); zero for a negative duration.
 timespec to_timespec(std::chrono::nanoseconds duration);
 
-// How long something took: "0.4 s", "3 min 12 s", "2 h 5 min".
+// Describes a duration: "0.4 s", "3 min 12 s", "2 h 5 min".
 std::string describe_duration(std::chrono::milliseconds duration);
 
 }  // namespace deployment

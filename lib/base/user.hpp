@@ -1,4 +1,4 @@
-// Who a command runs as.
+// Users, and acting with their rights.
 #pragma once
 
 #include <sys/types.h>

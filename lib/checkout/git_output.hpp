@@ -21,7 +21,8 @@ struct Heads {
   bool operator==(const Heads&) const = default;
 };
 
-// How two commits relate: how many each has that the other does not contain.
+// The numbers of commits that each of two commits has and the other does not.
+
 struct Divergence {
   int ours = 0;
   int theirs = 0;
@@ -41,7 +42,7 @@ Divergence parse_divergence(std::string_view text);
 // An entry of `git status --porcelain=v1 -z`: a changed file, an untracked
 // one, or, with a slash at the end, a folder of untracked ones.
 struct LocalChange {
-  std::string path;
+  std::string path = {};
   bool missing = false;  // from the work tree only
 
   bool operator==(const LocalChange&) const = default;
@@ -51,8 +52,8 @@ std::vector<LocalChange> parse_status(std::string_view text);
 
 // "MODE TYPE ID\tPATH" of `git ls-tree -z`.
 struct TreeEntry {
-  std::string mode;
-  std::string id;
+  std::string mode = {};
+  std::string id = {};
 };
 std::map<std::string, TreeEntry> parse_ls_tree(std::string_view text);
 

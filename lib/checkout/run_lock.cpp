@@ -73,7 +73,7 @@ Time start_time(pid_t pid) {
   return boot_time() + std::chrono::seconds(ticks / sysconf(_SC_CLK_TCK));
 }
 
-// Who holds the lock on `fd`, from /proc/locks, whose lines read
+// Finds the holder of the lock on `fd` in /proc/locks, whose lines read
 // "1: FLOCK ADVISORY WRITE PID MAJOR:MINOR:INODE 0 EOF". The device may be
 // another than stat's (btrfs, overlayfs): the inode decides. 0: not visible.
 pid_t holder_of(int fd) {

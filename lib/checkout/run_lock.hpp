@@ -1,4 +1,4 @@
-// One run at a time in one checkout.
+// Lets one run at a time work in a checkout.
 #pragma once
 
 #include <chrono>

@@ -52,7 +52,8 @@ std::vector<std::string> describe_mixture(
     const std::string& checkout_commit,
     const std::vector<ComponentState>& components);
 
-// What a person does about an error: its own advice, or the general one.
+// Returns the advice of an error, or the general one.
+
 std::string advice_for(const Error& error);
 
 // True when an error says that some file may not be read or written.

@@ -1,4 +1,4 @@
-// What a requirements file of pip pulls in.
+// Reads requirements files of pip.
 #pragma once
 
 #include <string>
@@ -7,9 +7,10 @@
 
 namespace deployment {
 
-// The files that `text` names by -r, -c, --requirement and --constraint, as
-// they are written there and in order; addresses (https://…) are left out.
-// Comments and continued lines as in pip's requirements file format.
+// Returns the files that `text` names by -r, -c, --requirement and
+// --constraint, as they are written there and in order; addresses (https://…)
+// are left out. Comments and continued lines as in pip's requirements file
+// format.
 std::vector<std::string> included_files(std::string_view text);
 
 }  // namespace deployment

@@ -32,8 +32,8 @@ std::vector<std::string> folders_of(const std::vector<Component>& components) {
   return {folders.begin(), folders.end()};
 }
 
-// What is copied to spare a download is worth having and not worth failing
-// for: npm fetches it else.
+// Copies the node_modules in use, to spare a download. A copy that fails is no
+// failure: npm then downloads.
 void copy_node_modules(const Component& component, const Store& store,
                        CommandRunner& runner, const Context& context,
                        Log& log) {

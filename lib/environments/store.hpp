@@ -1,4 +1,4 @@
-// Built environments (a venv, a node_modules), kept by what they were made
+// Keeps built environments (a venv, a node_modules) by what they were made
 // from, and the stage where new ones are built.
 #pragma once
 
@@ -21,21 +21,22 @@ class Store {
  public:
   Store(const std::filesystem::path& checkout, std::optional<User> user);
 
-  // Where a commit is laid out and built.
+  // The folders in which a commit is laid out and built.
   std::filesystem::path stage() const { return root_ / "stage"; }
   std::filesystem::path staged_tree() const { return stage() / "tree"; }
 
-  // An empty stage; what an earlier run left in it is removed.
+  // Makes an empty stage; removes what an earlier run left in it.
   void open_stage() const;
   void write_in_stage(const std::string& name, std::string_view content) const;
   void remove_stage() const;
 
-  // The label of the environment in use; nullopt: none, or no label.
+  // Reads the label of the environment in use; nullopt when there is no
+  // environment, or no label in it.
   std::optional<Label> live_label(const Component& component) const;
   void set_live_label(const Component& component, const Label& label) const;
   void remove_live_label(const Component& component) const;
 
-  // The kept environment that serves `inputs` at `commit`.
+  // Finds the kept environment that serves `inputs` at `commit`.
   std::optional<std::filesystem::path> find(const Component& component,
                                             const Inputs& inputs,
                                             const CommitId& commit) const;
@@ -49,7 +50,7 @@ class Store {
   bool exchange(const Component& component,
                 const std::filesystem::path& kept) const;
 
-  // Where the environment in use can be moved aside to, as the newest one.
+  // Returns a path to move the environment in use to, as the newest kept one.
   std::filesystem::path free_place(const Component& component) const;
 
   // Removes all kept environments but the `most` that were put there last.

@@ -29,7 +29,7 @@ std::string environment_name(Component::Type type);
 
 enum class BuildMode { in_place, staged };
 
-// What to do when the remote's branch does not contain the checked out commit.
+// Decides when the remote's branch does not contain the checked out commit.
 enum class OnDivergence { fail, reset };
 
 struct Config {
@@ -51,29 +51,16 @@ struct Config {
   static std::vector<Component> default_components();
 };
 
-// The keys that the command line and a configuration file share.
-std::vector<std::string> setting_names();
-
-// Sets one key. Throws UsageError, one line that begins with `source` and
-// names the key and what is allowed.
-void set(Config& config, const std::string& key, const std::string& value,
-         const std::string& source);
-
-// Reads a configuration file's text over `config`; `source` is its path. When
-// the text names any component, its components replace those of `config`.
-// Throws UsageError.
-void apply_config_file(Config& config, std::string_view text,
-                       const std::string& source);
-
 // $STATE_DIRECTORY, else /var/lib/deployment-update for root, else
 // $XDG_STATE_HOME/deployment-update (XDG_STATE_HOME: ~/.local/state).
 std::filesystem::path default_state_dir();
 
-// Where a person who only looks finds a record: in the default, or, when a user
-// has none there and root has one, in root's.
+// Returns the state directory for a person who only looks: the default, or
+// root's when the user has no record there and root has one.
 std::filesystem::path default_state_dir_to_look_at();
 
-// Whether git accepts refs/heads/`name` (git-check-ref-format(1)).
+// Returns true when git accepts refs/heads/`name` (git-check-ref-format(1)).
+
 bool is_branch_name(std::string_view name);
 
 }  // namespace deployment

@@ -12,7 +12,7 @@ namespace deployment {
 // An environment carries a label in a file of its own. The label moves with the
 // folder, so that a crash between two moves confuses nobody.
 struct Label {
-  Inputs inputs;  // that it was made from; empty: not known
+  Inputs inputs = {};  // that it was made from; empty: not known
   std::optional<CommitId> served = {};  // when the inputs are not known: the
                                         // commit that it served
 

@@ -25,7 +25,7 @@ struct ComponentRecord {
   bool operator==(const ComponentRecord&) const = default;
 };
 
-// How far an unfinished deployment came. This decides whether a rollback has
+// The progress of an unfinished deployment. It decides whether a rollback has
 // something to take back, and whether a failure is the commit's or the host's.
 enum class Reached { nothing, moved, restarted };
 
@@ -63,19 +63,19 @@ struct Deployment {
 };
 
 struct Record {
-  std::optional<CommitId> deployed;  // all components run it
-  std::map<std::string, ComponentRecord> components;
-  std::optional<Pending> pending;
+  std::optional<CommitId> deployed = {};  // all components run it
+  std::map<std::string, ComponentRecord> components = {};
+  std::optional<Pending> pending = {};
   // Set while the work tree is moved to this commit: after a kill it tells that
   // half-written files and locks are this program's own.
-  std::optional<CommitId> moving_to;
+  std::optional<CommitId> moving_to = {};
   // Its services did not stay up: it is not tried again until another comes.
-  std::optional<CommitId> quarantined;
+  std::optional<CommitId> quarantined = {};
   // Set from the decision to roll back until that is done: the commit to
   // deploy, whatever the remote holds.
-  std::optional<CommitId> roll_back_to;
-  std::optional<Time> remote_away_since;
-  std::vector<Deployment> history;  // oldest first, at most ten
+  std::optional<CommitId> roll_back_to = {};
+  std::optional<Time> remote_away_since = {};
+  std::vector<Deployment> history = {};  // oldest first, at most ten
 
   bool operator==(const Record&) const = default;
 };

@@ -157,10 +157,12 @@ std::vector<std::string> written(const Inputs& inputs) {
 Field<Pending> failure_field(std::string_view key, std::string Failure::*part) {
   return {key,
           [part](Pending& pending, std::string_view text) {
-            if (!pending.failure) {
+            if (!pending.failure && !text.empty()) {
               pending.failure.emplace();
             }
-            *pending.failure.*part = ini_unescaped(text);
+            if (pending.failure) {
+              *pending.failure.*part = ini_unescaped(text);
+            }
           },
           [part](const Pending& pending) -> std::vector<std::string> {
             return {pending.failure ? ini_escaped(*pending.failure.*part) : ""};

@@ -1,11 +1,11 @@
-// What one run is asked to do.
+// Options of one run.
 #pragma once
 
 #include <chrono>
 
 namespace deployment {
 
-// What the person or the timer asks of this run.
+// The options that the person or the timer gave.
 struct Request {
   bool dry_run = false;
   bool force = false;

@@ -16,10 +16,12 @@ namespace deployment {
 
 // One component at the target commit, and its environments.
 struct ComponentFacts {
-  std::vector<std::filesystem::path> manifests;  // those that the commit has
-  Inputs inputs;  // hashes of the files that determine its environment there
-  std::optional<Label> live;  // the label of the environment in use
-  bool kept = false;          // an environment that serves the commit is kept
+  std::vector<std::filesystem::path> manifests =
+      {};  // those that the commit has
+  Inputs inputs =
+      {};  // hashes of the files that determine its environment there
+  std::optional<Label> live = {};  // the label of the environment in use
+  bool kept = false;  // an environment that serves the commit is kept
 
   bool operator==(const ComponentFacts&) const = default;
 };
@@ -30,7 +32,7 @@ struct Target {
   std::string from_subject = {};
   std::string to_subject = {};
   std::vector<std::string> in_the_way = {};  // local changes it overwrites
-  // Those of them that a stopped move of this program may have left.
+  // The ones that a stopped move of this program may have left.
   std::vector<std::string> half_written = {};
   std::map<std::string, ComponentFacts> components = {};
 };

@@ -13,7 +13,7 @@
 
 namespace deployment {
 
-// Where observe() gets its facts. `git` sees the repository; `objects` also
+// The sources of the facts. `git` sees the repository; `objects` also
 // sees the tip when a dry run has fetched it aside, and is otherwise the same.
 struct Sources {
   const GitReader& git;

@@ -89,19 +89,19 @@ using Step =
 // A commit that the steps deploy.
 struct Change {
   CommitId from;  // deployed before, or checked out
-  std::string from_subject;
+  std::string from_subject = {};
   CommitId to;
-  std::string to_subject;
+  std::string to_subject = {};
 };
 
 struct Plan {
-  std::vector<Step> steps;
+  std::vector<Step> steps = {};
   // nullopt: the steps only put the branch in place, or there are none.
-  std::optional<Change> change;
+  std::optional<Change> change = {};
   // The tip's objects are not here: apply these steps, observe and plan again.
   bool look_again = false;
   // Says why environments are built in place; nullopt when none is.
-  std::optional<std::string> in_place_reason;
+  std::optional<std::string> in_place_reason = {};
 };
 
 // Plans what Verdict::deploy asks for. Throws Error when nothing may be done:

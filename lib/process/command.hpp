@@ -1,4 +1,4 @@
-// What runs outside this process, and how it ended.
+// Commands that run outside of this process, and their results.
 #pragma once
 
 #include <chrono>
@@ -28,7 +28,7 @@ struct Mount {
   bool operator==(const Mount&) const = default;
 };
 
-// Where and as whom a command runs, and for how long.
+// The directory, user, mounts and time that a command gets.
 struct Context {
   std::filesystem::path directory = {};
   Variables variables = {};
@@ -55,7 +55,7 @@ struct Command {
 // "npm install --no-save", quoted where a shell would need it, for people.
 std::string describe(const Command& command);
 
-// How a process ended.
+// The end of a process.
 struct ExitStatus {
   int code = 0;    // exit code when signal is 0
   int signal = 0;  // the signal that ended it
@@ -69,9 +69,9 @@ struct ExitStatus {
 std::string describe(const ExitStatus& status, const Command& command);
 
 struct CommandResult {
-  ExitStatus status;
-  std::string out;
-  std::string err;
+  ExitStatus status = {};
+  std::string out = {};
+  std::string err = {};
 };
 
 // A command that ran and did not succeed.

@@ -1,7 +1,7 @@
-// What outlives a run that was killed: its commands die with it, what those
-// had started does not (prctl(2), PR_SET_PDEATHSIG). Under systemd the rest of
-// the unit's processes is ended with the main one; a run by hand has nobody
-// who does that.
+// Ends the processes that outlive a killed run: its commands die with it, but
+// processes that those had started do not (prctl(2), PR_SET_PDEATHSIG). systemd
+// ends the rest of a unit's processes with the main one; nobody does that for a
+// run by hand.
 #pragma once
 
 #include <filesystem>
@@ -10,13 +10,13 @@
 
 namespace deployment {
 
-// `variables`, with a mark on what a run in `checkout` starts, and on all
-// that comes of it.
+// Returns `variables` with one more, which marks all processes that a run in
+// `checkout` starts, and their children.
 Variables marked(Variables variables, const std::filesystem::path& checkout);
 
-// Kills what earlier runs in `checkout` left behind, as far as this process
-// may, and returns how many that were. Only for the holder of the checkout's
-// lock: else they may be another run's. Throws Error when one cannot be ended
+// Kills the processes that earlier runs in `checkout` left behind, as far as
+// this process may, and returns their number. The caller holds the checkout's
+// lock; otherwise they may be another run's. Throws Error when one does not end
 // within 10 s.
 int end_orphans(const std::filesystem::path& checkout);
 

@@ -1,5 +1,4 @@
-// The real CommandRunner. Its source is the only one that knows
-// Boost.Process, which it uses to launch, not to wait.
+// Runs commands as child processes.
 #pragma once
 
 #include "lib/base/log.hpp"
@@ -17,7 +16,7 @@ namespace deployment {
 // (PR_SET_PDEATHSIG).
 class ProcessRunner : public CommandRunner {
  public:
-  // Catches signals (interrupt.hpp).
+  // Catches signals (lib/base/signals.hpp).
   explicit ProcessRunner(Log& log);
 
   std::vector<std::vector<CommandResult>> run_sequences(

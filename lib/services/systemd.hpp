@@ -9,14 +9,15 @@
 
 namespace deployment {
 
-// What `systemctl show` says of a unit (org.freedesktop.systemd1(5)).
+// The state of a unit as `systemctl show` tells it
+// (org.freedesktop.systemd1(5)).
 struct UnitState {
-  std::string active_state;   // "active", "activating", "failed", …
-  std::string sub_state;      // "running", "auto-restart", …
-  std::string result;         // "success", "exit-code", …
-  std::string invocation_id;  // another one for each start
-  int main_pid = 0;           // 0: no main process
-  int restarts = 0;           // automatic ones since the last manual start
+  std::string active_state = {};   // "active", "activating", "failed", …
+  std::string sub_state = {};      // "running", "auto-restart", …
+  std::string result = {};         // "success", "exit-code", …
+  std::string invocation_id = {};  // another one for each start
+  int main_pid = 0;                // 0: no main process
+  int restarts = 0;                // automatic ones since the last manual start
 
   bool operator==(const UnitState&) const = default;
 };

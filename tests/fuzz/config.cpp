@@ -1,5 +1,5 @@
 // The configuration file.
-#include "lib/model/config.hpp"
+#include "lib/model/settings.hpp"
 
 #include "tests/fuzz/fuzz.hpp"
 

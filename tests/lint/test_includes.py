@@ -18,7 +18,7 @@ class Includes(unittest.TestCase):
                    '"lib/process/command.hpp"')
         self.write("lib/plan/plan.cpp", '"lib/plan/plan.hpp"',
                    '"lib/plan/facts.hpp"', '"lib/model/record.hpp"')
-        self.write("lib/process/runner.cpp", "<boost/process/child.hpp>")
+        self.write("lib/process/launch.cpp", "<boost/process/child.hpp>")
         self.write("cmd/main.cpp", '"lib/process/runner.hpp"',
                    '"cmd/options.hpp"')
 

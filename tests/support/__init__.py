@@ -30,6 +30,7 @@ HOST_TESTS=required makes a skipped test a failure.
 
 import functools
 import os
+import shutil
 import subprocess
 import time
 import unittest
@@ -85,8 +86,12 @@ def require(truth, text):
 
 
 def install_program(folder, build=BUILD):
-    """Puts below `folder` what `cmake --install` puts on a host."""
+    """Puts below `folder` what `cmake --install` puts on a host, with
+    $HOST_PROGRAM, when it is set, as the program."""
     subprocess.run(
         ["cmake", "--install", build, "--prefix", "/usr/local"], check=True,
         env=os.environ | {"DESTDIR": str(folder)}, stdout=subprocess.DEVNULL,
         timeout=PATIENCE)
+    program = os.environ.get("HOST_PROGRAM")
+    if program:
+        shutil.copy(program, Path(folder) / "usr/local/bin/deployment-update")

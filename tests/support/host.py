@@ -45,8 +45,8 @@ IDENTITY = ["-c", "user.name=Author", "-c", "user.email=author@example.com"]
 
 
 def base_root():
-    """The path of the root that hosts are copies of, built when need be.
-    Raises SkipTest where hosts cannot be booted."""
+    """The path of the root that hosts are copies of, built when need be: of
+    $HOST_RELEASE, or of this machine's own release. Raises SkipTest where hosts cannot be booted."""
     if os.geteuid() != 0:
         raise unittest.SkipTest("hosts are booted by root only")
     for tool in ("systemd-nspawn", "nsenter", "unshare", "setpriv"):
@@ -54,8 +54,10 @@ def base_root():
             raise unittest.SkipTest(f"{tool} is missing")
     if not can_stage():
         raise unittest.SkipTest("no mounts are allowed here")
-    built = subprocess.run([FOLDER / "build-root"], stdout=subprocess.PIPE,
-                           text=True, check=False)
+    release = os.environ.get("HOST_RELEASE")
+    built = subprocess.run(
+        [FOLDER / "build-root", *(["--release", release] if release else [])],
+        stdout=subprocess.PIPE, text=True, check=False)
     if built.returncode != 0:
         raise unittest.SkipTest("there is no root to boot, see above")
     return built.stdout.strip()

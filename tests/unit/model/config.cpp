@@ -1,4 +1,4 @@
-#include "lib/model/config.hpp"
+#include "lib/model/settings.hpp"
 
 #include <unistd.h>
 

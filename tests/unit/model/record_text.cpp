@@ -99,6 +99,13 @@ TEST_CASE("names and messages of any bytes come back") {
   }
 }
 
+TEST_CASE("a failure without words is none") {
+  const Record record =
+      read("pending = " + id('b') + "\nerror =\nfailed-step =\n");
+  CHECK_FALSE(record.pending->failure.has_value());
+  CHECK(read(to_text(record)) == record);
+}
+
 TEST_CASE("text that is no record is refused, with what to do about it") {
   const std::string pending = "pending = " + id('b') + "\n";
   for (const std::string& text :

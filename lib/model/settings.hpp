@@ -1,0 +1,26 @@
+// Reads settings: keys and values of the command line and the configuration.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/model/config.hpp"
+
+namespace deployment {
+
+// The keys that the command line and a configuration file share.
+std::vector<std::string> setting_names();
+
+// Sets one key. Throws UsageError, one line that begins with `source` and
+// names the key and what is allowed.
+void set(Config& config, const std::string& key, const std::string& value,
+         const std::string& source);
+
+// Reads a configuration file's text over `config`; `source` is its path. When
+// the text names any component, its components replace those of `config`.
+// Throws UsageError.
+void apply_config_file(Config& config, std::string_view text,
+                       const std::string& source);
+
+}  // namespace deployment
