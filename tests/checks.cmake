@@ -108,6 +108,13 @@ set_tests_properties(clang.tests PROPERTIES
   FIXTURES_REQUIRED clang-built COST 700)
 set_tests_properties(lint.tidy PROPERTIES COST 600)
 set_tests_properties(clang.build clang.tests lint.tidy PROPERTIES TIMEOUT 1800)
+# They keep all processors busy: nothing else runs beside them, least of all
+# tests on booted hosts, which count seconds.
+set(wide clang.build clang.tests lint.tidy)
+if(TEST trixie.root)
+  list(APPEND wide trixie.build.g++ trixie.build.clang++ trixie.tests)
+endif()
+set_tests_properties(${wide} PROPERTIES PROCESSORS ${processors})
 
 file(GLOB_RECURSE sources CONFIGURE_DEPENDS
   ${PROJECT_SOURCE_DIR}/cmd/*.[ch]pp ${PROJECT_SOURCE_DIR}/lib/*.[ch]pp

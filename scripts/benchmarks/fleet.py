@@ -46,7 +46,7 @@ class Timer:
 
 
 TIMERS = (
-    Timer("the notes' timer alone", accuracy=MINUTE),
+    Timer("the original timer alone", accuracy=MINUTE),
     Timer("as installed: AccuracySec=1s", accuracy=1.0),
     Timer("and RandomizedDelaySec=60s alone", accuracy=1.0, delay=60.0),
     Timer("with spread.conf", accuracy=1.0, delay=58.0, calendar=True),

@@ -1,7 +1,7 @@
 """scripts/bench tick: a run that finds nothing to do.
 
 Contenders take turns in one process, so that a machine that gets slower gets
-slower for all: the program, the notes' script (../shared/reference, skipped
+slower for all: the program, the original script (../shared/reference, skipped
 and said where it is not there), git pull, and git ls-remote of the one ref,
 which is the least that asking costs. Wall-clock time, and user + system time
 of the whole process tree (wait4(2)); medians. hyperfine is not used: it runs
@@ -222,7 +222,7 @@ def start_servers(stack, folder):
             servers[name] = stack.enter_context(
                 kind(folder / name, *arguments))
     if not REFERENCE_SCRIPT.exists():
-        left_out.append("- left out: the notes' script, which is not there")
+        left_out.append("- left out: the original script, which is not there")
     return servers, left_out
 
 

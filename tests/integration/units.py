@@ -141,7 +141,7 @@ class Units(unittest.TestCase):
         self.assertTrue(os.access(installed, os.X_OK), installed)
 
     def test_the_reference_units_are_kept_word_for_word(self):
-        # The notes' units, as far as the program does not replace the script.
+        # The original units, but for the script's own.
         front = (self.root / "etc/systemd/system/frontend-deployment.service")
         self.assertIn("ExecStart=/usr/bin/npm run dev -- --host 0.0.0.0 "
                       "--port 3000\n", front.read_text())

@@ -45,8 +45,9 @@ IDENTITY = ["-c", "user.name=Author", "-c", "user.email=author@example.com"]
 
 
 def base_root():
-    """The path of the root that hosts are copies of, built when need be: of
-    $HOST_RELEASE, or of this machine's own release. Raises SkipTest where hosts cannot be booted."""
+    """Returns the path of the root that hosts are copies of, and builds it
+    when need be. Its release is $HOST_RELEASE, or this machine's own. Raises
+    SkipTest where hosts cannot be booted."""
     if os.geteuid() != 0:
         raise unittest.SkipTest("hosts are booted by root only")
     for tool in ("systemd-nspawn", "nsenter", "unshare", "setpriv"):

@@ -24,7 +24,7 @@ std::string refusal_of(std::string_view text) {
 
 constexpr const char* npm_web = "[web]\ntype = npm\nservice = web.service\n";
 
-TEST_CASE("without a file the configuration is the notes'") {
+TEST_CASE("without a file the configuration is the original script's") {
   const Config config;
   CHECK(config.repo_dir == "/home/ubuntu/sinesiAI");
   CHECK(config.remote == "origin");
