@@ -10,7 +10,7 @@ import threading
 import time
 import unittest
 
-from support import PATIENCE, until
+from support import PATIENCE, needs_staging, until
 from support.world import World, started_by
 
 MARK = "DEPLOYMENT_UPDATE_CHECKOUT"
@@ -22,6 +22,19 @@ HANGS = """#!/bin/sh
 case $1 in show) exec "$0.real" "$@" ;; --version) exec "$0.real" "$@" ;; esac
 (trap '' TERM HUP INT; echo up >"$AT_WORK"; cat "$NEVER"; echo late >"$LATE") &
 wait
+"""
+
+# Restarts nothing: neither a deployment nor the rollback after it. Asked for
+# states after that, it never answers.
+HANGS_AFTER_THE_ROLLBACK = """#!/bin/sh
+case $1 in
+restart) echo failed >>"$SERVICES/restarts"; exit 1 ;;
+show)
+  if [ "$(grep -c failed "$SERVICES/restarts" 2>/dev/null)" = 2 ]; then
+    echo up >"$AT_WORK"
+    exec cat "$NEVER"
+  fi ;;
+esac
 """
 
 
@@ -157,6 +170,22 @@ class Deadlines(unittest.TestCase):
                 self.assertNotIn("running", record)
                 self.mend("npm")
                 self.assert_it_deploys(commit)
+
+    @needs_staging
+    def test_a_run_that_is_asked_to_end_while_it_says_where_everything_is(
+            self):
+        world = self.world
+        self.assertEqual(world.run("--force").returncode, 0)
+        commit = world.push_version(2)
+        world.stand_in("systemctl", HANGS_AFTER_THE_ROLLBACK
+                       + world.stand_in_text("systemctl"))
+        program = self.start_and_wait_until_at_work()
+        program.send_signal(signal.SIGTERM)
+        text = program.stderr.read()
+        self.assertEqual(program.wait(PATIENCE), 128 + signal.SIGTERM, text)
+        self.assertNotIn("critical: ", text)
+        self.assertEqual(text.count("SIGTERM"), 1, text)
+        self.assertIn(f"pending = {commit}\n", world.record.read_text())
 
     def test_what_a_killed_run_left_at_work_is_ended_by_the_next(self):
         commit = self.world.push_version(2)

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from support import NOBODY, needs_root
+from support import NOBODY, needs_root, needs_staging
 from support.world import CONFIG, IN_PLACE, World, listing
 
 HOSTILE_NAME = "päth with 'blanks', \"quotes\": and 日本"
@@ -182,6 +182,31 @@ class DryRun(unittest.TestCase):
         run = self.dry_run(world)
         self.assertEqual(run.returncode, 1)
         self.assertIn("is pending", run.stderr)
+        self.assert_stuck(world, "waiting")
+
+    def assert_stuck(self, world, verdict):
+        """As JSON it says why nothing is done, and fails like a real run."""
+        run = self.dry_run(world, "--json")
+        self.assertEqual((run.returncode, run.stderr), (1, ""))
+        said = json.loads(run.stdout)
+        tip = world.git(world.author, "rev-parse", "HEAD").strip()
+        self.assertEqual((said["verdict"], said["steps"]), (verdict, []))
+        if verdict == "waiting":
+            self.assertEqual(said["pending"]["commit"], tip)
+            self.assertEqual(said["pending"]["failed_step"], "build")
+        else:
+            self.assertEqual(said["quarantined"], tip)
+
+    @needs_staging
+    def test_a_quarantined_commit_is_told_and_left_alone(self):
+        world = self.world()
+        self.assertEqual(world.run("--force").returncode, 0)
+        world.push_version(2, crash="yes\n")
+        self.assertEqual(world.run().returncode, 1)
+        run = self.dry_run(world)
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("is quarantined", run.stderr)
+        self.assert_stuck(world, "quarantined")
 
     @needs_root
     def test_the_checkouts_owner_looks_and_writes_nothing_either(self):

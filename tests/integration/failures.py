@@ -85,7 +85,8 @@ class Failures(unittest.TestCase):
         theirs = world.push("Second", {"README": "2\n"})
         self.assert_says(
             self.failed(), "branch prod diverged", ours, theirs,
-            "nothing was changed", "what to do: ", "on-divergence = reset")
+            "nothing was changed", "what to do: ", "on-divergence = reset",
+            "'planning' failed")  # not 'fetch', which was done before
         self.assertEqual(world.commit(), ours)
 
     def test_local_changes_are_named_file_by_file(self):
