@@ -82,6 +82,7 @@ class Host(World):
 
     def calls_of_a_run(self):
         """The system calls that a run makes, in their order."""
+        self.restore()
         log = self.root / "strace.log"
         self.run_program([STRACE, "-o", log,
                           *self.arguments(*self.scenario.arguments)])
