@@ -24,6 +24,19 @@ std::string content_of(std::FILE* file) {
 
 }  // namespace
 
+std::string json(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '<' && i + 2 < text.size() && text[i + 2] == '>') {
+      out += id(text[i + 1]);
+      i += 2;
+    } else {
+      out += text[i] == '\'' ? '"' : text[i];
+    }
+  }
+  return out;
+}
+
 CommandResult printed(std::string out) {
   return {.out = std::move(out)};
 }

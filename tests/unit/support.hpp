@@ -26,6 +26,9 @@ inline CommitId commit(char digit) {
   return *CommitId::parse(id(digit));
 }
 
+// JSON as a test can write it: ' stands for ", and <a> for the commit id a.
+std::string json(std::string_view text);
+
 inline bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
