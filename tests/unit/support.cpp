@@ -1,12 +1,56 @@
 #include "tests/unit/support.hpp"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <utility>
 
+#include "lib/base/file.hpp"
+
 namespace deployment {
 namespace fs = std::filesystem;
+
+namespace {
+
+// What was written to `file`, from its beginning.
+std::string content_of(std::FILE* file) {
+  REQUIRE(std::fflush(file) == 0);
+  return read_file(fmt::format("/proc/self/fd/{}", fileno(file)));
+}
+
+}  // namespace
+
+std::string json(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '<' && i + 2 < text.size() && text[i + 2] == '>') {
+      out += id(text[i + 1]);
+      i += 2;
+    } else {
+      out += text[i] == '\'' ? '"' : text[i];
+    }
+  }
+  return out;
+}
+
+CommandResult printed(std::string out) {
+  return {.out = std::move(out)};
+}
+
+CommandResult failed(int code, std::string err) {
+  return {.status = {.code = code}, .err = std::move(err)};
+}
+
+std::string running_unit(const std::string& invocation, int restarts) {
+  return fmt::format(
+      "ActiveState=active\nSubState=running\nResult=success\nMainPID={}\n"
+      "InvocationID={}\nNRestarts={}\n",
+      getpid(), invocation, restarts);
+}
 
 std::vector<std::vector<CommandResult>> FakeRunner::run_sequences(
     std::span<const Sequence> sequences) {
@@ -15,13 +59,36 @@ std::vector<std::vector<CommandResult>> FakeRunner::run_sequences(
     results.emplace_back();
     for (const Command& command : sequence) {
       asked.push_back(command);
-      results.back().push_back(answer_(command));
+      results.back().push_back(answer_to(command));
       if (!results.back().back().status.success()) {
         break;
       }
     }
   }
   return results;
+}
+
+CommandResult FakeRunner::answer_to(const Command& command) const {
+  const std::string line = describe(command);
+  const auto found = std::find_if(
+      answers_.rbegin(), answers_.rend(),
+      [&](const auto& entry) { return contains(line, entry.first); });
+  return found == answers_.rend() ? answer_(command) : found->second(command);
+}
+
+void FakeRunner::answer(std::string part, Answer answer) {
+  answers_.emplace_back(std::move(part), std::move(answer));
+}
+
+void FakeRunner::answer(std::string part, CommandResult result) {
+  answer(std::move(part), [=](const Command&) { return result; });
+}
+
+bool FakeRunner::has_run(std::string_view part) const {
+  const auto all = lines();
+  return std::any_of(all.begin(), all.end(), [&](const std::string& line) {
+    return contains(line, part);
+  });
 }
 
 std::vector<std::string> FakeRunner::lines() const {
@@ -43,6 +110,38 @@ Folder::Folder() {
 Folder::~Folder() {
   std::error_code ignored;
   fs::remove_all(path_, ignored);
+}
+
+TextLog::TextLog() : TextLog(std::tmpfile()) {}
+
+TextLog::TextLog(std::FILE* file)
+    : log(file, Log::Target::plain, false), file_(file, std::fclose) {
+  REQUIRE(file_);
+}
+
+std::string TextLog::text() const {
+  return content_of(file_.get());
+}
+
+std::string printed_by(const std::function<void()>& act) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::tmpfile(),
+                                                             std::fclose);
+  REQUIRE(file);
+  std::fflush(stdout);
+  const Descriptor before(dup(STDOUT_FILENO));
+  dup2(fileno(file.get()), STDOUT_FILENO);
+  std::exception_ptr thrown;
+  try {
+    act();
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  std::fflush(stdout);
+  dup2(before.get(), STDOUT_FILENO);
+  if (thrown) {
+    std::rethrow_exception(thrown);
+  }
+  return content_of(file.get());
 }
 
 void write_file(const fs::path& path, std::string_view text) {

@@ -2,12 +2,16 @@
 #pragma once
 
 #include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "lib/base/log.hpp"
 #include "lib/model/commit_id.hpp"
 #include "lib/process/command.hpp"
 #include "tests/catch.hpp"
@@ -21,6 +25,9 @@ inline std::string id(char digit) {
 inline CommitId commit(char digit) {
   return *CommitId::parse(id(digit));
 }
+
+// JSON as a test can write it: ' stands for ", and <a> for the commit id a.
+std::string json(std::string_view text);
 
 inline bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
@@ -50,7 +57,15 @@ Exception error_of(const Act& act) {
   std::abort();
 }
 
-// Answers commands as the test says and keeps what it was asked.
+// The result of a command that printed `out` and succeeded, or failed.
+CommandResult printed(std::string out);
+CommandResult failed(int code, std::string err = {});
+
+// What `systemctl show` prints of a unit that runs, as a process of the test.
+std::string running_unit(const std::string& invocation, int restarts = 0);
+
+// Answers commands as the test says and keeps what it was asked. A command that
+// the test says nothing about succeeds and prints nothing.
 class FakeRunner : public CommandRunner {
  public:
   using Answer = std::function<CommandResult(const Command&)>;
@@ -61,13 +76,22 @@ class FakeRunner : public CommandRunner {
   std::vector<std::vector<CommandResult>> run_sequences(
       std::span<const Sequence> sequences) override;
 
+  // Answers the commands whose line contains `part`. Of several answers that
+  // fit, the last one counts.
+  void answer(std::string part, Answer answer);
+  void answer(std::string part, CommandResult result);
+
   // What was run, as a person would write it.
   std::vector<std::string> lines() const;
+  bool has_run(std::string_view part) const;
 
   std::vector<Command> asked;
 
  private:
+  CommandResult answer_to(const Command& command) const;
+
   Answer answer_ = [](const Command&) { return CommandResult{}; };
+  std::vector<std::pair<std::string, Answer>> answers_;
 };
 
 // A folder of the test's own, removed with all that is in it.
@@ -86,6 +110,24 @@ class Folder {
  private:
   std::filesystem::path path_;
 };
+
+// A log whose lines the test reads.
+class TextLog {
+ public:
+  TextLog();
+
+  std::string text() const;
+
+  Log log;
+
+ private:
+  explicit TextLog(std::FILE* file);
+
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
+};
+
+// Returns what `act` prints on standard output.
+std::string printed_by(const std::function<void()>& act);
 
 void write_file(const std::filesystem::path& path, std::string_view text);
 std::string read_file(const std::filesystem::path& path);

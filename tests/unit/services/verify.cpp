@@ -88,14 +88,8 @@ TEST_CASE("whatever else a unit is, it is not up") {
 // systemctl and curl as the test wants them.
 class Host {
  public:
-  std::function<std::string(int)> state = [](int) { return text("2", 0); };
+  std::function<std::string(int)> state = [](int) { return running_unit("2"); };
   std::function<int(int)> health = [](int) { return 0; };
-
-  static std::string text(const std::string& invocation, int restarts) {
-    return "ActiveState=active\nSubState=running\nResult=success\nMainPID=" +
-           std::to_string(getpid()) + "\nInvocationID=" + invocation +
-           "\nNRestarts=" + std::to_string(restarts) + "\n";
-  }
 
   // Why the component did not stay up; empty: it did.
   std::string verify(Config config, const Component& component) {
@@ -139,7 +133,7 @@ TEST_CASE("what an earlier run restarted is verified too") {
 
 TEST_CASE("a service that systemd starts again is not believed") {
   Host host;
-  host.state = [](int n) { return Host::text("2", n < 2 ? 0 : 1); };
+  host.state = [](int n) { return running_unit("2", n < 2 ? 0 : 1); };
   CHECK(host.verify({}, web) == "systemd had to start it again (once)");
 }
 
@@ -147,7 +141,7 @@ TEST_CASE("one service that fails does not hide one that stays up") {
   const Component api = {.name = "api", .service = "api.service"};
   FakeRunner runner([](const Command& command) {
     const bool is_web = command.arguments.back() == "web.service";
-    return CommandResult{.out = is_web ? "" : Host::text("2", 0)};
+    return CommandResult{.out = is_web ? "" : running_unit("2", 0)};
   });
   Config config;
   config.settle = 0s;
@@ -163,7 +157,7 @@ TEST_CASE("a service in trouble ends the window, and no health is asked for") {
   checked.health_check = "http://localhost:1/health";
   const Component api = {.name = "api", .service = "api.service"};
   Host host;
-  host.state = [](int n) { return Host::text("2", n == 5 ? 1 : 0); };
+  host.state = [](int n) { return running_unit("2", n == 5 ? 1 : 0); };
   Config config;
   config.settle = 1h;
   const auto troubles = deployment::verify(

@@ -1,0 +1,143 @@
+#include "lib/checkout/ownership.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "lib/base/error.hpp"
+#include "tests/unit/support.hpp"
+
+namespace deployment {
+namespace {
+
+namespace fs = std::filesystem;
+using Paths = std::vector<fs::path>;
+
+// A user that every host has, and who is not the one of this process.
+User somebody_else() {
+  return find_user(geteuid() == 0 ? "daemon" : "root");
+}
+
+Config config_of(const Folder& checkout, const std::string& run_as = {}) {
+  Config config;
+  config.repo_dir = checkout.path();
+  config.run_as = run_as;
+  return config;
+}
+
+std::optional<std::string> user_of(const Config& config) {
+  const std::optional<User> user = checkout_user(config);
+  return user ? std::optional(user->name) : std::nullopt;
+}
+
+TEST_CASE("runs as this process in a checkout of its own") {
+  const Folder checkout;
+  CHECK(user_of(config_of(checkout)) == std::nullopt);
+  CHECK(user_of(config_of(checkout, find_user(geteuid()).name)) ==
+        std::nullopt);
+}
+
+TEST_CASE("lets root run as the owner of the checkout, or as run-as says") {
+  if (geteuid() != 0) {
+    return;
+  }
+  const Folder checkout;
+  const User other = somebody_else();
+  CHECK(user_of(config_of(checkout, other.name)) == other.name);
+  REQUIRE(chown(checkout.path().c_str(), other.uid, other.gid) == 0);
+  CHECK(user_of(config_of(checkout)) == other.name);
+  CHECK(user_of(config_of(checkout, "root")) == std::nullopt);
+}
+
+TEST_CASE("refuses to run as somebody else without being root") {
+  if (geteuid() == 0) {
+    return;
+  }
+  const Folder checkout;
+  CHECK(message_of<UsageError>(
+            [&] { checkout_user(config_of(checkout, "root")); }) ==
+        "run-as = root is not allowed; only root can run as another user");
+}
+
+TEST_CASE("refuses a run-as that no user has") {
+  const Folder checkout;
+  CHECK_THROWS_AS(checkout_user(config_of(checkout, "no-such-user")), Error);
+}
+
+TEST_CASE("refuses an owner that no user is") {
+  if (geteuid() != 0) {
+    return;
+  }
+  const Folder checkout;
+  constexpr uid_t nobody_has = 4'000'000'000;
+  REQUIRE(chown(checkout.path().c_str(), nobody_has, 0) == 0);
+  CHECK_THROWS_AS(checkout_user(config_of(checkout)), Error);
+}
+
+TEST_CASE("tells which checkout cannot be looked at") {
+  if (geteuid() != 0) {
+    return;
+  }
+  Config config;
+  config.repo_dir = "/no/such/checkout";
+  CHECK(message_of<Error>([&] { checkout_user(config); }) ==
+        "cannot look at /no/such/checkout: No such file or directory");
+}
+
+// The foreign files of `checkout`, sorted, by their paths in it.
+Paths foreign(const Folder& checkout, const char* folder, uid_t uid,
+              std::size_t most = 10) {
+  Paths found =
+      foreign_files(checkout.path(), checkout.path() / folder, uid, most);
+  for (fs::path& path : found) {
+    path = path.lexically_relative(checkout.path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+TEST_CASE("lists the files of other users, but not those of services") {
+  const Folder checkout;
+  write_file(checkout / ".git/index", "");
+  write_file(checkout / ".git/deployment-update/environments/web/1/log", "");
+  write_file(checkout / "web/package.json", "");
+  fs::create_symlink("/", checkout / "web/link");
+  CHECK(foreign(checkout, "", geteuid()).empty());
+
+  const uid_t other = somebody_else().uid;
+  CHECK(foreign(checkout, "", other) ==
+        Paths{".git", ".git/index", "web", "web/link", "web/package.json"});
+  CHECK(foreign(checkout, ".git", other) == Paths{".git/index"});
+  CHECK(foreign(checkout, "missing", other).empty());
+}
+
+TEST_CASE("tells a link's owner, not that of the file it leads to") {
+  if (geteuid() != 0) {
+    return;
+  }
+  const Folder checkout;
+  const User other = somebody_else();
+  write_file(checkout / "mine", "");
+  fs::create_symlink("mine", checkout / "link");
+  REQUIRE(lchown((checkout / "link").c_str(), other.uid, other.gid) == 0);
+  CHECK(foreign(checkout, "", geteuid()) == Paths{"link"});
+}
+
+TEST_CASE("lists no more foreign files than it was asked for") {
+  const Folder checkout;
+  for (const char* name : {"a", "b", "c"}) {
+    write_file(checkout / name, "");
+  }
+  CHECK(foreign(checkout, "", somebody_else().uid, 2).size() == 2);
+}
+
+TEST_CASE("names the command that gives the checkout back") {
+  Config config;
+  config.repo_dir = "/srv/app";
+  const User other = somebody_else();
+  CHECK(repair_command(config, other) ==
+        "chown -R " + other.name + ": /srv/app");
+}
+
+}  // namespace
+}  // namespace deployment

@@ -1,0 +1,227 @@
+#include "lib/deploy/executor.hpp"
+
+#include <algorithm>
+
+#include "lib/base/error.hpp"
+#include "lib/base/signals.hpp"
+#include "lib/model/record_text.hpp"
+#include "tests/unit/deploy/deploying.hpp"
+
+namespace deployment {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+TEST_CASE("runs the commands of each step in their order") {
+  struct Case {
+    Step step;
+    Lines lines;
+  };
+  for (const Case& c : {
+           Case{RemoveLock{.path = "/app/.git/index.lock", .reason = {}},
+                {"rm -f -- /app/.git/index.lock"}},
+           Case{Fetch{.commit = commit('b')},
+                {"git fetch --quiet -- origin refs/heads/prod",
+                 "git cat-file -e " + id('b') + "^{commit}"}},
+           Case{Checkout{.from = "x", .to = "prod", .commit = commit('a')},
+                {"git checkout --quiet prod --"}},
+           Case{FastForward{.from = commit('a'), .to = commit('b')},
+                {"git merge --quiet --ff-only " + id('b')}},
+           Case{Reset{.from = commit('a'), .to = commit('b'), .reason = {}},
+                {"git update-index -q --refresh",
+                 "git reset --quiet --keep " + id('b') + " --"}},
+           Case{Reset{.from = commit('a'),
+           .to = commit('b'),
+           .reason = {},
+           .keep = true},
+                {"git update-ref " + lost_ref(commit('a')) + " " + id('a'),
+                 "git update-index -q --refresh",
+                 "git reset --quiet --keep " + id('b') + " --"}},
+           Case{Restore{.paths = {"x"}, .reason = {}},
+                {"git ls-tree -z --full-tree HEAD -- x", "rm -f -- x",
+                 "git reset --quiet HEAD -- x"}},
+           Case{npm_install, {"npm install --no-save"}},
+           Case{Skip{.component = web}, {}},
+       }) {
+    Deploying fake;
+    Lines lines = fake.run(c.step);
+    for (std::string& line : lines) {
+      line.erase(std::remove(line.begin(), line.end(), '\''), line.end());
+    }
+    CHECK(lines == c.lines);
+  }
+}
+
+// What a step changes in the record: before its command runs, and at its end.
+struct Recorded {
+  const char* what;
+  Step step;
+  std::string command;
+  std::function<void(Record&)> during;
+  std::function<void(Record&)> after;
+};
+
+void check(const std::vector<Recorded>& rows) {
+  for (const Recorded& row : rows) {
+    INFO(row.what);
+    Deploying fake;
+    Record expected = fake.saved();
+    row.during(expected);
+    CHECK(to_text(fake.record_during(row.step, row.command)) ==
+          to_text(expected));
+    row.after(expected);
+    CHECK(to_text(fake.saved()) == to_text(expected));
+  }
+}
+
+TEST_CASE("records moves before they begin and when they have ended") {
+  const auto moving = [](Record& r) { r.moving_to = commit('b'); };
+  const auto moved = [](Record& r) {
+    r.moving_to.reset();
+    r.pending->reached = Reached::moved;
+  };
+  check(
+      {{"check out", Checkout{.from = {}, .to = "prod", .commit = commit('b')},
+        " checkout ", moving, moved},
+       {"fast-forward", FastForward{.from = commit('a'), .to = commit('b')},
+        " merge ", moving, moved},
+       {"reset", Reset{.from = commit('a'), .to = commit('b'), .reason = {}},
+        " reset ", moving, moved}});
+}
+
+TEST_CASE("records installs and restarts before and after") {
+  check({{"install", npm_install, "npm ",
+          [](Record& r) { r.components["web"].inputs.clear(); },
+          [](Record& r) { r.components["web"].inputs = inputs; }},
+         {"restart", restart_web, "systemctl restart",
+          [](Record& r) {
+            r.components["web"].commit.reset();
+            r.pending->reached = Reached::restarted;
+          },
+          [](Record& r) {
+            r.components["web"].unverified_commit = commit('b');
+          }}});
+}
+
+TEST_CASE("records nothing of a fetch, a build or a restored file") {
+  for (const Step& step :
+       {Step(Fetch{.commit = commit('b')}),
+        Step(Restore{.paths = {"x"}, .reason = {}}),
+        Step(Build{.commit = commit('b'), .installs = {npm_install}})}) {
+    Deploying fake;
+    const Record before = fake.saved();
+    fake.executor.apply(step);
+    CHECK(fake.saved() == before);
+  }
+}
+
+TEST_CASE("records a component that is skipped as one that runs the commit") {
+  Deploying fake;
+  fake.executor.apply(Skip{.component = api});
+  CHECK(fake.saved().components.at("api").commit == commit('b'));
+}
+
+TEST_CASE("tells when a fetch does not bring the commit") {
+  Deploying fake;
+  fake.runner.answer("cat-file -e", failed(1));
+  const auto error = error_of<Error>(
+      [&] { fake.executor.apply(Fetch{.commit = commit('b')}); });
+  CHECK(std::string(error.what()) ==
+        "fetched prod, but it does not contain " + id('b'));
+  CHECK(contains(error.advice(), "moved back meanwhile"));
+}
+
+TEST_CASE("leaves in the record what a step that failed had begun") {
+  struct Case {
+    Step step;
+    std::string command;
+    std::function<void(Record&)> change;
+  };
+  for (const Case& c : {
+           Case{FastForward{.from = commit('a'), .to = commit('b')}, " merge ",
+                [](Record&) {}},
+           Case{Reset{.from = commit('a'),
+           .to = commit('b'),
+           .reason = {},
+           .keep = true},
+                " update-ref ", [](Record&) {}},
+           Case{npm_install, "npm ",
+                [](Record& r) { r.components["web"].inputs.clear(); }},
+           Case{restart_web, "systemctl show", [](Record&) {}},
+           Case{restart_web, "systemctl restart",
+                [](Record& r) {
+                  r.components["web"].commit.reset();
+                  r.pending->reached = Reached::restarted;
+                }},
+       }) {
+    INFO(c.command);
+    Deploying fake;
+    Record expected = fake.saved();
+    c.change(expected);
+    fake.runner.answer(c.command, failed(1, "it is broken\n"));
+    CHECK(
+        contains(message_of<CommandError>([&] { fake.executor.apply(c.step); }),
+                 "\nit is broken"));
+    CHECK(to_text(fake.saved()) == to_text(expected));
+  }
+}
+
+// A fast-forward that fails after it wrote the beginning of the file x.
+class HalfMoved : public Deploying {
+ public:
+  HalfMoved() {
+    runner.answer(" merge ", failed(1, "no space left\n"));
+    runner.answer(" status ", printed(std::string(" M x\0", 5)));
+    runner.answer(" diff-tree ", printed(std::string("x\0", 2)));
+    runner.answer(" ls-tree ",
+                  printed("100644 blob " + id('1') + "\tx" + '\0'));
+    runner.answer(" cat-file blob ", printed("new text"));
+    write_file(checkout() / "x", "new");
+  }
+
+  void fail() {
+    CHECK_THROWS_AS(
+        executor.apply(FastForward{.from = commit('a'), .to = commit('b')}),
+        CommandError);
+  }
+};
+
+TEST_CASE("takes back what a move that failed had written") {
+  HalfMoved fake;
+  fake.fail();
+  CHECK(fake.runner.has_run(" checkout --quiet HEAD -- x"));
+  CHECK(fake.log.text() == "the move failed halfway; took back x\n");
+  CHECK(fake.saved().moving_to == std::nullopt);
+  CHECK(fake.saved().pending->reached == Reached::nothing);
+}
+
+TEST_CASE("takes back no file that a person wrote") {
+  HalfMoved fake;
+  write_file(fake.checkout() / "x", "mine");
+  fake.fail();
+  CHECK_FALSE(fake.runner.has_run(" checkout "));
+  CHECK(fake.saved().moving_to == std::nullopt);
+}
+
+TEST_CASE("remembers a move that could not be taken back") {
+  HalfMoved fake;
+  fake.runner.answer(" checkout ", failed(1, "fatal: no space left\n"));
+  fake.fail();
+  CHECK(fake.log.text().starts_with("warning: restoring files failed"));
+  CHECK(fake.saved().moving_to == commit('b'));
+}
+
+TEST_CASE("lets an interruption through and takes nothing back") {
+  HalfMoved fake;
+  fake.runner.answer(" merge ", [](const Command&) -> CommandResult {
+    throw Interrupted(SIGTERM);
+  });
+  CHECK_THROWS_AS(
+      fake.executor.apply(FastForward{.from = commit('a'), .to = commit('b')}),
+      Interrupted);
+  CHECK_FALSE(fake.runner.has_run(" status "));
+  CHECK(fake.saved().moving_to == commit('b'));
+}
+
+}  // namespace
+}  // namespace deployment

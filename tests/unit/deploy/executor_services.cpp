@@ -1,0 +1,132 @@
+#include "lib/base/error.hpp"
+#include "lib/deploy/executor.hpp"
+#include "tests/unit/deploy/deploying.hpp"
+
+namespace deployment {
+namespace {
+
+namespace fs = std::filesystem;
+using Lines = std::vector<std::string>;
+
+TEST_CASE(
+    "installs with pip in the component's folder, and logs what it says") {
+  Deploying fake;
+  const Lines lines = fake.run(pip_install);
+  CHECK(lines.front() == "rm -rf -- venv");
+  CHECK(
+      lines.back().ends_with("/api/venv/bin/pip install -r requirements.txt"));
+  const Context& context = fake.runner.asked.back().context;
+  CHECK(context.directory == fake.checkout() / "api");
+  CHECK(context.timeout == fake.config.install_timeout);
+  context.on_line("Collecting flask");
+  context.on_line(" ");
+  CHECK(fake.log.text() == "api | Collecting flask\n");
+}
+
+TEST_CASE("forgets the label of an environment before it installs in place") {
+  Deploying fake;
+  fs::create_directories(fake.checkout() / "web/node_modules");
+  fake.host.store.set_live_label(web, {.inputs = inputs});
+  fake.runner.answer("npm ", failed(1));
+  CHECK_THROWS_AS(fake.executor.apply(npm_install), CommandError);
+  CHECK(fake.host.store.live_label(web) == std::nullopt);
+}
+
+TEST_CASE("builds in the stage and keeps the environments that succeeded") {
+  Deploying fake;
+  fake.runner.answer("venv/bin/pip install -r", failed(1, "no such package\n"));
+  const Build build = {.commit = commit('b'),
+                       .installs = {npm_install, pip_install}};
+  CHECK(contains(message_of<CommandError>([&] { fake.executor.apply(build); }),
+                 "no such package"));
+  const Store& store = fake.host.store;
+  CHECK(store.find(web, inputs, commit('b')).has_value());
+  CHECK_FALSE(store.find(api, inputs, commit('b')).has_value());
+  CHECK_FALSE(fs::exists(store.stage()));
+  for (const Command& command : fake.runner.asked) {
+    const bool installs = command.program != "git";
+    CHECK(command.context.mounts.size() == (installs ? 4 : 0));
+  }
+}
+
+TEST_CASE("exchanges an environment and keeps the one that was in use") {
+  Deploying fake;
+  fake.keep("new");
+  write_file(fake.checkout() / "web/node_modules/what", "old");
+  fake.executor.apply(new_modules);
+  CHECK(read_file(fake.checkout() / "web/node_modules/what") == "new");
+  CHECK_FALSE(fake.executor.made_first_environment());
+  // It had no label: it gets one from the record.
+  CHECK(fake.host.store.find(web, {{"f", "1"}}, commit('a')).has_value());
+  const Record record = fake.saved();
+  CHECK(record.components.at("web").inputs == inputs);
+  CHECK(record.components.at("web").commit == std::nullopt);
+  CHECK(record.pending->reached == Reached::moved);
+}
+
+TEST_CASE("leaves the label that the environment in use has") {
+  Deploying fake;
+  fake.keep("new");
+  fs::create_directories(fake.checkout() / "web/node_modules");
+  fake.host.store.set_live_label(web, {.served = commit('c')});
+  fake.executor.apply(new_modules);
+  CHECK(fake.host.store.find(web, {}, commit('c')).has_value());
+}
+
+TEST_CASE("tells that it put the first environment into use") {
+  Deploying fake;
+  fake.keep("new");
+  fs::create_directories(fake.checkout() / "web");
+  fake.executor.apply(new_modules);
+  CHECK(fake.executor.made_first_environment());
+  CHECK(fs::exists(fake.checkout() / "web/node_modules/what"));
+}
+
+TEST_CASE("refuses to exchange an environment that is not kept") {
+  Deploying fake;
+  CHECK(message_of<Error>([&] { fake.executor.apply(new_modules); }) ==
+        "cannot find the node_modules of web to put into use");
+  CHECK(fake.saved().components.at("web").inputs == Inputs{{"f", "1"}});
+}
+
+TEST_CASE("restarts a unit after it looked at it and cleared its failures") {
+  Deploying fake;
+  const Lines lines = fake.run(restart_web);
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0].starts_with("systemctl show "));
+  CHECK(lines[1] == "systemctl reset-failed web.service");
+  CHECK(lines[2] == "systemctl restart web.service");
+}
+
+TEST_CASE("records the commit of services that stayed up") {
+  Deploying fake;
+  fake.executor.apply(restart_web);
+  fake.executor.apply(Verify{.components = {web}});
+  const ComponentRecord component = fake.saved().components.at("web");
+  CHECK(component.commit == commit('b'));
+  CHECK(component.unverified_commit == std::nullopt);
+}
+
+TEST_CASE("tells which service did not stay up, and records none") {
+  Deploying fake;
+  fake.executor.apply(restart_web);
+  fake.executor.apply(Restart{.component = api});
+  fake.runner.answer("NRestarts web.service", printed(running_unit("old")));
+  const auto error = error_of<Error>([&] {
+    fake.executor.apply(Verify{.components = {web, api}});
+  });
+  CHECK(std::string(error.what()) ==
+        "web.service was restarted but did not stay up: it is the same "
+        "invocation as before the restart");
+  CHECK(error.advice() ==
+        "look at: systemctl status web.service; journalctl -u web.service");
+  const auto components = fake.saved().components;
+  CHECK(components.at("web").unverified_commit == std::nullopt);
+  CHECK(components.at("web").commit == std::nullopt);
+  // It was not watched to the end.
+  CHECK(components.at("api").unverified_commit == commit('b'));
+  CHECK(components.at("api").commit == std::nullopt);
+}
+
+}  // namespace
+}  // namespace deployment

@@ -1,0 +1,165 @@
+#include "lib/environments/stage.hpp"
+
+#include "tests/unit/host.hpp"
+
+namespace deployment {
+namespace {
+
+namespace fs = std::filesystem;
+using Lines = std::vector<std::string>;
+
+std::optional<std::string> reason_of(FakeHost& fake) {
+  return why_not_staged(fake.runner, fake.host.as_user);
+}
+
+TEST_CASE("tries a mount namespace before it builds aside") {
+  FakeHost fake;
+  CHECK(reason_of(fake) == std::nullopt);
+  REQUIRE(fake.runner.lines() == Lines{"true"});
+  CHECK(fake.runner.asked.front().context.mounts ==
+        std::vector<Mount>{
+            {.source = fake.checkout(), .target = fake.checkout()}});
+}
+
+TEST_CASE("tells why nothing can be built aside") {
+  FakeHost fake;
+  fake.runner.answer("true", [](const Command&) -> CommandResult {
+    throw Error("cannot run true: cannot unshare: Operation not permitted");
+  });
+  CHECK(reason_of(fake) ==
+        "no mount namespace can be made: Operation not permitted");
+}
+
+TEST_CASE("builds nothing aside of a checkout whose .git is a file") {
+  FakeHost fake;
+  fs::remove(fake.checkout() / ".git");
+  write_file(fake.checkout() / ".git", "gitdir: /elsewhere\n");
+  CHECK(reason_of(fake) == "the checkout's .git is not a folder");
+  CHECK(fake.runner.asked.empty());
+}
+
+// A host whose git lays out `web/package.json`, and nothing else.
+class Stage : public FakeHost {
+ public:
+  Stage() {
+    runner.answer("read-tree", [this](const Command&) {
+      write_file(tree / "web/package.json", "{}");
+      return CommandResult{};
+    });
+    runner.answer("ls-files", [this](const Command&) {
+      return printed(std::string(untracked));
+    });
+  }
+
+  std::vector<Mount> lay_out(const std::vector<Component>& components = {web,
+                                                                         api}) {
+    return deployment::lay_out(commit('b'), components, host.git, host.store,
+                               runner, host.as_user, log.log);
+  }
+
+  // What was copied, from the checkout to the stage, by their paths in these.
+  Lines copied() const {
+    Lines copies;
+    for (const Command& command : runner.asked) {
+      if (command.program == "cp") {
+        const fs::path to = *command.arguments.rbegin();
+        const fs::path from = *(command.arguments.rbegin() + 1);
+        copies.push_back(from.lexically_relative(checkout()).string());
+        CHECK(to.lexically_relative(tree) == copies.back());
+      }
+    }
+    return copies;
+  }
+
+  fs::path tree = host.store.staged_tree();
+  std::string_view untracked;
+};
+
+TEST_CASE("lays the commit out by git, with an index and a HEAD of its own") {
+  Stage stage;
+  stage.lay_out();
+  const Command& write = stage.runner.asked.front();
+  CHECK(contains(describe(write), " read-tree --reset -u " + id('b')));
+  CHECK(write.context.directory == stage.tree);
+  CHECK(write.context.variables.at("GIT_WORK_TREE") == stage.tree);
+  CHECK(write.context.variables.at("GIT_DIR") == stage.checkout() / ".git");
+  CHECK(write.context.variables.at("GIT_INDEX_FILE") ==
+        stage.host.store.stage() / "index");
+  CHECK(read_file(stage.host.store.stage() / "HEAD") == id('b') + "\n");
+}
+
+TEST_CASE("shows the stage in the checkout's place, and git cannot write") {
+  Stage stage;
+  const fs::path git = stage.checkout() / ".git";
+  const fs::path own = stage.host.store.stage();
+  CHECK(stage.lay_out() ==
+        std::vector<Mount>{
+            {.source = git, .target = stage.tree / ".git", .read_only = true},
+            {.source = own / "index", .target = stage.tree / ".git/index"},
+            {.source = own / "HEAD", .target = stage.tree / ".git/HEAD"},
+            {.source = stage.tree, .target = stage.checkout()}});
+}
+
+TEST_CASE("removes what an earlier run left in the stage") {
+  Stage stage;
+  write_file(stage.tree / "left", "behind");
+  stage.lay_out();
+  CHECK_FALSE(fs::exists(stage.tree / "left"));
+}
+
+TEST_CASE("copies the untracked files beside manifests, and no others") {
+  using namespace std::string_view_literals;
+  struct Case {
+    std::string_view untracked;
+    Lines copied;
+  };
+  for (const Case& c : {
+           Case{""sv, {}}, Case{".env\0web/.npmrc\0"sv, {".env", "web/.npmrc"}},
+           Case{"docs/notes\0web/src/x\0web/dist/\0"sv, {}},
+           Case{"web/package.json\0"sv, {}},  // the commit has it
+       }) {
+    Stage stage;
+    stage.untracked = c.untracked;
+    stage.lay_out();
+    CHECK(stage.copied() == c.copied);
+  }
+}
+
+TEST_CASE("takes a component in the checkout's own folder for one of the top") {
+  Component top = web;
+  top.directory = ".";
+  Stage stage;
+  stage.untracked = ".npmrc";
+  stage.lay_out({top});
+  CHECK(stage.copied() == Lines{".npmrc"});
+}
+
+TEST_CASE("fails when an untracked file cannot be copied") {
+  Stage stage;
+  stage.untracked = ".env";
+  stage.runner.answer("cp ", failed(1, "cp: no space left\n"));
+  CHECK(contains(message_of<CommandError>([&] { stage.lay_out(); }),
+                 "cp: no space left"));
+}
+
+TEST_CASE("starts from the node_modules in use, but from no venv") {
+  Stage stage;
+  fs::create_directories(stage.checkout() / "web/node_modules");
+  fs::create_directories(stage.checkout() / "api/venv");
+  stage.lay_out();
+  CHECK(stage.copied() == Lines{"web/node_modules"});
+  CHECK(stage.log.text().empty());
+}
+
+TEST_CASE("goes on without node_modules that cannot be copied") {
+  Stage stage;
+  const fs::path in_use = stage.checkout() / "web/node_modules";
+  fs::create_directories(in_use);
+  stage.runner.answer("cp ", failed(1));
+  CHECK(stage.lay_out().size() == 4);
+  CHECK(stage.log.text() == "warning: " + in_use.string() +
+                                " could not be copied; npm starts anew\n");
+}
+
+}  // namespace
+}  // namespace deployment

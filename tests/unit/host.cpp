@@ -1,0 +1,48 @@
+#include "tests/unit/host.hpp"
+
+#include <fmt/format.h>
+
+#include "lib/deploy/journal.hpp"
+#include "lib/model/paths.hpp"
+#include "lib/model/record_text.hpp"
+
+namespace deployment {
+namespace {
+
+Config config_in(const Folder& folder) {
+  using namespace std::chrono_literals;
+  Config config;
+  config.repo_dir = folder / "app";
+  config.state_dir = folder / "state";
+  config.settle = 0s;
+  config.components = {web, api};
+  std::filesystem::create_directories(config.repo_dir / ".git");
+  return config;
+}
+
+}  // namespace
+
+FakeHost::FakeHost()
+    : config(config_in(folder)), host(config, log.log, runner) {
+  runner.answer("rev-parse --verify", printed(id('a') + "\n"));
+  runner.answer("symbolic-ref", printed("prod\n"));
+  runner.answer("for-each-ref", printed("* " + id('a') + " refs/heads/prod\n"));
+  runner.answer("log -1", printed("A subject\n"));
+  push('a');
+}
+
+void FakeHost::push(char tip) {
+  runner.answer("ls-remote", printed(id(tip) + "\trefs/heads/prod\n"));
+  runner.answer("rev-list --left-right",
+                printed(fmt::format("0\t{}\n", tip == 'a' ? 0 : 1)));
+}
+
+void FakeHost::save(const Record& record) const {
+  write_file(config.state_dir / record_name, to_text(record));
+}
+
+Record FakeHost::saved() const {
+  return load_record(config.state_dir).value_or(Record{});
+}
+
+}  // namespace deployment
