@@ -1,6 +1,5 @@
 #include "lib/base/time.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,9 +12,16 @@ Time now() {
       std::chrono::system_clock::now());
 }
 
+// The C library's gmtime and timegm would read /etc/localtime, though neither
+// needs it: seven system calls in each run that reads a record.
 std::string to_string(Time time) {
-  const std::time_t seconds = time.time_since_epoch().count();
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(seconds));
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(time - day);
+  return fmt::format(
+      "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
+      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+      clock.hours().count(), clock.minutes().count(), clock.seconds().count());
 }
 
 std::optional<Time> parse_time(std::string_view text) {
@@ -25,7 +31,13 @@ std::optional<Time> parse_time(std::string_view text) {
   if (end == nullptr) {
     return std::nullopt;
   }
-  const Time time{std::chrono::seconds(timegm(&fields))};
+  const std::chrono::year_month_day date(
+      std::chrono::year(fields.tm_year + 1900),
+      std::chrono::month(static_cast<unsigned>(fields.tm_mon) + 1),
+      std::chrono::day(static_cast<unsigned>(fields.tm_mday)));
+  const Time time =
+      std::chrono::sys_days(date) + std::chrono::hours(fields.tm_hour) +
+      std::chrono::minutes(fields.tm_min) + std::chrono::seconds(fields.tm_sec);
   // strptime(3) takes more than the one form, and days that no month has.
   return to_string(time) == text ? std::optional(time) : std::nullopt;
 }
