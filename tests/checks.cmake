@@ -110,7 +110,7 @@ set_tests_properties(lint.tidy PROPERTIES COST 600)
 set_tests_properties(clang.build clang.tests lint.tidy PROPERTIES TIMEOUT 1800)
 # They keep all processors busy: nothing else runs beside them, least of all
 # tests on booted hosts, which count seconds.
-set(wide clang.build clang.tests lint.tidy)
+set(wide clang.build clang.tests lint.tidy faults.crash)
 if(TEST trixie.root)
   list(APPEND wide trixie.build.g++ trixie.build.clang++ trixie.tests)
 endif()

@@ -64,8 +64,10 @@ def try_scenario(scenario, sample, jobs):
         for _ in range(jobs):
             made.append(Host(scenario))
             hosts.put(made[-1])
-        # How often a run asks for its children varies with the load.
-        calls = min((made[0].calls_of_a_run() for _ in range(2)), key=len)
+        # How often a run polls and waits varies with the load of the machine:
+        # calls that two runs made are likely in the next one.
+        both = set(made[0].calls_of_a_run())
+        calls = [call for call in made[0].calls_of_a_run() if call in both]
         trials = [Trial(number, calls[number - 1], with_children)
                   for number in spread(len(calls), sample)
                   for with_children in (False, True)]
@@ -81,8 +83,8 @@ def try_scenario(scenario, sample, jobs):
         print(f"{scenario.name}: {len(calls)} system calls; killed {killed} "
               f"times at {len(trials) // 2} of them, alone and with children; "
               f"{len(trials) - failed} of {len(trials)} converged", flush=True)
-        # Runs differ by a few calls; the last ones may not be reached.
-        if killed < 0.9 * len(trials):
+        # Even so a few may not be reached. Many: the harness is broken.
+        if killed < 0.8 * len(trials):
             print(f"FAIL {scenario.name}: too few were killed", flush=True)
             failed += 1
         return failed
