@@ -18,8 +18,8 @@ CEILINGS = {
     # level of compiler or C library moves them by a few per cent; libcrypto,
     # if it were loaded at the start again, is a million.
     "instructions": 820_000,
-    # 98 to 101, loader included. A few more, as the user database and the loader's
-    # search differ between systems.
+    # 98 to 101, loader included. A few more, as the user database and the
+    # loader's search differ between systems.
     "system calls": 105,
     # git ls-remote. Nothing else is needed to know that nothing changed.
     "processes": 1,
