@@ -22,7 +22,6 @@ struct Heads {
 };
 
 // The numbers of commits that each of two commits has and the other does not.
-
 struct Divergence {
   int ours = 0;
   int theirs = 0;

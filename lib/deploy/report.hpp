@@ -53,7 +53,6 @@ std::vector<std::string> describe_mixture(
     const std::vector<ComponentState>& components);
 
 // Returns the advice of an error, or the general one.
-
 std::string advice_for(const Error& error);
 
 // True when an error says that some file may not be read or written.

@@ -60,7 +60,6 @@ std::filesystem::path default_state_dir();
 std::filesystem::path default_state_dir_to_look_at();
 
 // Returns true when git accepts refs/heads/`name` (git-check-ref-format(1)).
-
 bool is_branch_name(std::string_view name);
 
 }  // namespace deployment

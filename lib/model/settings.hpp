@@ -9,7 +9,8 @@
 
 namespace deployment {
 
-// The keys that the command line and a configuration file share.
+// Returns the keys of a configuration file, but for those of a component. Some
+// are options of the command line, too.
 std::vector<std::string> setting_names();
 
 // Sets one key. Throws UsageError, one line that begins with `source` and

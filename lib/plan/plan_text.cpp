@@ -8,13 +8,6 @@
 namespace deployment {
 namespace {
 
-template <typename... Functions>
-struct Overloaded : Functions... {
-  using Functions::operator()...;
-};
-template <typename... Functions>  // clang 14 deduces none for an aggregate
-Overloaded(Functions...)->Overloaded<Functions...>;
-
 std::string where(const Component& component) {
   return component.directory.string();
 }
@@ -31,81 +24,88 @@ std::string describe_install(const Install& install) {
                      where(install.component), files);
 }
 
+// One line for each kind of step.
+
+std::string line_of(const RemoveLock& step) {
+  return fmt::format("remove {}: {}", step.path.string(), step.reason);
+}
+
+std::string line_of(const Fetch& step) {
+  return fmt::format("fetch {}: the remote has it, the checkout does not",
+                     step.commit.abbreviated());
+}
+
+std::string line_of(const Restore& step) {
+  return fmt::format("restore {}: {}", fmt::join(step.paths, ", "),
+                     step.reason);
+}
+
+std::string line_of(const Checkout& step) {
+  return fmt::format("check out {}: the checkout is on {}", step.to,
+                     step.from ? "branch " + *step.from : "no branch");
+}
+
+std::string line_of(const FastForward& step) {
+  return fmt::format("fast-forward {} -> {}: the remote is ahead",
+                     step.from ? step.from->abbreviated() : "(nothing)",
+                     step.to.abbreviated());
+}
+
+std::string line_of(const Reset& step) {
+  return fmt::format("reset {} -> {}: {}{}", step.from.abbreviated(),
+                     step.to.abbreviated(), step.reason,
+                     step.keep ? fmt::format("; what is lost is kept as {}",
+                                             lost_ref(step.from))
+                               : "");
+}
+
+std::string line_of(const Install& step) {
+  return fmt::format("{}: {}: {}", step.component.name, describe_install(step),
+                     step.reason);
+}
+
+std::string line_of(const Build& step) {
+  std::vector<std::string> parts;
+  for (const Install& install : step.installs) {
+    parts.push_back(line_of(install));
+  }
+  return fmt::format("build {} aside: {}", step.commit.abbreviated(),
+                     fmt::join(parts, "; "));
+}
+
+std::string line_of(const Exchange& step) {
+  return fmt::format("{}: put the {} {} into use: {}", step.component.name,
+                     step.facts.kept ? "kept" : "new",
+                     environment_name(step.component.type), step.reason);
+}
+
+std::string line_of(const Restart& step) {
+  return fmt::format("{}: restart {}: it runs on the new commit",
+                     step.component.name, step.component.service);
+}
+
+std::string line_of(const Skip& step) {
+  std::vector<std::string> files;
+  for (const auto& manifest : step.component.manifests) {
+    files.push_back((step.component.directory / manifest).string());
+  }
+  return fmt::format("{}: skip: there is no {}", step.component.name,
+                     fmt::join(files, ", "));
+}
+
+std::string line_of(const Verify& step) {
+  std::vector<std::string> units;
+  for (const Component& component : step.components) {
+    units.push_back(component.service);
+  }
+  return fmt::format("verify that {} stay up: they were restarted",
+                     fmt::join(units, ", "));
+}
+
 }  // namespace
 
 std::string describe(const Step& step) {
-  return std::visit(
-      Overloaded{
-          [](const RemoveLock& s) {
-            return fmt::format("remove {}: {}", s.path.string(), s.reason);
-          },
-          [](const Fetch& s) {
-            return fmt::format(
-                "fetch {}: the remote has it, the checkout does not",
-                s.commit.abbreviated());
-          },
-          [](const Restore& s) {
-            return fmt::format("restore {}: {}", fmt::join(s.paths, ", "),
-                               s.reason);
-          },
-          [](const Checkout& s) {
-            return fmt::format("check out {}: the checkout is on {}", s.to,
-                               s.from ? "branch " + *s.from : "no branch");
-          },
-          [](const FastForward& s) {
-            return fmt::format("fast-forward {} -> {}: the remote is ahead",
-                               s.from ? s.from->abbreviated() : "(nothing)",
-                               s.to.abbreviated());
-          },
-          [](const Reset& s) {
-            return fmt::format("reset {} -> {}: {}{}", s.from.abbreviated(),
-                               s.to.abbreviated(), s.reason,
-                               s.keep
-                                   ? fmt::format("; what is lost is kept as {}",
-                                                 lost_ref(s.from))
-                                   : "");
-          },
-          [](const Install& s) {
-            return fmt::format("{}: {}: {}", s.component.name,
-                               describe_install(s), s.reason);
-          },
-          [](const Build& s) {
-            std::vector<std::string> parts;
-            for (const Install& install : s.installs) {
-              parts.push_back(fmt::format("{}: {}: {}", install.component.name,
-                                          describe_install(install),
-                                          install.reason));
-            }
-            return fmt::format("build {} aside: {}", s.commit.abbreviated(),
-                               fmt::join(parts, "; "));
-          },
-          [](const Exchange& s) {
-            return fmt::format("{}: put the {} {} into use: {}",
-                               s.component.name, s.facts.kept ? "kept" : "new",
-                               environment_name(s.component.type), s.reason);
-          },
-          [](const Restart& s) {
-            return fmt::format("{}: restart {}: it runs on the new commit",
-                               s.component.name, s.component.service);
-          },
-          [](const Skip& s) {
-            std::vector<std::string> files;
-            for (const auto& manifest : s.component.manifests) {
-              files.push_back((s.component.directory / manifest).string());
-            }
-            return fmt::format("{}: skip: there is no {}", s.component.name,
-                               fmt::join(files, ", "));
-          },
-          [](const Verify& s) {
-            std::vector<std::string> units;
-            for (const Component& component : s.components) {
-              units.push_back(component.service);
-            }
-            return fmt::format("verify that {} stay up: they were restarted",
-                               fmt::join(units, ", "));
-          },
-      },
-      step);
+  return std::visit([](const auto& s) { return line_of(s); }, step);
 }
 
 std::string_view name_of(const Step& step) {

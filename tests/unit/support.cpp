@@ -144,6 +144,14 @@ std::string printed_by(const std::function<void()>& act) {
   return content_of(file.get());
 }
 
+bool is_root() {
+  if (geteuid() == 0) {
+    return true;
+  }
+  WARN("skipped: only root can do this");
+  return false;
+}
+
 void write_file(const fs::path& path, std::string_view text) {
   fs::create_directories(path.parent_path());
   std::ofstream file(path, std::ios::binary | std::ios::trunc);

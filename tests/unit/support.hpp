@@ -126,6 +126,9 @@ class TextLog {
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
 };
 
+// True for root. For others it says that the test is skipped.
+bool is_root();
+
 // Returns what `act` prints on standard output.
 std::string printed_by(const std::function<void()>& act);
 

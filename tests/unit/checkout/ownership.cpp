@@ -38,7 +38,7 @@ TEST_CASE("runs as this process in a checkout of its own") {
 }
 
 TEST_CASE("lets root run as the owner of the checkout, or as run-as says") {
-  if (geteuid() != 0) {
+  if (!is_root()) {
     return;
   }
   const Folder checkout;
@@ -50,10 +50,9 @@ TEST_CASE("lets root run as the owner of the checkout, or as run-as says") {
 }
 
 TEST_CASE("refuses to run as somebody else without being root") {
-  if (geteuid() == 0) {
-    return;
-  }
   const Folder checkout;
+  const ActingAs user(geteuid() == 0 ? std::optional(somebody_else())
+                                     : std::nullopt);
   CHECK(message_of<UsageError>(
             [&] { checkout_user(config_of(checkout, "root")); }) ==
         "run-as = root is not allowed; only root can run as another user");
@@ -65,7 +64,7 @@ TEST_CASE("refuses a run-as that no user has") {
 }
 
 TEST_CASE("refuses an owner that no user is") {
-  if (geteuid() != 0) {
+  if (!is_root()) {
     return;
   }
   const Folder checkout;
@@ -75,7 +74,7 @@ TEST_CASE("refuses an owner that no user is") {
 }
 
 TEST_CASE("tells which checkout cannot be looked at") {
-  if (geteuid() != 0) {
+  if (!is_root()) {
     return;
   }
   Config config;
@@ -112,7 +111,7 @@ TEST_CASE("lists the files of other users, but not those of services") {
 }
 
 TEST_CASE("tells a link's owner, not that of the file it leads to") {
-  if (geteuid() != 0) {
+  if (!is_root()) {
     return;
   }
   const Folder checkout;

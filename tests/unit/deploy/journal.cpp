@@ -74,7 +74,7 @@ TEST_CASE("a state directory that is a link is refused") {
 }
 
 TEST_CASE("root keeps no record where others may write") {
-  if (geteuid() != 0) {
+  if (!is_root()) {
     return;
   }
   const Folder folder;

@@ -275,7 +275,7 @@ TEST_CASE("a child starts with no signal blocked and SIGPIPE not ignored") {
 }
 
 TEST_CASE("root can run a command as somebody else, for good") {
-  if (geteuid() != 0) {
+  if (!is_root()) {
     return;
   }
   const User nobody = find_user("nobody");
@@ -299,7 +299,7 @@ TEST_CASE("root can run a command as somebody else, for good") {
 }
 
 TEST_CASE("somebody else enters only directories that are open to him") {
-  if (geteuid() != 0) {
+  if (!is_root()) {
     return;
   }
   const Folder folder;  // mode 0700
