@@ -37,7 +37,7 @@ endfunction()
 
 add_clang_14_test(lint.tidy ${CLANG_TIDY} ${RUN_CLANG_TIDY}
   -clang-tidy-binary ${CLANG_TIDY} -quiet -p ${PROJECT_BINARY_DIR} -j ${processors}
-  "/(lib|cmd)/[a-z0-9_/]+\\.cpp")
+  "^${PROJECT_SOURCE_DIR}/(lib|cmd)/[a-z0-9_/]+\\.cpp")
 
 # On Debian 13 too: its compilers, its libraries, its systemd. On Debian 13
 # itself all other tests do this already.
