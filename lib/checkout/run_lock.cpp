@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <sstream>
@@ -15,11 +16,16 @@
 #include "lib/base/signals.hpp"
 #include "lib/base/text.hpp"
 #include "lib/base/time.hpp"
+#include "lib/process/processes.hpp"
 
 namespace deployment {
 namespace {
 
 using std::chrono::steady_clock;
+
+// A run that is killed while it starts a command leaves the lock to this child
+// until the child dies, too, or begins the command.
+constexpr std::chrono::seconds end_of_a_killed_run(5);
 
 Descriptor open_git_directory(const std::filesystem::path& checkout) {
   const std::filesystem::path git = checkout / ".git";
@@ -93,10 +99,16 @@ pid_t holder_of(int fd) {
   return 0;
 }
 
-std::string describe_holder(int fd) {
-  const pid_t pid = holder_of(fd);
+bool is_gone(pid_t pid) {
+  return ::access(process_folder(pid).c_str(), F_OK) != 0;
+}
+
+std::string describe_holder(pid_t pid) {
   if (pid == 0) {
     return "another process";
+  }
+  if (is_gone(pid)) {
+    return fmt::format("what process {} had started", pid);
   }
   const std::string name = first_line_of(fmt::format("/proc/{}/comm", pid));
   return fmt::format("{} (process {}) since {}", escaped(name), pid,
@@ -107,14 +119,17 @@ std::string describe_holder(int fd) {
 
 Lock::Lock(const std::filesystem::path& checkout, std::chrono::seconds patience)
     : fd_(open_git_directory(checkout)) {
-  const auto deadline = steady_clock::now() + patience;
+  const auto start = steady_clock::now();
   while (flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) {
       throw_errno(fmt::format("lock {}", (checkout / ".git").string()));
     }
-    if (steady_clock::now() >= deadline) {
+    const pid_t holder = holder_of(fd_.get());
+    const bool is_killed = holder != 0 && is_gone(holder);
+    if (steady_clock::now() - start >=
+        (is_killed ? std::max(patience, end_of_a_killed_run) : patience)) {
       throw Error(fmt::format("another run is at work in {}: {} holds the lock",
-                              checkout.string(), describe_holder(fd_.get())),
+                              checkout.string(), describe_holder(holder)),
                   "try again later, or wait for it with --wait SECONDS",
                   exit_locked);
     }

@@ -177,6 +177,8 @@ class Steady(Group):
                 for name in ("frontend", "backend")]
 
     def test_three_ticks_without_a_change(self):
+        # A front end that is starting writes into its folder.
+        self.host.wait_for_front_end("front end 1")
         before = self.listing()
         services = self.invocations()
         after = self.host.cursor()

@@ -57,6 +57,49 @@ TEST_CASE("the lock of a run that was killed is free") {
   CHECK_NOTHROW(Lock(checkout.path(), 0s));
 }
 
+// A run in `checkout` that is killed while it starts a command: its child,
+// which still has the lock, ends when `child` is killed.
+pid_t leave_lock_to_a_child(const Checkout& checkout) {
+  Fifo fifo(checkout / "fifo");
+  Helper run([&] {
+    const Lock lock(checkout.path(), 0s);
+    const pid_t child = fork();
+    if (child == 0) {
+      pause();
+      _exit(0);
+    }
+    write_file(checkout / "child", std::to_string(child));
+    say(fifo, "held");
+    pause();
+    return 0;
+  });
+  fifo.wait_for_text("held");
+  run.kill(SIGKILL);
+  run.wait();
+  return std::stoi(read_file(checkout / "child"));
+}
+
+TEST_CASE("a run that was killed while it started a command is waited for") {
+  const Checkout checkout;
+  const pid_t child = leave_lock_to_a_child(checkout);
+  Helper next([&] {
+    const Lock lock(checkout.path(), 0s);
+    return 0;
+  });
+  CHECK_FALSE(next.ends_within(300ms));
+  kill(child, SIGKILL);
+  CHECK(next.wait() == 0);
+}
+
+TEST_CASE("a killed run's child that does not end is told") {
+  const Checkout checkout;
+  const pid_t child = leave_lock_to_a_child(checkout);
+  const auto error = error_of<Error>([&] { Lock(checkout.path(), 0s); });
+  kill(child, SIGKILL);
+  CHECK(error.exit_code() == exit_locked);
+  CHECK(contains(error.what(), ": what process "));
+}
+
 TEST_CASE("the lock is free when its life ends, and nothing was written") {
   const Checkout checkout;
   { const Lock lock(checkout.path(), 0s); }
