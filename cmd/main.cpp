@@ -6,10 +6,7 @@
 
 #include "cmd/options.hpp"
 #include "cmd/version.hpp"
-#include "lib/base/error.hpp"
-#include "lib/base/log.hpp"
 #include "lib/base/signals.hpp"
-#include "lib/deploy/deploy.hpp"
 #include "lib/deploy/status.hpp"
 #include "lib/process/runner.hpp"
 

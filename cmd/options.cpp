@@ -39,40 +39,45 @@ po::options_description settings() {
   return options;
 }
 
-po::options_description actions() {
-  po::options_description options("Options");
-  options.add_options()  //
+// Options of one run, which are read into `options`.
+po::options_description actions(Options& options) {
+  Request& request = options.request;
+  po::options_description actions("Options");
+  actions.add_options()  //
       ("config", po::value<std::string>()->value_name("FILE"),
        "configuration (/etc/deployment-update.conf if it exists)")  //
-      ("dry-run", "print the plan and change nothing")              //
-      ("force",
+      ("dry-run", po::bool_switch(&request.dry_run),
+       "print the plan and change nothing")  //
+      ("force", po::bool_switch(&request.force),
        "install and restart every component at the remote's tip although "
        "nothing changed, and try a failed deployment again now")  //
-      ("rollback",
+      ("rollback", po::bool_switch(&request.roll_back),
        "return to the deployment before this one and quarantine the remote's "
        "commit")                                                //
       ("status", "print what is deployed and what is pending")  //
-      ("json", "with --dry-run and --status: print JSON")       //
+      ("json", po::bool_switch(&request.json),
+       "with --dry-run and --status: print JSON")  //
       ("wait", po::value<std::string>()->value_name("SECONDS"),
-       "wait for another run that holds the lock")  //
-      ("verbose,v", "log every command")            //
-      ("help,h", "print this help")                 //
+       "wait for another run that holds the lock")                           //
+      ("verbose,v", po::bool_switch(&options.verbose), "log every command")  //
+      ("help,h", "print this help")                                          //
       ("version", "print the version");
-  return options;
+  return actions;
 }
 
-po::variables_map parse_command_line(int argc, const char* const argv[]) {
+po::variables_map parse_command_line(Options& options, int argc,
+                                     const char* const argv[]) {
   namespace style = po::command_line_style;
   po::options_description all;
-  all.add(actions()).add(settings());
-  auto* const argument = po::value<std::vector<std::string>>();
-  all.add_options()("argument", argument);
+  all.add(actions(options)).add(settings());
+  all.add_options()("argument", po::value<std::vector<std::string>>());
+  po::positional_options_description arguments;
+  arguments.add("argument", -1);
   po::variables_map values;
   try {
     po::store(po::command_line_parser(argc, argv)
                   .options(all)
-                  .positional(
-                      po::positional_options_description().add("argument", -1))
+                  .positional(arguments)
                   .style(style::unix_style & ~style::allow_guessing)
                   .run(),
               values);
@@ -91,6 +96,7 @@ po::variables_map parse_command_line(int argc, const char* const argv[]) {
         "command line: '{}' is not an option; see --help",
         escaped(values["argument"].as<std::vector<std::string>>().front())));
   }
+  po::notify(values);
   return values;
 }
 
@@ -123,6 +129,10 @@ Options::Action action_of(const po::variables_map& values) {
                                      : Options::Action::run;
 }
 
+bool only_looks(const Options& options) {
+  return options.request.dry_run || options.action == Options::Action::status;
+}
+
 std::chrono::seconds parse_wait(const std::string& value) {
   const std::optional<int> seconds = parse_number(value);
   if (!seconds) {
@@ -136,8 +146,7 @@ std::chrono::seconds parse_wait(const std::string& value) {
 
 void require_sense(const Options& options) {
   const Request& request = options.request;
-  if (request.json && !request.dry_run &&
-      options.action != Options::Action::status) {
+  if (request.json && !only_looks(options)) {
     throw UsageError("command line: --json goes with --dry-run or --status");
   }
   if (request.roll_back && (request.dry_run || request.force)) {
@@ -146,50 +155,51 @@ void require_sense(const Options& options) {
   }
 }
 
+// Reads the configuration file, over it the settings of the command line.
+void read_settings(Config& config, const po::variables_map& values) {
+  const bool named = values.count("config") != 0;
+  read_config_file(
+      config, named ? values["config"].as<std::string>() : default_config_file,
+      named);
+  for (const std::string& name : setting_names()) {
+    if (values.count(name) != 0) {
+      set(config, name, values[name].as<std::string>(), "command line");
+    }
+  }
+}
+
 }  // namespace
 
 Options parse_options(int argc, const char* const argv[]) {
-  const po::variables_map values = parse_command_line(argc, argv);
-  Options options{.action = action_of(values),
-                  .verbose = values.count("verbose") != 0};
+  Options options;
+  const po::variables_map values = parse_command_line(options, argc, argv);
+  options.action = action_of(values);
   if (options.action == Options::Action::help ||
       options.action == Options::Action::version) {
     return options;
   }
-  options.request = {.dry_run = values.count("dry-run") != 0,
-                     .force = values.count("force") != 0,
-                     .roll_back = values.count("rollback") != 0,
-                     .json = values.count("json") != 0};
   if (values.count("wait") != 0) {
     options.request.wait = parse_wait(values["wait"].as<std::string>());
   }
   require_sense(options);
-  const bool named = values.count("config") != 0;
-  read_config_file(
-      options.config,
-      named ? values["config"].as<std::string>() : default_config_file, named);
-  for (const std::string& name : setting_names()) {
-    if (values.count(name) != 0) {
-      set(options.config, name, values[name].as<std::string>(), "command line");
-    }
-  }
+  read_settings(options.config, values);
   if (options.config.state_dir.empty()) {
-    const bool looks =
-        options.request.dry_run || options.action == Options::Action::status;
-    options.config.state_dir =
-        looks ? default_state_dir_to_look_at() : default_state_dir();
+    options.config.state_dir = only_looks(options)
+                                   ? default_state_dir_to_look_at()
+                                   : default_state_dir();
   }
   return options;
 }
 
 std::string help_text() {
+  Options ignored;
   std::ostringstream text;
   text << "Usage: deployment-update [OPTION]...\n\n"
           "Deploys what a remote's branch holds to this host: fetch, "
           "fast-forward, install\nwhat changed, restart the services, verify "
           "that they stay up. Without options it\ndeploys branch prod of "
           "origin to /home/ubuntu/sinesiAI.\n\n"
-       << actions() << '\n'
+       << actions(ignored) << '\n'
        << settings()
        << "\nExit codes:\n"
           "  0   up to date, or deployed\n"

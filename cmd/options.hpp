@@ -1,10 +1,7 @@
 // The command line and the configuration file, made into values.
 #pragma once
 
-#include <string>
-
 #include "lib/deploy/deploy.hpp"
-#include "lib/model/config.hpp"
 
 namespace deployment {
 

@@ -1,9 +1,6 @@
 // Writes JSON (RFC 8259).
 #pragma once
 
-#include <initializer_list>
-#include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,12 +18,6 @@ class Json {
   Json(std::string_view value);                                      // NOLINT
   Json(const std::string& value) : Json(std::string_view(value)) {}  // NOLINT
   Json(const char* value) : Json(std::string_view(value)) {}         // NOLINT
-
-  // The value, or null for nullopt.
-  template <typename Value>
-  static Json of(const std::optional<Value>& value) {
-    return value ? Json(*value) : Json();
-  }
 
   static Json array(const std::vector<Json>& values);
 

@@ -12,43 +12,32 @@
 namespace deployment {
 namespace {
 
-// libcrypto is loaded when the first hash is due. A run without a change has
-// none, and loading the library would cost it more than all else that the
-// program does itself (docs/performance.md).
-class LibCrypto {
- public:
-  LibCrypto() : handle_(dlopen(name().c_str(), RTLD_NOW | RTLD_LOCAL)) {
-    if (handle_ == nullptr) {
-      throw Error(fmt::format("cannot compute a SHA-256: {}", dlerror()),
-                  "install OpenSSL: apt-get install libssl3");
-    }
+void* require(void* found) {
+  if (found == nullptr) {
+    throw Error(fmt::format("cannot compute a SHA-256: {}", dlerror()),
+                "install OpenSSL: apt-get install libssl3");
   }
+  return found;
+}
 
-  template <typename Function>
-  Function* find(const char* symbol) const {
-    void* const found = dlsym(handle_, symbol);
-    if (found == nullptr) {
-      throw Error(fmt::format("cannot compute a SHA-256: {}", dlerror()));
-    }
-    return reinterpret_cast<Function*>(found);
-  }
-
- private:
+// Finds a function of libcrypto, which is loaded when the first hash is due. A
+// run without a change has none, and loading the library would cost it more
+// than all else that the program does itself (docs/performance.md).
+void* find(const char* symbol) {
   // The library that belongs to the headers: libcrypto.so.3.
-  static std::string name() {
-    return fmt::format("libcrypto.so.{}", OPENSSL_SHLIB_VERSION);
-  }
-
-  void* handle_;
-};
+  static void* const library = require(
+      dlopen(fmt::format("libcrypto.so.{}", OPENSSL_SHLIB_VERSION).c_str(),
+             RTLD_NOW | RTLD_LOCAL));
+  return require(dlsym(library, symbol));
+}
 
 }  // namespace
 
 std::string sha256(std::string_view bytes) {
-  static const LibCrypto library;
-  static auto* const digest = library.find<decltype(EVP_Digest)>("EVP_Digest");
+  static auto* const digest =
+      reinterpret_cast<decltype(&EVP_Digest)>(find("EVP_Digest"));
   static auto* const algorithm =
-      library.find<decltype(EVP_sha256)>("EVP_sha256");
+      reinterpret_cast<decltype(&EVP_sha256)>(find("EVP_sha256"));
 
   std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
   unsigned int size = 0;

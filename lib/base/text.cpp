@@ -53,9 +53,15 @@ bool is_control(std::uint32_t code) {
   return code < 0x20 || (code >= 0x7F && code < 0xA0);
 }
 
-void append_hex(std::string& out, std::string_view bytes) {
-  for (const char c : bytes) {
-    out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+// Calls `take` with each character and its bytes; a byte that begins none is
+// taken alone, with the length 0.
+template <typename Take>
+void for_each_character(std::string_view text, const Take& take) {
+  while (!text.empty()) {
+    const Character c = first_character(text);
+    const std::size_t length = std::max<std::size_t>(c.length, 1);
+    take(c, text.substr(0, length));
+    text.remove_prefix(length);
   }
 }
 
@@ -64,35 +70,32 @@ void append_hex(std::string& out, std::string_view bytes) {
 std::string escaped(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  while (!text.empty()) {
-    const Character c = first_character(text);
-    const std::size_t length = std::max<std::size_t>(c.length, 1);
-    const std::string_view bytes = text.substr(0, length);
-    if (c.length == 0 || is_control(c.code) || reorders_text(c.code)) {
-      append_hex(out, bytes);
-    } else {
+  for_each_character(text, [&](Character c, std::string_view bytes) {
+    if (c.length != 0 && !is_control(c.code) && !reorders_text(c.code)) {
       out += bytes;
+      return;
     }
-    text.remove_prefix(length);
-  }
+    for (const char byte : bytes) {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+    }
+  });
   return out;
 }
 
 std::string json_string(std::string_view text) {
   std::string out = "\"";
-  while (!text.empty()) {
-    const Character c = first_character(text);
+  for_each_character(text, [&](Character c, std::string_view bytes) {
     if (c.length == 0) {
       out += "\\ufffd";
-    } else if (text[0] == '"' || text[0] == '\\') {
-      out += {'\\', text[0]};
+    } else if (bytes == "\"" || bytes == "\\") {
+      out += '\\';
+      out += bytes;
     } else if (is_control(c.code) || reorders_text(c.code)) {
       out += fmt::format("\\u{:04x}", c.code);
     } else {
-      out += text.substr(0, c.length);
+      out += bytes;
     }
-    text.remove_prefix(std::max<std::size_t>(c.length, 1));
-  }
+  });
   return out + '"';
 }
 

@@ -5,9 +5,8 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include <array>
+#include <cerrno>
 #include <exception>
-#include <functional>
 
 #include "lib/base/error.hpp"
 
@@ -25,42 +24,29 @@ std::vector<gid_t> groups_of(const char* name, gid_t gid) {
   return groups;
 }
 
-using LookUp = std::function<int(passwd*, char*, std::size_t, passwd**)>;
-
-User find(const LookUp& look_up, const std::string& whom) {
-  passwd entry{};
-  passwd* found = nullptr;
-  std::array<char, 16384> buffer{};
-  const int error = look_up(&entry, buffer.data(), buffer.size(), &found);
-  if (found == nullptr) {
+// `entry` is what the user database gave; nullptr leaves the reason in errno.
+User user_of(const passwd* entry, const std::string& whom) {
+  if (entry == nullptr) {
     throw Error(fmt::format("there is no user {}{}", whom,
-                            error == 0 ? "" : ": " + errno_text(error)),
+                            errno == 0 ? "" : ": " + errno_text(errno)),
                 "create the user, or name another one with run-as");
   }
-  return {.uid = entry.pw_uid,
-          .gid = entry.pw_gid,
-          .groups = groups_of(entry.pw_name, entry.pw_gid),
-          .name = entry.pw_name,
-          .home = entry.pw_dir,
-          .shell = entry.pw_shell};
+  return {.uid = entry->pw_uid,
+          .gid = entry->pw_gid,
+          .groups = groups_of(entry->pw_name, entry->pw_gid),
+          .name = entry->pw_name,
+          .home = entry->pw_dir,
+          .shell = entry->pw_shell};
 }
 
 }  // namespace
 
 User find_user(uid_t uid) {
-  return find(
-      [&](passwd* entry, char* buffer, std::size_t size, passwd** found) {
-        return getpwuid_r(uid, entry, buffer, size, found);
-      },
-      fmt::format("with the id {}", uid));
+  return user_of(getpwuid(uid), fmt::format("with the id {}", uid));
 }
 
 User find_user(const std::string& name) {
-  return find(
-      [&](passwd* entry, char* buffer, std::size_t size, passwd** found) {
-        return getpwnam_r(name.c_str(), entry, buffer, size, found);
-      },
-      fmt::format("'{}'", name));
+  return user_of(getpwnam(name.c_str()), fmt::format("'{}'", name));
 }
 
 ActingAs::ActingAs(const std::optional<User>& user) : gid_(getegid()) {

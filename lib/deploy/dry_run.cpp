@@ -3,11 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <optional>
-
 #include "lib/base/file.hpp"
 #include "lib/base/text.hpp"
-#include "lib/deploy/remote.hpp"
 #include "lib/deploy/report.hpp"
 #include "lib/model/transitions.hpp"
 #include "lib/plan/plan_text.hpp"

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "lib/deploy/host.hpp"
-#include "lib/model/record.hpp"
 #include "lib/model/request.hpp"
 
 namespace deployment {

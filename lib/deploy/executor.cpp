@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <filesystem>
-
 #include "lib/base/text.hpp"
 #include "lib/checkout/work_tree.hpp"
 #include "lib/deploy/report.hpp"

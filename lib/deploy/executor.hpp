@@ -1,9 +1,6 @@
 // Carries out the steps of plans.
 #pragma once
 
-#include <optional>
-#include <string>
-
 #include "lib/deploy/host.hpp"
 #include "lib/deploy/journal.hpp"
 #include "lib/plan/plan.hpp"

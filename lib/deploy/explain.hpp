@@ -2,11 +2,7 @@
 // it.
 #pragma once
 
-#include <string>
-
-#include "lib/base/error.hpp"
 #include "lib/deploy/host.hpp"
-#include "lib/model/record.hpp"
 #include "lib/plan/plan.hpp"
 
 namespace deployment {

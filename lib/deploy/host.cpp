@@ -4,6 +4,7 @@
 
 #include "lib/base/text.hpp"
 #include "lib/checkout/ownership.hpp"
+#include "lib/deploy/report.hpp"
 #include "lib/environments/stage.hpp"
 #include "lib/environments/venv.hpp"
 #include "lib/plan/observe.hpp"
@@ -11,23 +12,7 @@
 #include "lib/process/variables.hpp"
 
 namespace deployment {
-namespace {
-
 using std::chrono::milliseconds;
-
-Context logged_in(const Context& context, const std::string& tag,
-                  milliseconds timeout, Log& log) {
-  Context logged = context;
-  logged.timeout = timeout;
-  logged.on_line = [&log, tag](std::string_view line) {
-    if (!trimmed(line).empty()) {
-      log.info(fmt::format("{} | {}", tag, line));
-    }
-  };
-  return logged;
-}
-
-}  // namespace
 
 Host::Host(const Config& the_config, Log& the_log, CommandRunner& the_runner)
     : config(the_config),
@@ -37,13 +22,20 @@ Host::Host(const Config& the_config, Log& the_log, CommandRunner& the_runner)
       as_user{.directory = config.repo_dir,
               .variables = marked(child_variables(user), config.repo_dir),
               .user = user},
-      git(runner, logged_in(as_user, "git", config.git_timeout, log),
-          config.remote, config.branch),
+      git(runner, logged("git", config.git_timeout), config.remote,
+          config.branch),
       store(config.repo_dir, user),
       systemd(runner, as_this_process(config.systemctl_timeout)) {}
 
 Context Host::logged(const std::string& tag, milliseconds timeout) const {
-  return logged_in(as_user, tag, timeout, log);
+  Context logged = as_user;
+  logged.timeout = timeout;
+  logged.on_line = [this, tag](std::string_view line) {
+    if (!trimmed(line).empty()) {
+      log.info(fmt::format("{} | {}", tag, line));
+    }
+  };
+  return logged;
 }
 
 Observation Host::observe(const Record& record, const Heads& heads,
@@ -74,6 +66,21 @@ Context as_this_process(milliseconds timeout) {
   return {.directory = "/",
           .variables = child_variables(std::nullopt),
           .timeout = timeout};
+}
+
+std::optional<Heads> ask_remote(const Host& host, const Record& record) {
+  try {
+    Heads heads = host.git.heads();
+    if (record.remote_away_since) {
+      host.log.info(fmt::format(
+          "{} answers again; it was away for {}", host.config.remote,
+          describe_duration(now() - *record.remote_away_since)));
+    }
+    return heads;
+  } catch (const RemoteUnreachable& error) {
+    host.log.error(one_line(error.what()) + "; " + error.advice());
+    return std::nullopt;
+  }
 }
 
 }  // namespace deployment

@@ -1,10 +1,6 @@
 // The host that a run works on.
 #pragma once
 
-#include <chrono>
-#include <optional>
-#include <string>
-
 #include "lib/base/log.hpp"
 #include "lib/base/user.hpp"
 #include "lib/checkout/git.hpp"
@@ -38,6 +34,10 @@ struct Host {
   Store store;
   Systemd systemd;
 };
+
+// Asks the remote. Returns nullopt when it is away, which is logged, as is its
+// return. Changes nothing. Throws Error for everything else that git says.
+std::optional<Heads> ask_remote(const Host& host, const Record& record);
 
 // A context of this process's own user, which is root in the service.
 Context as_this_process(std::chrono::milliseconds timeout);

@@ -2,8 +2,6 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
-#include <string>
 #include <utility>
 
 #include "lib/model/record.hpp"

@@ -111,9 +111,4 @@ std::string describe_foreign_files(
       checkout.string(), owner, files.front().string(), repair);
 }
 
-std::string how_to_examine(const std::string& service) {
-  return fmt::format("look at: systemctl status {0}; journalctl -u {0}",
-                     service);
-}
-
 }  // namespace deployment

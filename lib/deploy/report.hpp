@@ -1,15 +1,9 @@
 // The lines that a run says. All of them are made from values.
 #pragma once
 
-#include <chrono>
 #include <filesystem>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
 
 #include "lib/base/error.hpp"
-#include "lib/model/record.hpp"
 #include "lib/plan/plan.hpp"
 
 namespace deployment {
@@ -62,8 +56,5 @@ bool speaks_of_permission(std::string_view text);
 std::string describe_foreign_files(
     const std::filesystem::path& checkout, const std::string& owner,
     const std::vector<std::filesystem::path>& files, const std::string& repair);
-
-// "look at: systemctl status …"
-std::string how_to_examine(const std::string& service);
 
 }  // namespace deployment

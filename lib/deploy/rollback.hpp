@@ -1,10 +1,7 @@
 // Decides whether and to which commit a run goes back.
 #pragma once
 
-#include <optional>
-
 #include "lib/model/config.hpp"
-#include "lib/model/record.hpp"
 #include "lib/plan/plan.hpp"
 
 namespace deployment {

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <functional>
-
 #include "lib/base/json.hpp"
 #include "lib/base/text.hpp"
 #include "lib/deploy/host.hpp"

@@ -1,8 +1,6 @@
 // Tells what --status tells.
 #pragma once
 
-#include <string>
-
 #include "lib/base/log.hpp"
 #include "lib/model/config.hpp"
 #include "lib/process/command.hpp"

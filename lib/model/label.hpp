@@ -1,10 +1,6 @@
 // The label of an environment.
 #pragma once
 
-#include <optional>
-#include <string>
-#include <string_view>
-
 #include "lib/model/record.hpp"
 
 namespace deployment {

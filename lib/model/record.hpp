@@ -2,9 +2,6 @@
 #pragma once
 
 #include <map>
-#include <optional>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include "lib/base/time.hpp"
@@ -80,13 +77,12 @@ struct Record {
   bool operator==(const Record&) const = default;
 };
 
-// The names in the record; empty for Reached::nothing, nullopt for other names.
+// The names in the record; empty for Reached::nothing.
 std::string_view to_string(Reached reached);
-std::optional<Reached> parse_reached(std::string_view name);
 std::string_view to_string(Deployment::Outcome outcome);
-std::optional<Deployment::Outcome> parse_outcome(std::string_view name);
 
 // Appends to the history and drops all but the last ten.
-void add_to_history(Record& record, const Deployment& deployment);
+void add_to_history(std::vector<Deployment>& history,
+                    const Deployment& deployment);
 
 }  // namespace deployment

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
 
 #include "lib/base/error.hpp"
 #include "lib/base/ini.hpp"
@@ -17,48 +16,64 @@ struct Malformed {
   std::string why;
 };
 
+// Returns the value that `text` was parsed as; `why` names the text as {}.
+template <typename Value>
+Value require(const std::optional<Value>& value, const char* why,
+              std::string_view text) {
+  if (!value) {
+    throw Malformed{fmt::format(fmt::runtime(why), escaped(text))};
+  }
+  return *value;
+}
+
+// Finds the one of `values` that the record calls `name`.
+template <typename Value>
+std::optional<Value> one_of(std::initializer_list<Value> values,
+                            std::string_view name) {
+  const auto* const found =
+      std::find_if(values.begin(), values.end(),
+                   [&](Value value) { return to_string(value) == name; });
+  return found == values.end() ? std::nullopt : std::optional(*found);
+}
+
 // The values of the record as text and back: read() throws Malformed, and an
 // empty text is a value that is not written.
 
 CommitId commit_of(std::string_view text) {
-  const auto commit = CommitId::parse(text);
-  if (!commit) {
-    throw Malformed{fmt::format("malformed commit id '{}'", escaped(text))};
-  }
-  return *commit;
+  return require(CommitId::parse(text), "malformed commit id '{}'", text);
 }
 
 void read(std::optional<CommitId>& value, std::string_view text) {
   value = commit_of(text);
 }
-std::string written(const std::optional<CommitId>& value) {
-  return value ? value->str() : "";
+std::string written(const CommitId& value) {
+  return value.str();
+}
+
+void read(std::optional<Pending>& value, std::string_view text) {
+  value = Pending{.tip = commit_of(text)};
+}
+std::string written(const Pending& value) {
+  return value.tip.str();
 }
 
 void read(Time& value, std::string_view text) {
-  const std::optional<Time> time = parse_time(text);
-  if (!time) {
-    throw Malformed{fmt::format("malformed time '{}'", escaped(text))};
-  }
-  value = *time;
+  value = require(parse_time(text), "malformed time '{}'", text);
+}
+void read(std::optional<Time>& value, std::string_view text) {
+  read(value.emplace(), text);
 }
 std::string written(const Time& value) {
   return to_string(value);
 }
 
-void read(std::optional<Time>& value, std::string_view text) {
-  read(value.emplace(), text);
-}
-std::string written(const std::optional<Time>& value) {
-  return value ? to_string(*value) : "";
+template <typename Value>
+std::string written(const std::optional<Value>& value) {
+  return value ? written(*value) : "";
 }
 
 void read(int& value, std::string_view text) {
-  const std::optional<int> number = parse_number(text);
-  if (!number) {
-    throw Malformed{fmt::format("malformed number '{}'", escaped(text))};
-  }
-  value = *number;
+  value = require(parse_number(text), "malformed number '{}'", text);
 }
 std::string written(int value) {
   return std::to_string(value);
@@ -72,51 +87,33 @@ std::string written(bool value) {
 }
 
 void read(Reached& value, std::string_view text) {
-  const auto reached = parse_reached(text);
-  if (!reached) {
-    throw Malformed{
-        fmt::format("'{}' is neither moved nor restarted", escaped(text))};
-  }
-  value = *reached;
+  value = require(one_of({Reached::moved, Reached::restarted}, text),
+                  "'{}' is neither moved nor restarted", text);
 }
 std::string written(Reached value) {
   return std::string(to_string(value));
 }
 
-// One field of an Owner: its key, and how it is read and written. A field that
-// repeats has a line for each of its values.
-template <typename Owner>
-struct Field {
-  std::string_view key;
-  std::function<void(Owner&, std::string_view)> read;
-  std::function<std::vector<std::string>(const Owner&)> written;
-};
-
-template <typename Owner, typename Value>
-Field<Owner> field(std::string_view key, Value Owner::*member) {
-  return {key,
-          [member](Owner& owner, std::string_view text) {
-            deployment::read(owner.*member, text);
-          },
-          [member](const Owner& owner) -> std::vector<std::string> {
-            return {deployment::written(owner.*member)};
-          }};
+void read(std::string& value, std::string_view text) {
+  value = ini_unescaped(text);
+}
+std::string written(const std::string& value) {
+  return ini_escaped(value);
 }
 
-template <typename Owner>
-using Fields = std::vector<Field<Owner>>;
-
 // "TIME OUTCOME SECONDS FROM TO"; FROM is "-" for a first deployment.
-Deployment deployment_of(std::string_view text) {
+void read(std::vector<Deployment>& history, std::string_view text) {
   const auto words = split(text, ' ');
   if (words.size() != 5) {
     throw Malformed{"a deployment of the history has not five words"};
   }
-  const auto outcome = parse_outcome(words[1]);
-  if (!outcome) {
-    throw Malformed{fmt::format("unknown outcome '{}'", escaped(words[1]))};
-  }
-  Deployment deployment{.outcome = *outcome, .to = commit_of(words[4])};
+  using Outcome = Deployment::Outcome;
+  Deployment deployment{
+      .outcome = require(
+          one_of({Outcome::deployed, Outcome::failed, Outcome::rolled_back},
+                 words[1]),
+          "unknown outcome '{}'", words[1]),
+      .to = commit_of(words[4])};
   int seconds = 0;
   read(deployment.ended, words[0]);
   read(seconds, words[2]);
@@ -124,9 +121,8 @@ Deployment deployment_of(std::string_view text) {
   if (words[3] != "-") {
     read(deployment.from, words[3]);
   }
-  return deployment;
+  add_to_history(history, deployment);
 }
-
 std::string written(const Deployment& deployment) {
   return fmt::format("{} {} {} {} {}", to_string(deployment.ended),
                      to_string(deployment.outcome), deployment.duration.count(),
@@ -135,7 +131,7 @@ std::string written(const Deployment& deployment) {
 }
 
 // "HASH  NAME", as sha256sum(1) writes it.
-void read_input(Inputs& inputs, std::string_view text) {
+void read(Inputs& inputs, std::string_view text) {
   const std::size_t gap = text.find("  ");
   if (gap == std::string_view::npos) {
     throw Malformed{fmt::format("the input '{}' has no name", escaped(text))};
@@ -143,148 +139,124 @@ void read_input(Inputs& inputs, std::string_view text) {
   inputs[ini_unescaped(text.substr(gap + 2))] =
       ini_unescaped(text.substr(0, gap));
 }
+std::string written(const Inputs::value_type& input) {
+  return fmt::format("{}  {}", ini_escaped(input.second),
+                     ini_escaped(input.first));
+}
 
-std::vector<std::string> written(const Inputs& inputs) {
-  std::vector<std::string> lines;
-  for (const auto& [name, hash] : inputs) {
-    lines.push_back(
-        fmt::format("{}  {}", ini_escaped(hash), ini_escaped(name)));
+// Reads one entry into the field that has its key.
+struct Reader {
+  const IniEntry& entry;
+  bool is_known = false;
+
+  template <typename Value>
+  void operator()(std::string_view key, Value& value) {
+    if (key == entry.key) {
+      read(value, entry.value);
+      is_known = true;
+    }
   }
-  return lines;
-}
 
-// A part of the failure, which both of its keys make.
-Field<Pending> failure_field(std::string_view key, std::string Failure::*part) {
-  return {key,
-          [part](Pending& pending, std::string_view text) {
-            if (!pending.failure && !text.empty()) {
-              pending.failure.emplace();
-            }
-            if (pending.failure) {
-              *pending.failure.*part = ini_unescaped(text);
-            }
-          },
-          [part](const Pending& pending) -> std::vector<std::string> {
-            return {pending.failure ? ini_escaped(*pending.failure.*part) : ""};
-          }};
-}
-
-const Fields<Pending>& pending_fields() {
-  static const Fields<Pending> fields = {
-      field("reached", &Pending::reached),
-      field("running", &Pending::running),
-      failure_field("failed-step", &Failure::step),
-      failure_field("error", &Failure::error),
-      field("attempts", &Pending::attempts),
-      field("since", &Pending::since),
-      field("next-try", &Pending::next_try)};
-  return fields;
-}
-
-// A field of the pending deployment, whose own line comes first.
-Field<Record> of_pending(const Field<Pending>& inner) {
-  return {inner.key,
-          [&inner](Record& record, std::string_view text) {
-            if (!record.pending) {
-              throw Malformed{fmt::format(
-                  "'{}' stands before the pending commit", inner.key)};
-            }
-            inner.read(*record.pending, text);
-          },
-          [&inner](const Record& record) {
-            return record.pending ? inner.written(*record.pending)
-                                  : std::vector<std::string>();
-          }};
-}
-
-// All fields of a record but for those of its components, in the order in which
-// they are written.
-Fields<Record> make_record_fields() {
-  Fields<Record> fields = {
-      field("deployed", &Record::deployed),
-      field("moving-to", &Record::moving_to),
-      field("quarantined", &Record::quarantined),
-      field("roll-back-to", &Record::roll_back_to),
-      {"pending",
-       [](Record& record, std::string_view text) {
-         record.pending = Pending{.tip = commit_of(text)};
-       },
-       [](const Record& record) -> std::vector<std::string> {
-         return {record.pending ? record.pending->tip.str() : ""};
-       }}};
-  for (const Field<Pending>& inner : pending_fields()) {
-    fields.push_back(of_pending(inner));
+  // A field of the pending deployment, whose own line comes first.
+  template <typename Field, typename... Part>
+  void operator()(std::string_view key, std::optional<Pending>& pending,
+                  Field field, Part... part) {
+    if (pending) {
+      (*this)(key, *pending.*field, part...);
+    } else if (key == entry.key) {
+      throw Malformed{
+          fmt::format("'{}' stands before the pending commit", key)};
+    }
   }
-  fields.push_back(field("remote-away-since", &Record::remote_away_since));
-  fields.push_back({"deployment",
-                    [](Record& record, std::string_view text) {
-                      add_to_history(record, deployment_of(text));
-                    },
-                    [](const Record& record) {
-                      std::vector<std::string> lines;
-                      for (const Deployment& past : record.history) {
-                        lines.push_back(written(past));
-                      }
-                      return lines;
-                    }});
-  return fields;
-}
 
-const Fields<Record>& record_fields() {
-  static const Fields<Record> fields = make_record_fields();
-  return fields;
-}
-
-const Fields<ComponentRecord>& component_fields() {
-  static const Fields<ComponentRecord> fields = {
-      field("commit", &ComponentRecord::commit),
-      field("restarted", &ComponentRecord::unverified_commit),
-      {"input",
-       [](ComponentRecord& component, std::string_view text) {
-         read_input(component.inputs, text);
-       },
-       [](const ComponentRecord& component) {
-         return written(component.inputs);
-       }}};
-  return fields;
-}
-
-template <typename Owner>
-void read_entry(const Fields<Owner>& fields, Owner& owner,
-                const IniEntry& entry) {
-  const auto field =
-      std::find_if(fields.begin(), fields.end(),
-                   [&](const auto& f) { return f.key == entry.key; });
-  if (field == fields.end()) {
-    throw Malformed{fmt::format("unknown key '{}'", escaped(entry.key))};
+  // A part of the failure, which both of its keys make.
+  void operator()(std::string_view key, std::optional<Failure>& failure,
+                  std::string Failure::*part) {
+    if (key == entry.key && !failure && !entry.value.empty()) {
+      failure.emplace();
+    }
+    std::string ignored;
+    (*this)(key, failure ? *failure.*part : ignored);
   }
-  field->read(owner, entry.value);
-}
+};
 
-template <typename Owner>
-std::string lines_of(const Fields<Owner>& fields, const Owner& owner) {
+// Writes a line for each field that has a value, or for each of its values.
+struct Writer {
   std::string text;
-  for (const Field<Owner>& field : fields) {
-    for (const std::string& value : field.written(owner)) {
-      if (!value.empty()) {
-        text += fmt::format("{} = {}\n", field.key, value);
+
+  template <typename Value>
+  void operator()(std::string_view key, const Value& value) {
+    if constexpr (requires { written(value); }) {
+      const std::string line = written(value);
+      text += line.empty() ? "" : fmt::format("{} = {}\n", key, line);
+    } else {
+      for (const auto& one : value) {
+        (*this)(key, one);
       }
     }
   }
-  return text;
+
+  template <typename Owner, typename Field, typename... Part>
+  void operator()(std::string_view key, const std::optional<Owner>& owner,
+                  Field field, Part... part) {
+    if (owner) {
+      (*this)(key, *owner.*field, part...);
+    }
+  }
+};
+
+// Passes `form` all fields of a record but for those of its components, in the
+// order in which they are written.
+template <typename Form, typename Owner>
+void visit_record(Form& form, Owner& record) {
+  form("deployed", record.deployed);
+  form("moving-to", record.moving_to);
+  form("quarantined", record.quarantined);
+  form("roll-back-to", record.roll_back_to);
+  form("pending", record.pending);
+  form("reached", record.pending, &Pending::reached);
+  form("running", record.pending, &Pending::running);
+  form("failed-step", record.pending, &Pending::failure, &Failure::step);
+  form("error", record.pending, &Pending::failure, &Failure::error);
+  form("attempts", record.pending, &Pending::attempts);
+  form("since", record.pending, &Pending::since);
+  form("next-try", record.pending, &Pending::next_try);
+  form("remote-away-since", record.remote_away_since);
+  form("deployment", record.history);
+}
+
+template <typename Form, typename Owner>
+void visit_component(Form& form, Owner& component) {
+  form("commit", component.commit);
+  form("restarted", component.unverified_commit);
+  form("input", component.inputs);
+}
+
+void read_entry(Record& record, const IniEntry& entry) {
+  Reader reader{entry};
+  if (entry.section.empty()) {
+    visit_record(reader, record);
+  } else if (is_plain_name(entry.section)) {
+    visit_component(reader, record.components[entry.section]);
+  } else {
+    throw Malformed{fmt::format("'{}' is not the name of a component",
+                                escaped(entry.section))};
+  }
+  if (!reader.is_known) {
+    throw Malformed{fmt::format("unknown key '{}'", escaped(entry.key))};
+  }
 }
 
 }  // namespace
 
 std::string to_text(const Record& record) {
-  std::string text =
-      "# The state of deployments; written by deployment-update.\n" +
-      lines_of(record_fields(), record);
+  Writer writer{"# The state of deployments; written by deployment-update.\n"};
+  visit_record(writer, record);
   for (const auto& [name, component] : record.components) {
-    text +=
-        fmt::format("\n[{}]\n", name) + lines_of(component_fields(), component);
+    writer.text += fmt::format("\n[{}]\n", name);
+    visit_component(writer, component);
   }
-  return text;
+  return writer.text;
 }
 
 Record parse_record(std::string_view text, const std::string& source) {
@@ -296,14 +268,7 @@ Record parse_record(std::string_view text, const std::string& source) {
   Record record;
   try {
     for (const IniEntry& entry : parse_ini(text, source)) {
-      if (entry.section.empty()) {
-        read_entry(record_fields(), record, entry);
-      } else if (!is_plain_name(entry.section)) {
-        throw Malformed{fmt::format("'{}' is not the name of a component",
-                                    escaped(entry.section))};
-      } else {
-        read_entry(component_fields(), record.components[entry.section], entry);
-      }
+      read_entry(record, entry);
     }
   } catch (const Malformed& malformed) {
     throw refuse(malformed.why);

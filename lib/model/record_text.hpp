@@ -1,9 +1,6 @@
 // The text form of the record.
 #pragma once
 
-#include <string>
-#include <string_view>
-
 #include "lib/model/record.hpp"
 
 namespace deployment {

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <functional>
 #include <map>
-#include <optional>
 #include <set>
 
 #include "lib/base/error.hpp"
@@ -21,8 +20,18 @@ struct Refused {
   std::string allowed;
 };
 
-using Setter = std::function<void(Config&, const std::string&)>;
-using ComponentSetter = std::function<void(Component&, const std::string&)>;
+// Sets one key of a target. Throws Refused.
+template <typename Target>
+using Setter = std::function<void(Target&, const std::string&)>;
+
+template <typename Value>
+std::vector<std::string> names_of(const std::map<std::string, Value>& table) {
+  std::vector<std::string> names;
+  for (const auto& [name, unused] : table) {
+    names.push_back(name);
+  }
+  return names;
+}
 
 // True for a relative path that does not climb out of where it starts.
 bool stays_inside(const std::filesystem::path& path) {
@@ -72,185 +81,149 @@ std::chrono::seconds to_timeout(const std::string& value) {
   return timeout;
 }
 
-template <typename Value>
-Value one_of(const std::map<std::string, Value>& values,
-             const std::string& value) {
-  const auto found = values.find(value);
-  if (found == values.end()) {
-    std::vector<std::string> names;
-    for (const auto& [name, unused] : values) {
-      names.push_back(name);
-    }
-    throw Refused{fmt::format("{}", fmt::join(names, " or "))};
-  }
-  return found->second;
-}
-
 // Unit names of systemd.unit(5); never one that reads as an option.
-std::string unit_name(const std::string& value) {
-  const bool plain = std::all_of(value.begin(), value.end(), [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
-           std::string_view(":_.\\@-").find(c) != std::string_view::npos;
+bool is_unit_name(std::string_view value) {
+  return value.ends_with(".service") && !value.starts_with('-') &&
+         value.size() <= 255 &&
+         std::all_of(value.begin(), value.end(), [](unsigned char c) {
+           return std::isalnum(c) != 0 ||
+                  std::string_view(":_.\\@-").find(static_cast<char>(c)) !=
+                      std::string_view::npos;
+         });
+}
+
+bool is_http_url(std::string_view value) {
+  return value.starts_with("http://") && value.size() >= 8 &&
+         std::all_of(value.begin(), value.end(),
+                     [](char c) { return c > 0x20 && c < 0x7F; });
+}
+
+bool is_not_empty(std::string_view value) {
+  return !value.empty();
+}
+
+// Sets `member` to what `parse` makes of the value.
+template <typename Target, typename Member, typename Parse>
+Setter<Target> to(Member Target::*member, const Parse& parse) {
+  return [=](Target& target, const std::string& value) {
+    target.*member = parse(value);
+  };
+}
+
+// Sets `member` to a value that `accepts` takes.
+template <typename Target>
+Setter<Target> to(std::string Target::*member, bool accepts(std::string_view),
+                  const std::string& allowed) {
+  return to(member, [=](const std::string& value) {
+    return accepts(value) ? value : throw Refused{allowed};
   });
-  if (!plain || value.starts_with('-') || value.size() > 255 ||
-      !value.ends_with(".service")) {
-    throw Refused{"the name of a systemd service, NAME.service"};
-  }
-  return value;
 }
 
-std::string branch_name(const std::string& value) {
-  if (!is_branch_name(value)) {
-    throw Refused{"a name that git accepts for a branch"};
-  }
-  return value;
+// Sets `member` to the one of `values` that has the name given.
+template <typename Target, typename Member>
+Setter<Target> to_one_of(Member Target::*member,
+                         const std::map<std::string, Member>& values) {
+  return to(member, [=](const std::string& name) {
+    const auto found = values.find(name);
+    if (found == values.end()) {
+      throw Refused{fmt::format("{}", fmt::join(names_of(values), " or "))};
+    }
+    return found->second;
+  });
 }
 
-std::string remote_name(const std::string& value) {
-  if (!is_branch_name(value)) {
-    throw Refused{"a name that git accepts for a remote"};
-  }
-  return value;
-}
-
-std::string user_name(const std::string& value) {
-  if (value.empty()) {
-    throw Refused{"the name of a user"};
-  }
-  return value;
-}
-
-std::string http_url(const std::string& value) {
-  const bool printable = std::all_of(
-      value.begin(), value.end(), [](char c) { return c > 0x20 && c < 0x7F; });
-  if (!printable || !value.starts_with("http://") || value.size() < 8) {
-    throw Refused{"an address http://HOST[:PORT]/PATH"};
-  }
-  return value;
-}
-
-const std::map<std::string, Setter>& setters() {
-  static const std::map<std::string, Setter> table = {
-      {"repo-dir",
-       [](Config& c, const std::string& v) { c.repo_dir = absolute(v); }},
-      {"remote",
-       [](Config& c, const std::string& v) { c.remote = remote_name(v); }},
-      {"branch",
-       [](Config& c, const std::string& v) { c.branch = branch_name(v); }},
-      {"state-dir",
-       [](Config& c, const std::string& v) { c.state_dir = absolute(v); }},
-      {"run-as",
-       [](Config& c, const std::string& v) { c.run_as = user_name(v); }},
-      {"build",
-       [](Config& c, const std::string& v) {
-         c.build = one_of<BuildMode>(
-             {{"in-place", BuildMode::in_place}, {"staged", BuildMode::staged}},
-             v);
-       }},
+const std::map<std::string, Setter<Config>>& setters() {
+  static const std::map<std::string, Setter<Config>> table = {
+      {"repo-dir", to(&Config::repo_dir, absolute)},
+      {"remote", to(&Config::remote, is_branch_name,
+                    "a name that git accepts for a remote")},
+      {"branch", to(&Config::branch, is_branch_name,
+                    "a name that git accepts for a branch")},
+      {"state-dir", to(&Config::state_dir, absolute)},
+      {"run-as", to(&Config::run_as, is_not_empty, "the name of a user")},
+      {"build", to_one_of(&Config::build, {{"in-place", BuildMode::in_place},
+                                           {"staged", BuildMode::staged}})},
       {"on-divergence",
-       [](Config& c, const std::string& v) {
-         c.on_divergence = one_of<OnDivergence>(
-             {{"fail", OnDivergence::fail}, {"reset", OnDivergence::reset}}, v);
-       }},
-      {"verify-signatures",
-       [](Config& c, const std::string& v) {
-         c.verify_signatures =
-             one_of<bool>({{"true", true}, {"false", false}}, v);
-       }},
-      {"git-timeout",
-       [](Config& c, const std::string& v) { c.git_timeout = to_timeout(v); }},
-      {"install-timeout",
-       [](Config& c, const std::string& v) {
-         c.install_timeout = to_timeout(v);
-       }},
-      {"systemctl-timeout",
-       [](Config& c, const std::string& v) {
-         c.systemctl_timeout = to_timeout(v);
-       }},
-      {"settle",
-       [](Config& c, const std::string& v) { c.settle = to_seconds(v); }},
-      {"health-timeout",
-       [](Config& c, const std::string& v) {
-         c.health_timeout = to_timeout(v);
-       }},
-  };
+       to_one_of(&Config::on_divergence, {{"fail", OnDivergence::fail},
+                                          {"reset", OnDivergence::reset}})},
+      {"verify-signatures", to_one_of(&Config::verify_signatures,
+                                      {{"true", true}, {"false", false}})},
+      {"git-timeout", to(&Config::git_timeout, to_timeout)},
+      {"install-timeout", to(&Config::install_timeout, to_timeout)},
+      {"systemctl-timeout", to(&Config::systemctl_timeout, to_timeout)},
+      {"settle", to(&Config::settle, to_seconds)},
+      {"health-timeout", to(&Config::health_timeout, to_timeout)}};
   return table;
 }
 
-const std::map<std::string, ComponentSetter>& component_setters() {
-  static const std::map<std::string, ComponentSetter> table = {
+const std::map<std::string, Setter<Component>>& component_setters() {
+  static const std::map<std::string, Setter<Component>> table = {
       {"type",
-       [](Component& c, const std::string& v) {
-         c.type = one_of<Component::Type>({{"npm", Component::Type::npm},
-                                           {"python", Component::Type::python}},
-                                          v);
-       }},
-      {"directory",
-       [](Component& c, const std::string& v) {
-         c.directory = inside_checkout(v);
-       }},
+       to_one_of(&Component::type, {{"npm", Component::Type::npm},
+                                    {"python", Component::Type::python}})},
+      {"directory", to(&Component::directory, inside_checkout)},
       {"manifest",
-       [](Component& c, const std::string& v) {
-         c.manifests.push_back(in_directory(v));
+       [](Component& component, const std::string& value) {
+         component.manifests.push_back(in_directory(value));
        }},
-      {"service",
-       [](Component& c, const std::string& v) { c.service = unit_name(v); }},
-      {"health-check",
-       [](Component& c, const std::string& v) {
-         c.health_check = http_url(v);
-       }},
-  };
+      {"service", to(&Component::service, is_unit_name,
+                     "the name of a systemd service, NAME.service")},
+      {"health-check", to(&Component::health_check, is_http_url,
+                          "an address http://HOST[:PORT]/PATH")}};
   return table;
 }
 
-template <typename Table>
-std::vector<std::string> names_of(const Table& table) {
-  std::vector<std::string> names;
-  for (const auto& [name, unused] : table) {
-    names.push_back(name);
-  }
-  return names;
+bool is_quoted(const std::string& value) {
+  return value.size() >= 2 && value.front() == value.back() &&
+         (value.front() == '"' || value.front() == '\'');
 }
 
 // Sets one key of `target` by its table, and turns every refusal into one
 // line: source, key, value, what is allowed.
-template <typename Target, typename Table>
-void set_by(const Table& table, Target& target, const std::string& key,
-            const std::string& value, const std::string& source) {
-  const auto setter = table.find(key);
-  if (setter == table.end()) {
-    throw UsageError(fmt::format("{}: unknown key '{}'; allowed: {}", source,
-                                 escaped(key),
-                                 fmt::join(names_of(table), ", ")));
+template <typename Target>
+void set_by(const std::map<std::string, Setter<Target>>& setters,
+            Target& target, const std::string& key, const std::string& value,
+            const std::string& source) {
+  const auto refuse = [&](const std::string& why) -> UsageError {
+    return UsageError(fmt::format("{}: {}", source, why));
+  };
+  const auto setter = setters.find(key);
+  if (setter == setters.end()) {
+    throw refuse(fmt::format("unknown key '{}'; allowed: {}", escaped(key),
+                             fmt::join(names_of(setters), ", ")));
   }
-  const bool is_quoted = value.size() >= 2 && value.front() == value.back() &&
-                         (value.front() == '"' || value.front() == '\'');
-  if (is_quoted) {
-    throw UsageError(
-        fmt::format("{}: the value of {} is in quotes: {}; write "
-                    "it without them",
-                    source, key, escaped(value)));
+  if (is_quoted(value)) {
+    throw refuse(
+        fmt::format("the value of {} is in quotes: {}; write it without them",
+                    key, escaped(value)));
   }
   try {
     setter->second(target, value);
   } catch (const Refused& refused) {
     const std::string trouble =
-        value.empty()
-            ? fmt::format("{} has no value", key)
-            : fmt::format("{} = '{}' is not allowed", key, escaped(value));
-    throw UsageError(
-        fmt::format("{}: {}; it takes {}", source, trouble, refused.allowed));
+        value.empty() ? "has no value"
+                      : fmt::format("= '{}' is not allowed", escaped(value));
+    throw refuse(
+        fmt::format("{} {}; it takes {}", key, trouble, refused.allowed));
   }
 }
 
-void require_component_name(const std::string& name,
-                            const std::string& source) {
+// Finds the component that is called `name`, or adds it.
+Component& component_of(std::vector<Component>& components,
+                        const std::string& name, const std::string& source) {
+  const auto found =
+      std::find_if(components.begin(), components.end(),
+                   [&](const Component& c) { return c.name == name; });
+  if (found != components.end()) {
+    return *found;
+  }
   if (!is_plain_name(name)) {
     throw UsageError(fmt::format(
         "{}: component name '{}' is not allowed; it takes letters, digits, "
         "- and _",
         source, escaped(name)));
   }
+  return components.emplace_back(Component{.name = name});
 }
 
 // Fills in what follows from the type, and checks that nothing is missing.
@@ -310,16 +283,11 @@ void apply_config_file(Config& config, std::string_view text,
     }
     if (entry.section.empty()) {
       set(config, entry.key, entry.value, place);
-      continue;
+    } else {
+      set_by(component_setters(),
+             component_of(components, entry.section, source), entry.key,
+             entry.value, place);
     }
-    auto component = std::find_if(
-        components.begin(), components.end(),
-        [&](const Component& c) { return c.name == entry.section; });
-    if (component == components.end()) {
-      require_component_name(entry.section, source);
-      component = components.insert(component, {.name = entry.section});
-    }
-    set_by(component_setters(), *component, entry.key, entry.value, place);
   }
   for (Component& component : components) {
     complete(component, keys_of[component.name], source);

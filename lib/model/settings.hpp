@@ -1,10 +1,6 @@
 // Reads settings: keys and values of the command line and the configuration.
 #pragma once
 
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "lib/model/config.hpp"
 
 namespace deployment {

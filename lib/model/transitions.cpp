@@ -29,7 +29,7 @@ void add_failure_to_history(Record& record, const Deployment& ended) {
       record.history.back().outcome == Deployment::Outcome::failed) {
     record.history.pop_back();
   }
-  add_to_history(record, ended);
+  add_to_history(record.history, ended);
 }
 
 }  // namespace
@@ -173,11 +173,11 @@ void deployed(Record& record, const Deployment& ended) {
   nothing_to_deploy(record);
   record.deployed = ended.to;
   record.quarantined.reset();
-  add_to_history(record, ended);
+  add_to_history(record.history, ended);
 }
 
 void rolled_back(Record& record, const Deployment& ended) {
-  add_to_history(record, ended);
+  add_to_history(record.history, ended);
   record.deployed = ended.to;
   record.roll_back_to.reset();
   record.moving_to.reset();

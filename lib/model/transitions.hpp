@@ -3,11 +3,6 @@
 // change is written before and after which step.
 #pragma once
 
-#include <chrono>
-#include <map>
-#include <optional>
-#include <string>
-
 #include "lib/model/record.hpp"
 
 namespace deployment::transition {

@@ -22,47 +22,34 @@ Properties properties_of(std::string_view text) {
   return properties;
 }
 
-class Reader {
- public:
-  Reader(const Properties& properties, const std::string& unit)
-      : properties_(properties), unit_(unit) {}
-
-  std::string text(const char* key) const {
-    const auto found = properties_.find(key);
-    if (found == properties_.end()) {
-      refuse(key);
-    }
-    return std::string(found->second);
-  }
-
-  int number(const char* key) const {
-    const auto number = parse_number(text(key));
-    if (!number) {
-      refuse(key);
-    }
-    return *number;
-  }
-
- private:
-  [[noreturn]] void refuse(const char* key) const {
-    throw Error(fmt::format("systemctl show {} gave no {}", unit_, key));
-  }
-
-  const Properties& properties_;
-  const std::string& unit_;
-};
-
 }  // namespace
 
 UnitState parse_unit_state(std::string_view text, const std::string& unit) {
   const Properties properties = properties_of(text);
-  const Reader reader(properties, unit);
-  return {.active_state = reader.text("ActiveState"),
-          .sub_state = reader.text("SubState"),
-          .result = reader.text("Result"),
-          .invocation_id = reader.text("InvocationID"),
-          .main_pid = reader.number("MainPID"),
-          .restarts = reader.number("NRestarts")};
+  const auto require = [&](bool has, const char* key) {
+    if (!has) {
+      throw Error(fmt::format("systemctl show {} gave no {}", unit, key));
+    }
+  };
+  const auto text_of = [&](const char* key) {
+    require(properties.contains(key), key);
+    return std::string(properties.at(key));
+  };
+  const auto number_of = [&](const char* key) {
+    const auto number = parse_number(text_of(key));
+    require(number.has_value(), key);
+    return *number;
+  };
+  return {.active_state = text_of("ActiveState"),
+          .sub_state = text_of("SubState"),
+          .result = text_of("Result"),
+          .invocation_id = text_of("InvocationID"),
+          .main_pid = number_of("MainPID"),
+          .restarts = number_of("NRestarts")};
+}
+
+std::string how_to_examine(const std::string& unit) {
+  return fmt::format("look at: systemctl status {0}; journalctl -u {0}", unit);
 }
 
 Systemd::Systemd(CommandRunner& runner, Context context)
@@ -86,9 +73,7 @@ void Systemd::restart(const std::string& unit) {
       command(fmt::format("restarting {}", unit), {"restart", unit});
   const CommandResult result = runner_.run(restart);
   if (!result.status.success()) {
-    throw CommandError(
-        restart, result,
-        fmt::format("look at: systemctl status {0}; journalctl -u {0}", unit));
+    throw CommandError(restart, result, how_to_examine(unit));
   }
 }
 

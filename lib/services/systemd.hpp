@@ -1,10 +1,6 @@
 // systemctl(1).
 #pragma once
 
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "lib/process/command.hpp"
 
 namespace deployment {
@@ -25,6 +21,9 @@ struct UnitState {
 // Reads KEY=VALUE lines; throws Error when one of the keys above is missing
 // or is no number where one is due: a failed query is never a state.
 UnitState parse_unit_state(std::string_view text, const std::string& unit);
+
+// "look at: systemctl status …"
+std::string how_to_examine(const std::string& unit);
 
 class Systemd {
  public:

@@ -2,9 +2,6 @@
 #pragma once
 
 #include <map>
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "lib/model/config.hpp"
 #include "lib/services/systemd.hpp"

@@ -156,7 +156,7 @@ TEST_CASE("a record that was cut short anywhere is refused or is shorter") {
 TEST_CASE("the history keeps the last ten deployments") {
   Record record;
   for (int i = 1; i <= 12; ++i) {
-    add_to_history(record, deployment(i));
+    add_to_history(record.history, deployment(i));
   }
   REQUIRE(record.history.size() == 10);
   CHECK(record.history.front() == deployment(3));
