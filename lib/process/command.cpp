@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <boost/algorithm/string/replace.hpp>
 #include <cstring>
 
 #include "lib/base/text.hpp"
@@ -19,11 +20,7 @@ std::string quoted(const std::string& word) {
   if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) {
     return word;
   }
-  std::string out = "'";
-  for (const char c : word) {
-    out += c == '\'' ? "'\\''" : std::string(1, c);
-  }
-  return out + "'";
+  return fmt::format("'{}'", boost::replace_all_copy(word, "'", "'\\''"));
 }
 
 std::string failure_text(const Command& command, const CommandResult& result) {
@@ -85,8 +82,8 @@ std::vector<CommandResult> CommandRunner::run_all(
   for (const Command& command : commands) {
     sequences.push_back({command});
   }
-  std::vector<CommandResult> results;
-  for (std::vector<CommandResult>& result : run_sequences(sequences)) {
+  Results results;
+  for (Results& result : run_sequences(sequences)) {
     results.push_back(std::move(result.front()));
   }
   return results;

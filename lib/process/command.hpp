@@ -5,11 +5,8 @@
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <optional>
 #include <span>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "lib/base/error.hpp"
 #include "lib/base/user.hpp"

@@ -58,9 +58,9 @@ std::string find_program(const Command& command) {
   if (command.program.find('/') != std::string::npos) {
     return command.program;
   }
-  const auto path = command.context.variables.find("PATH");
-  const std::string folders =
-      path == command.context.variables.end() ? "" : path->second;
+  const Variables& variables = command.context.variables;
+  const auto path = variables.find("PATH");
+  const std::string folders = path == variables.end() ? "" : path->second;
   for (const std::string_view folder : split(folders, ':')) {
     std::string candidate = fmt::format("{}/{}", folder, command.program);
     if (::access(candidate.c_str(), X_OK) == 0) {

@@ -1,6 +1,5 @@
 #include "lib/process/orphan.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/syscall.h>
@@ -8,9 +7,7 @@
 
 #include <algorithm>
 #include <csignal>
-#include <vector>
 
-#include "lib/base/error.hpp"
 #include "lib/base/file.hpp"
 #include "lib/base/text.hpp"
 #include "lib/process/processes.hpp"
@@ -24,15 +21,13 @@ constexpr const char* variable = "DEPLOYMENT_UPDATE_CHECKOUT";
 constexpr int patience = 10'000;  // milliseconds
 
 bool has_entry(const fs::path& process, const std::string& entry) {
-  const Descriptor fd(
-      ::open((process / "environ").c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.is_open()) {
-    return false;  // another user's, or gone
-  }
   try {
-    const std::string text = read_all(fd.get(), "environ");
-    const auto entries = split(text, '\0');
-    return std::find(entries.begin(), entries.end(), entry) != entries.end();
+    const auto text = read_regular_file(process / "environ");
+    if (!text) {
+      return false;  // another user's, or gone
+    }
+    const auto entries = split(*text, '\0');
+    return std::ranges::find(entries, entry) != entries.end();
   } catch (const Error&) {
     return false;  // it ended meanwhile
   }

@@ -8,8 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
-#include <memory>
+#include <list>
 #include <utility>
 
 #include "lib/base/signals.hpp"
@@ -42,7 +41,7 @@ class Stream {
 
   void close() {
     if (!line_.empty()) {
-      end_line();
+      on_line_(std::exchange(line_, {}));
     }
     fd_.reset();
   }
@@ -64,14 +63,8 @@ class Stream {
         line_.push_back(c);
       }
       if (c == '\n' || line_.size() == longest_line) {
-        end_line();
+        on_line_(std::exchange(line_, {}));
       }
-    }
-  }
-
-  void end_line() {
-    if (on_line_) {
-      on_line_(std::exchange(line_, {}));
     }
   }
 
@@ -87,13 +80,9 @@ class Child {
   Child(const Command& command, CommandResult& result)
       : command_(command),
         result_(result),
-        started_(steady_clock::now()),
-        next_action_(started_ + command.context.timeout) {
-    Launched launched = launch(command);
-    pid_ = launched.pid;
-    out_.emplace(std::move(launched.out), result.out, command.context);
-    err_.emplace(std::move(launched.err), result.err, command.context);
-  }
+        launched_(launch(command)),
+        out_(std::move(launched_.out), result.out, command.context),
+        err_(std::move(launched_.err), result.err, command.context) {}
 
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
@@ -112,26 +101,24 @@ class Child {
   steady_clock::time_point next_action() const { return next_action_; }
 
   void add_to(std::vector<pollfd>& fds) const {
-    const auto add = [&](int fd) {
-      fds.push_back({.fd = fd, .events = POLLIN, .revents = 0});
-    };
-    add(out_->is_open() ? out_->fd() : -1);
-    add(err_->is_open() ? err_->fd() : -1);
+    for (const Stream* stream : {&out_, &err_}) {  // ppoll(2) skips -1
+      fds.push_back({.fd = stream->fd(), .events = POLLIN, .revents = 0});
+    }
   }
 
-  // `ready` are the two entries that add_to() made.
-  void handle(std::span<const pollfd> ready) {
-    if (ready[0].revents != 0) {
-      out_->read_some();
+  // Takes the two entries that add_to() made.
+  void handle(const pollfd& out, const pollfd& err) {
+    if (out.revents != 0) {
+      out_.read_some();
     }
-    if (ready[1].revents != 0) {
-      err_->read_some();
+    if (err.revents != 0) {
+      err_.read_some();
     }
     if (!exited_ && has_exited()) {
       exited_ = true;
       next_action_ = steady_clock::now() + ProcessRunner::drain;
     }
-    if (exited_ && !out_->is_open() && !err_->is_open()) {
+    if (exited_ && !out_.is_open() && !err_.is_open()) {
       finish();
     }
   }
@@ -169,8 +156,8 @@ class Child {
   }
 
   void finish() {
-    out_->close();
-    err_->close();
+    out_.close();
+    err_.close();
     ::kill(-pid_, SIGKILL);
     int status = 0;
     waitpid(std::exchange(pid_, 0), &status, 0);
@@ -183,11 +170,12 @@ class Child {
 
   const Command& command_;
   CommandResult& result_;
-  steady_clock::time_point started_;
-  steady_clock::time_point next_action_;
-  pid_t pid_ = 0;
-  std::optional<Stream> out_;
-  std::optional<Stream> err_;
+  steady_clock::time_point started_ = steady_clock::now();
+  steady_clock::time_point next_action_ = started_ + command_.context.timeout;
+  Launched launched_;
+  pid_t pid_ = launched_.pid;
+  Stream out_;
+  Stream err_;
   bool exited_ = false;
   bool terminating_ = false;
 };
@@ -195,61 +183,54 @@ class Child {
 // A sequence on its way: at most one child at a time.
 class Track {
  public:
-  Track(const Sequence& sequence, std::vector<CommandResult>& results, Log& log)
+  Track(const Sequence& sequence, Results& results, Log& log)
       : sequence_(sequence), results_(results), log_(log) {
     results_.reserve(sequence.size());  // children point into it
-    start_next();
   }
 
-  Child* child() const { return child_.get(); }
+  Child& child() { return *child_; }
 
-  // Starts what follows when the child has ended; nothing follows a failure.
-  void go_on() {
-    if (child_ && child_->ended()) {
-      child_.reset();
-      if (results_.back().status.success() && termination_signal() == 0) {
-        start_next();
-      }
+  // Starts the first command, and the next when the child has ended. Returns
+  // false when none is left to start: nothing follows a failure.
+  bool go_on() {
+    if (child_ && !child_->ended()) {
+      return true;
     }
-  }
-
- private:
-  void start_next() {
-    if (results_.size() == sequence_.size()) {
-      return;
+    child_.reset();
+    if (!succeeded(results_) || termination_signal() != 0 ||
+        results_.size() == sequence_.size()) {
+      return false;
     }
     const Command& command = sequence_[results_.size()];
     log_.debug(fmt::format("run {} in {}", describe(command),
                            command.context.directory.string()));
-    child_ = std::make_unique<Child>(command, results_.emplace_back());
+    child_.emplace(command, results_.emplace_back());
+    return true;
   }
 
+ private:
   const Sequence& sequence_;
-  std::vector<CommandResult>& results_;
+  Results& results_;
   Log& log_;
-  std::unique_ptr<Child> child_;
+  std::optional<Child> child_;
 };
-
-using Tracks = std::vector<std::unique_ptr<Track>>;
 
 // Waits for output, an end, a signal or the next deadline, at most a second,
 // and lets every child act on what came.
-void wait_once(const Tracks& tracks) {
+void wait_once(std::list<Track>& tracks) {
   std::vector<pollfd> fds;
   auto wake = steady_clock::now() + std::chrono::seconds(1);
-  for (const auto& track : tracks) {
-    track->child()->add_to(fds);
-    wake = std::min(wake, track->child()->next_action());
+  for (Track& track : tracks) {
+    track.child().add_to(fds);
+    wake = std::min(wake, track.child().next_action());
   }
   const timespec timeout = to_timespec(wake - steady_clock::now());
-  if (ppoll(fds.data(), fds.size(), &timeout, &wait_mask()) < 0) {
-    for (pollfd& fd : fds) {
-      fd.revents = 0;
-    }
-  }
-  for (std::size_t i = 0; i < tracks.size(); ++i) {
-    Child& child = *tracks[i]->child();
-    child.handle(std::span(fds).subspan(2 * i, 2));
+  ppoll(fds.data(), fds.size(), &timeout, &wait_mask());
+  auto ready = fds.begin();
+  for (Track& track : tracks) {
+    Child& child = track.child();
+    child.handle(ready[0], ready[1]);
+    ready += 2;
     if (!child.ended() && steady_clock::now() >= child.next_action()) {
       child.act();
     }
@@ -273,26 +254,21 @@ ProcessRunner::ProcessRunner(Log& log) : log_(log) {
   catch_signals();
 }
 
-std::vector<std::vector<CommandResult>> ProcessRunner::run_sequences(
+std::vector<Results> ProcessRunner::run_sequences(
     std::span<const Sequence> sequences) {
   throw_if_interrupted();
-  std::vector<std::vector<CommandResult>> results(sequences.size());
-  Tracks tracks;
+  std::vector<Results> results(sequences.size());
+  std::list<Track> tracks;
   for (std::size_t i = 0; i < sequences.size(); ++i) {
-    tracks.push_back(std::make_unique<Track>(sequences[i], results[i], log_));
+    tracks.emplace_back(sequences[i], results[i], log_);
   }
-  const auto is_done = [](const auto& track) {
-    return track->child() == nullptr;
-  };
-  std::erase_if(tracks, is_done);  // empty sequences
+  const auto is_done = [](Track& track) { return !track.go_on(); };
+  tracks.remove_if(is_done);
   while (!tracks.empty()) {
     wait_once(tracks);
-    for (const auto& track : tracks) {
-      track->go_on();
-    }
-    std::erase_if(tracks, is_done);
+    tracks.remove_if(is_done);
     if (!tracks.empty()) {
-      show_activity(*tracks.front()->child(), log_);
+      show_activity(tracks.front().child(), log_);
     }
   }
   throw_if_interrupted();

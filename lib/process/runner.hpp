@@ -19,7 +19,7 @@ class ProcessRunner : public CommandRunner {
   // Catches signals (lib/base/signals.hpp).
   explicit ProcessRunner(Log& log);
 
-  std::vector<std::vector<CommandResult>> run_sequences(
+  std::vector<Results> run_sequences(
       std::span<const Sequence> sequences) override;
 
   static constexpr std::chrono::seconds grace{10};
