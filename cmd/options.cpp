@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <sstream>
 
-#include "lib/base/error.hpp"
 #include "lib/base/file.hpp"
 #include "lib/base/text.hpp"
 #include "lib/model/settings.hpp"

@@ -1,7 +1,5 @@
 #include "lib/checkout/git.hpp"
 
-#include <fmt/format.h>
-
 namespace deployment {
 namespace {
 

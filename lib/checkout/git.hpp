@@ -1,11 +1,6 @@
 // Changes the repository and the work tree by git(1).
 #pragma once
 
-#include <chrono>
-#include <filesystem>
-#include <string>
-#include <vector>
-
 #include "lib/checkout/git_reader.hpp"
 
 namespace deployment {

@@ -1,7 +1,5 @@
 #include "lib/checkout/git_output.hpp"
 
-#include <fmt/format.h>
-
 #include "lib/base/error.hpp"
 #include "lib/base/text.hpp"
 

@@ -1,7 +1,5 @@
 #include "lib/checkout/git_reader.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 

@@ -1,13 +1,6 @@
 // Asks git(1) about one checkout and one branch of one remote.
 #pragma once
 
-#include <filesystem>
-#include <map>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "lib/checkout/git_output.hpp"
 #include "lib/process/command.hpp"
 

@@ -1,11 +1,6 @@
 // Finds out to whom the checkout belongs.
 #pragma once
 
-#include <filesystem>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "lib/base/user.hpp"
 #include "lib/model/config.hpp"
 

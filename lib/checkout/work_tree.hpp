@@ -1,9 +1,6 @@
 // Compares files of the work tree with commits, before and after it is moved.
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "lib/checkout/git_reader.hpp"
 
 namespace deployment {

@@ -1,6 +1,5 @@
 #include "lib/deploy/dry_run.hpp"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include "lib/base/file.hpp"

@@ -1,10 +1,7 @@
 #include "lib/deploy/explain.hpp"
 
-#include <fmt/format.h>
-
 #include "lib/checkout/ownership.hpp"
 #include "lib/deploy/report.hpp"
-#include "lib/model/label.hpp"
 #include "lib/plan/plan_text.hpp"
 
 namespace deployment {

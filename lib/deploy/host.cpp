@@ -1,7 +1,5 @@
 #include "lib/deploy/host.hpp"
 
-#include <fmt/format.h>
-
 #include "lib/base/text.hpp"
 #include "lib/checkout/ownership.hpp"
 #include "lib/deploy/report.hpp"

@@ -2,12 +2,9 @@
 #pragma once
 
 #include "lib/base/log.hpp"
-#include "lib/base/user.hpp"
 #include "lib/checkout/git.hpp"
 #include "lib/environments/store.hpp"
-#include "lib/model/config.hpp"
 #include "lib/plan/facts.hpp"
-#include "lib/process/command.hpp"
 #include "lib/services/systemd.hpp"
 
 namespace deployment {

@@ -1,6 +1,5 @@
 #include "lib/deploy/report.hpp"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>

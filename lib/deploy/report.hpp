@@ -1,8 +1,6 @@
 // The lines that a run says. All of them are made from values.
 #pragma once
 
-#include <filesystem>
-
 #include "lib/base/error.hpp"
 #include "lib/plan/plan.hpp"
 

@@ -1,7 +1,6 @@
 // Decides whether and to which commit a run goes back.
 #pragma once
 
-#include "lib/model/config.hpp"
 #include "lib/plan/plan.hpp"
 
 namespace deployment {

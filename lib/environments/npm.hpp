@@ -1,8 +1,6 @@
 // Installs the dependencies of a Node.js package by npm(1).
 #pragma once
 
-#include <string>
-
 #include "lib/process/command.hpp"
 
 namespace deployment {

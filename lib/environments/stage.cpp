@@ -1,8 +1,5 @@
 #include "lib/environments/stage.hpp"
 
-#include <fmt/format.h>
-
-#include <filesystem>
 #include <set>
 
 namespace deployment {

@@ -2,14 +2,9 @@
 // path but in private.
 #pragma once
 
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "lib/base/log.hpp"
 #include "lib/checkout/git.hpp"
 #include "lib/environments/store.hpp"
-#include "lib/process/command.hpp"
 
 namespace deployment {
 

@@ -1,7 +1,6 @@
 #include "lib/environments/store.hpp"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>

@@ -2,11 +2,6 @@
 // from, and the stage where new ones are built.
 #pragma once
 
-#include <filesystem>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "lib/base/user.hpp"
 #include "lib/model/config.hpp"
 #include "lib/model/label.hpp"

@@ -1,10 +1,6 @@
 // Makes a Python virtual environment by python3 -m venv and pip.
 #pragma once
 
-#include <filesystem>
-#include <string>
-#include <vector>
-
 #include "lib/process/command.hpp"
 
 namespace deployment {

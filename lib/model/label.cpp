@@ -1,7 +1,5 @@
 #include "lib/model/label.hpp"
 
-#include <fmt/format.h>
-
 #include "lib/base/ini.hpp"
 #include "lib/base/text.hpp"
 

@@ -1,7 +1,5 @@
 #include "lib/model/record_text.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "lib/base/error.hpp"

@@ -1,13 +1,6 @@
 // The facts that a plan is made from, as values.
 #pragma once
 
-#include <filesystem>
-#include <map>
-#include <optional>
-#include <string>
-#include <vector>
-
-#include "lib/base/time.hpp"
 #include "lib/checkout/git_locks.hpp"
 #include "lib/checkout/git_output.hpp"
 #include "lib/model/label.hpp"

@@ -1,14 +1,8 @@
 // Gathers the facts that a plan is made from.
 #pragma once
 
-#include <functional>
-#include <optional>
-#include <string>
-
 #include "lib/checkout/git.hpp"
 #include "lib/environments/store.hpp"
-#include "lib/model/config.hpp"
-#include "lib/model/record.hpp"
 #include "lib/plan/facts.hpp"
 
 namespace deployment {

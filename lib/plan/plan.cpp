@@ -1,13 +1,11 @@
 #include "lib/plan/plan.hpp"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
 #include "lib/base/error.hpp"
 #include "lib/base/text.hpp"
-#include "lib/base/time.hpp"
 #include "lib/model/paths.hpp"
 #include "lib/plan/verdict.hpp"
 

@@ -2,15 +2,9 @@
 // clock.
 #pragma once
 
-#include <filesystem>
-#include <optional>
-#include <string>
-#include <string_view>
 #include <variant>
-#include <vector>
 
 #include "lib/model/config.hpp"
-#include "lib/model/record.hpp"
 #include "lib/plan/facts.hpp"
 
 namespace deployment {

@@ -1,6 +1,5 @@
 #include "lib/plan/plan_text.hpp"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "lib/base/text.hpp"

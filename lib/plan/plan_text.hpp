@@ -1,10 +1,6 @@
 // Describes plans in words and as JSON.
 #pragma once
 
-#include <optional>
-#include <string>
-#include <string_view>
-
 #include "lib/base/json.hpp"
 #include "lib/plan/plan.hpp"
 

@@ -2,10 +2,6 @@
 // tick, a real run, a dry run and its JSON all ask here.
 #pragma once
 
-#include <optional>
-#include <string_view>
-
-#include "lib/base/time.hpp"
 #include "lib/checkout/git_output.hpp"
 #include "lib/model/config.hpp"
 #include "lib/model/record.hpp"

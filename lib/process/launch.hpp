@@ -2,8 +2,6 @@
 // which launches and does not wait.
 #pragma once
 
-#include <sys/types.h>
-
 #include "lib/base/file.hpp"
 #include "lib/process/command.hpp"
 

@@ -4,8 +4,6 @@
 // run by hand.
 #pragma once
 
-#include <filesystem>
-
 #include "lib/process/command.hpp"
 
 namespace deployment {

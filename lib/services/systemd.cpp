@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <map>
-
 #include "lib/base/text.hpp"
 
 namespace deployment {

@@ -9,6 +9,7 @@
 #include "lib/base/signals.hpp"
 #include "lib/base/text.hpp"
 #include "lib/base/time.hpp"
+#include "lib/services/health.hpp"
 
 namespace deployment {
 namespace {
@@ -22,33 +23,15 @@ bool is_alive(int pid) {
   return ::kill(pid, 0) == 0 || errno == EPERM;
 }
 
-// Asks `url` once, by curl(1), within the timeout of `context`. Returns one
-// line about what went wrong, or nullopt when the answer was 2xx or 3xx.
-std::optional<std::string> ask_health(CommandRunner& runner,
-                                      const Context& context,
-                                      const std::string& url) {
-  const Command ask{
-      .purpose = "asking " + url,
-      .program = "curl",
-      .arguments = {"--silent", "--show-error", "--fail", "--output",
-                    "/dev/null", "--noproxy", "*", "--", url},
-      .context = context};
-  const CommandResult result = runner.run(ask);
-  if (result.status.success()) {
-    return std::nullopt;
-  }
-  const std::string_view said = tail(result.err, 1);
-  return said.empty() ? describe(result.status, ask) : std::string(said);
-}
-
 // One service while it is watched.
 class Watched {
  public:
   Watched(const Component& component, const StatesBefore& before,
           const Systemd& systemd)
       : component_(component), systemd_(systemd) {
-    if (before.contains(component.service)) {  // else an earlier run did it
-      before_ = before.at(component.service);
+    const auto found = before.find(component.service);
+    if (found != before.end()) {  // otherwise an earlier run restarted it
+      before_ = found->second;
     }
   }
 

@@ -1,8 +1,6 @@
 // Watches restarted services until it is known whether they stay up.
 #pragma once
 
-#include <map>
-
 #include "lib/model/config.hpp"
 #include "lib/services/systemd.hpp"
 
