@@ -52,8 +52,7 @@ class Run {
   int fail(const Error& error);
   void tidy();
 
-  int report_pending();
-  int report_quarantine();
+  int report_stuck();
   const Record& record() const { return journal_.record(); }
   std::optional<Deployment> ended(Deployment::Outcome outcome) const;
 
@@ -87,9 +86,8 @@ int Run::deploy_tip() {
       std::puts(no_changes);
       return 0;
     case Verdict::quarantined:
-      return report_quarantine();
     case Verdict::waiting:
-      return report_pending();
+      return report_stuck();
     case Verdict::deploy:
       break;
   }
@@ -235,7 +233,7 @@ int Run::finish_roll_back(const Change& change) {
                     tip.abbreviated()));
     return 0;
   }
-  return record().pending ? report_pending() : report_quarantine();
+  return report_stuck();
 }
 
 // Says a new failure in full; one that is known only as pending.
@@ -254,7 +252,7 @@ int Run::fail(const Error& error) {
   journal_.write(transition::failed, *tip_,
                  Failure{.step = step_, .error = line}, now(),
                  ended(Deployment::Outcome::failed));
-  return report_pending();
+  return report_stuck();
 }
 
 void Run::tidy() {
@@ -269,13 +267,9 @@ void Run::tidy() {
   }
 }
 
-int Run::report_pending() {
-  host_.log.error(describe_pending(*record().pending));
-  return exit_failed;
-}
-
-int Run::report_quarantine() {
-  host_.log.error(describe_quarantine(record()));
+// Says why the remote's tip is not deployed.
+int Run::report_stuck() {
+  host_.log.error(describe_stuck(record()));
   return exit_failed;
 }
 

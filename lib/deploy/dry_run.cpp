@@ -91,8 +91,7 @@ int dry_run(Host& host, const Record& record, const Request& request) {
   if (request.json) {
     std::puts(to_json(verdict, seen, plan).text().c_str());
   } else if (is_stuck) {
-    host.log.error(verdict == Verdict::waiting ? describe_pending(*seen.pending)
-                                               : describe_quarantine(seen));
+    host.log.error(describe_stuck(seen));
   } else {
     print_lines(plan);
   }

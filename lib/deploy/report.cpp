@@ -34,18 +34,18 @@ std::string one_line(std::string_view text) {
   return fmt::format("{}: {}", what, told_before ? *(why - 1) : *why);
 }
 
-std::string describe_pending(const Pending& pending) {
-  return fmt::format(
-      "the deployment of {} is pending: '{}' failed ({} so far); next try at "
-      "{}, or now with --force",
-      pending.tip.abbreviated(), pending.failure ? pending.failure->step : "",
-      times(pending.attempts), to_string(pending.next_try));
-}
-
-std::string describe_quarantine(const Record& record) {
+std::string describe_stuck(const Record& record) {
   const auto abbreviated = [](const std::optional<CommitId>& commit) {
     return commit ? std::string(commit->abbreviated()) : "nothing";
   };
+  if (const std::optional<Pending>& pending = record.pending) {
+    return fmt::format(
+        "the deployment of {} is pending: '{}' failed ({} so far); next try at "
+        "{}, or now with --force",
+        pending->tip.abbreviated(),
+        pending->failure ? pending->failure->step : "",
+        times(pending->attempts), to_string(pending->next_try));
+  }
   return fmt::format(
       "{} did not stay up and is quarantined; {} is deployed. It is not tried "
       "again until another commit comes, or with --force",

@@ -13,11 +13,9 @@ constexpr const char* no_changes = "No changes detected in the repository.";
 // the one that says why: the first that calls itself an error, or the last.
 std::string one_line(std::string_view text);
 
-// "the deployment of … is pending: …"
-std::string describe_pending(const Pending& pending);
-
-// "… did not stay up and is quarantined; …"
-std::string describe_quarantine(const Record& record);
+// "the deployment of … is pending: …", or "… did not stay up and is
+// quarantined; …"
+std::string describe_stuck(const Record& record);
 
 // "deployed … in 3.2 s, after it had failed once"
 std::string describe_deployed(const Change& change,

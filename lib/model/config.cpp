@@ -25,14 +25,12 @@ std::vector<Component> Config::default_components() {
            .type = Component::Type::npm,
            .directory = "frontend",
            .manifests = {"package.json"},
-           .service = "frontend-deployment.service",
-           .health_check = {}},
+           .service = "frontend-deployment.service"},
           {.name = "backend",
            .type = Component::Type::python,
            .directory = "backend",
            .manifests = {"requirements.txt"},
-           .service = "backend-deployment.service",
-           .health_check = {}}};
+           .service = "backend-deployment.service"}};
 }
 
 std::filesystem::path default_state_dir() {

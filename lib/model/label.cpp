@@ -1,6 +1,5 @@
 #include "lib/model/label.hpp"
 
-#include "lib/base/ini.hpp"
 #include "lib/base/text.hpp"
 
 namespace deployment {
@@ -16,8 +15,8 @@ std::string to_text(const Label& label) {
                        label.served ? label.served->str() : "");
   }
   std::string text;
-  for (const auto& [name, value] : label.inputs) {
-    text += fmt::format("{}  {}\n", ini_escaped(value), ini_escaped(name));
+  for (const auto& input : label.inputs) {
+    text += to_line(input) + '\n';
   }
   return text;
 }
@@ -25,12 +24,10 @@ std::string to_text(const Label& label) {
 Label parse_label(std::string_view text) {
   Label label;
   for (const std::string_view line : split(text, '\n')) {
-    const std::size_t gap = line.find("  ");
     if (line.starts_with(served_prefix)) {
       label.served = CommitId::parse(line.substr(served_prefix.size()));
-    } else if (gap != std::string_view::npos) {
-      label.inputs[ini_unescaped(line.substr(gap + 2))] =
-          ini_unescaped(line.substr(0, gap));
+    } else {
+      add_line(label.inputs, line);
     }
   }
   return label;

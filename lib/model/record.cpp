@@ -1,6 +1,23 @@
 #include "lib/model/record.hpp"
 
+#include "lib/base/ini.hpp"
+
 namespace deployment {
+
+std::string to_line(const Inputs::value_type& input) {
+  return fmt::format("{}  {}", ini_escaped(input.second),
+                     ini_escaped(input.first));
+}
+
+bool add_line(Inputs& inputs, std::string_view line) {
+  const std::size_t gap = line.find("  ");
+  if (gap == std::string_view::npos) {
+    return false;
+  }
+  inputs[ini_unescaped(line.substr(gap + 2))] =
+      ini_unescaped(line.substr(0, gap));
+  return true;
+}
 
 std::string_view to_string(Reached reached) {
   if (reached == Reached::nothing) {

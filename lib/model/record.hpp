@@ -13,6 +13,12 @@ namespace deployment {
 // file by its path in the component, the interpreter's version under "python3".
 using Inputs = std::map<std::string, std::string>;
 
+// An input as a line of text, "HASH  NAME", as sha256sum(1) writes it.
+std::string to_line(const Inputs::value_type& input);
+
+// Adds the input that such a line tells; returns false for any other line.
+bool add_line(Inputs& inputs, std::string_view line);
+
 struct ComponentRecord {
   std::optional<CommitId> commit = {};  // its service was verified on it
   // Its service was restarted onto this one, which is not verified yet.

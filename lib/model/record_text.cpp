@@ -128,18 +128,13 @@ std::string written(const Deployment& deployment) {
                      deployment.to);
 }
 
-// "HASH  NAME", as sha256sum(1) writes it.
 void read(Inputs& inputs, std::string_view text) {
-  const std::size_t gap = text.find("  ");
-  if (gap == std::string_view::npos) {
+  if (!add_line(inputs, text)) {
     throw Malformed{fmt::format("the input '{}' has no name", escaped(text))};
   }
-  inputs[ini_unescaped(text.substr(gap + 2))] =
-      ini_unescaped(text.substr(0, gap));
 }
 std::string written(const Inputs::value_type& input) {
-  return fmt::format("{}  {}", ini_escaped(input.second),
-                     ini_escaped(input.first));
+  return to_line(input);
 }
 
 // Reads one entry into the field that has its key.

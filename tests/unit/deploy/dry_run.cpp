@@ -77,8 +77,7 @@ TEST_CASE("fails while a commit waits for its next try") {
   const End end = end_of(fake, record, plain);
   CHECK(end.code == exit_failed);
   CHECK(end.out.empty());
-  CHECK(fake.log.text() ==
-        "error: " + describe_pending(*record.pending) + "\n");
+  CHECK(fake.log.text() == "error: " + describe_stuck(record) + "\n");
 }
 
 TEST_CASE("tells as JSON what waits") {
@@ -102,8 +101,7 @@ TEST_CASE("fails while the remote holds a quarantined commit") {
   const End end = end_of(fake, quarantined_b(), plain);
   CHECK(end.code == exit_failed);
   CHECK(end.out.empty());
-  CHECK(fake.log.text() ==
-        "error: " + describe_quarantine(quarantined_b()) + "\n");
+  CHECK(fake.log.text() == "error: " + describe_stuck(quarantined_b()) + "\n");
   const End in_json = end_of(fake, quarantined_b(), as_json);
   CHECK(in_json.code == exit_failed);
   CHECK(in_json.out ==

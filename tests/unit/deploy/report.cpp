@@ -34,11 +34,12 @@ TEST_CASE("an error in one line says what failed, and why") {
 }
 
 TEST_CASE("a pending deployment names commit, step, tries and the next try") {
-  Pending pending = {.tip = commit('b'),
-                     .failure = Failure{.step = "build", .error = "no"},
-                     .attempts = 1,
-                     .next_try = Time(0s)};
-  CHECK(describe_pending(pending) ==
+  Record record;
+  record.pending = {.tip = commit('b'),
+                    .failure = Failure{.step = "build", .error = "no"},
+                    .attempts = 1,
+                    .next_try = Time(0s)};
+  CHECK(describe_stuck(record) ==
         "the deployment of bbbbbbbbbbbb is pending: 'build' failed (once so "
         "far); next try at 1970-01-01T00:00:00Z, or now with --force");
 }
@@ -46,10 +47,10 @@ TEST_CASE("a pending deployment names commit, step, tries and the next try") {
 TEST_CASE("a quarantine names both commits") {
   Record record;
   record.quarantined = commit('b');
-  CHECK(describe_quarantine(record).starts_with(
+  CHECK(describe_stuck(record).starts_with(
       "bbbbbbbbbbbb did not stay up and is quarantined; nothing is deployed."));
   record.deployed = commit('a');
-  CHECK(contains(describe_quarantine(record), "; aaaaaaaaaaaa is deployed."));
+  CHECK(contains(describe_stuck(record), "; aaaaaaaaaaaa is deployed."));
 }
 
 TEST_CASE("the end of a deployment names commit and time") {
