@@ -1,4 +1,4 @@
-// What git answers, each reader by the first byte of the input.
+// Parses answers of git, each reader by the first byte of the input.
 #include "lib/checkout/git_output.hpp"
 
 #include "lib/base/text.hpp"

@@ -1,4 +1,4 @@
-// What a requirements file draws in.
+// Finds the files that a requirements file includes.
 #include "lib/environments/requirements.hpp"
 
 #include "tests/fuzz/fuzz.hpp"

@@ -1,4 +1,5 @@
-// What systemctl show says of a unit: all of it, or it is refused.
+// Parses the state of a unit as systemctl shows it: all of it, or it is
+// refused.
 #include "lib/services/systemd.hpp"
 
 #include "tests/fuzz/fuzz.hpp"

@@ -20,7 +20,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds patience{30'000};
 
-// Whether `fd` has something to tell within `time`.
+// Returns true when `fd` can be read within `time`.
 bool has_event(int fd, milliseconds time) {
   pollfd entry = {.fd = fd, .events = POLLIN, .revents = 0};
   return poll(&entry, 1, static_cast<int>(time.count())) == 1;

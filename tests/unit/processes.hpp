@@ -50,7 +50,7 @@ class Helper {
   // Its exit code, or 128 + the signal that ended it.
   int wait();
 
-  // Whether it ends within `time`, and then wait() tells how.
+  // Returns true when it ends within `time`; then wait() tells how.
   bool ends_within(std::chrono::milliseconds time) const;
 
  private:

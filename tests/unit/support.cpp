@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// What was written to `file`, from its beginning.
+// Returns all that was written to `file`.
 std::string content_of(std::FILE* file) {
   REQUIRE(std::fflush(file) == 0);
   return read_file(fmt::format("/proc/self/fd/{}", fileno(file)));

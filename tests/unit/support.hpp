@@ -1,4 +1,4 @@
-// What several unit tests need.
+// Helpers of several unit tests.
 #pragma once
 
 #include <chrono>
@@ -33,8 +33,8 @@ inline bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
-// What the Exception that `act` throws says; the test fails when it throws
-// none.
+// Returns the message of the Exception that `act` throws; the test fails without
+// one.
 template <typename Exception, typename Act>
 std::string message_of(const Act& act) {
   try {
@@ -61,7 +61,8 @@ Exception error_of(const Act& act) {
 CommandResult printed(std::string out);
 CommandResult failed(int code, std::string err = {});
 
-// What `systemctl show` prints of a unit that runs, as a process of the test.
+// Returns the answer of `systemctl show` for a unit that runs in a process of
+// the test.
 std::string running_unit(const std::string& invocation, int restarts = 0);
 
 // Answers commands as the test says and keeps what it was asked. A command that
@@ -81,7 +82,7 @@ class FakeRunner : public CommandRunner {
   void answer(std::string part, Answer answer);
   void answer(std::string part, CommandResult result);
 
-  // What was run, as a person would write it.
+  // Returns the commands that were run, as a person would write them.
   std::vector<std::string> lines() const;
   bool has_run(std::string_view part) const;
 

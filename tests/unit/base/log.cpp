@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// What a log to a file wrote.
+// Returns the text that a log to a file wrote.
 std::string written(Log::Target target, bool verbose,
                     const std::function<void(Log&)>& use) {
   const Folder folder;

@@ -32,7 +32,8 @@ class Deploying : public FakeHost {
     });
   }
 
-  // What the step ran; options that every changing git has are left out.
+  // Returns the commands that the step ran; options that every changing git has
+  // are left out.
   std::vector<std::string> run(const Step& step) {
     executor.apply(step);
     std::vector<std::string> lines = runner.lines();

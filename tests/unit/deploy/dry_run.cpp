@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 constexpr Request plain = {.dry_run = true};
 constexpr Request as_json = {.dry_run = true, .json = true};
 
-// How a dry run ended, and what it printed.
+// The end of a dry run, and the text that it printed.
 struct End {
   int code = -1;
   std::string out;

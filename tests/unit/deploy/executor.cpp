@@ -52,7 +52,7 @@ TEST_CASE("runs the commands of each step in their order") {
   }
 }
 
-// What a step changes in the record: before its command runs, and at its end.
+// The changes of the record by a step: before its command runs, and at its end.
 struct Recorded {
   const char* what;
   Step step;

@@ -36,7 +36,7 @@ Deployment ended(Deployment::Outcome outcome) {
   return {.ended = noon, .outcome = outcome, .from = before, .to = after};
 }
 
-// What the record is after a change, and what it has to be.
+// The record after a change, and the one that is expected.
 struct Row {
   const char* change;
   Record start;

@@ -91,7 +91,7 @@ class Host {
   std::function<std::string(int)> state = [](int) { return running_unit("2"); };
   std::function<int(int)> health = [](int) { return 0; };
 
-  // Why the component did not stay up; empty: it did.
+  // Returns the trouble of the component; empty when it stayed up.
   std::string verify(Config config, const Component& component) {
     config.settle = 0s;
     const Systemd systemd(runner, {.directory = "/"});
