@@ -33,8 +33,8 @@ inline bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
-// Returns the message of the Exception that `act` throws; the test fails without
-// one.
+// Returns the message of the Exception that `act` throws; the test fails
+// without one.
 template <typename Exception, typename Act>
 std::string message_of(const Act& act) {
   try {
