@@ -1,5 +1,7 @@
 #include "lib/deploy/host.hpp"
 
+#include <unistd.h>
+
 #include "lib/base/text.hpp"
 #include "lib/checkout/ownership.hpp"
 #include "lib/deploy/report.hpp"
@@ -19,7 +21,9 @@ Host::Host(const Config& the_config, Log& the_log, CommandRunner& the_runner)
       user(checkout_user(config)),
       as_user{.directory = config.repo_dir,
               .variables = marked(child_variables(user), config.repo_dir),
-              .user = user},
+              .user = user,
+              .no_new_privileges =
+                  !config.new_privileges && (user || geteuid() != 0)},
       git(runner, logged("git", config.git_timeout), config.remote,
           config.branch),
       store(config.repo_dir, user),

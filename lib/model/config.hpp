@@ -38,6 +38,7 @@ struct Config {
   std::string branch = "prod";
   std::filesystem::path state_dir;  // empty: default_state_dir()
   std::string run_as;               // empty: the owner of the checkout
+  bool new_privileges = false;      // that user's commands may use sudo
   BuildMode build = BuildMode::staged;
   OnDivergence on_divergence = OnDivergence::fail;
   bool verify_signatures = false;

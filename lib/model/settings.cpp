@@ -133,6 +133,8 @@ Setter<Target> to_one_of(Member Target::*member,
 }
 
 const std::map<std::string, Setter<Config>>& setters() {
+  static const std::map<std::string, bool> yes_or_no = {{"true", true},
+                                                        {"false", false}};
   static const std::map<std::string, Setter<Config>> table = {
       {"repo-dir", to(&Config::repo_dir, absolute)},
       {"remote", to(&Config::remote, is_branch_name,
@@ -141,13 +143,13 @@ const std::map<std::string, Setter<Config>>& setters() {
                     "a name that git accepts for a branch")},
       {"state-dir", to(&Config::state_dir, absolute)},
       {"run-as", to(&Config::run_as, is_not_empty, "the name of a user")},
+      {"new-privileges", to_one_of(&Config::new_privileges, yes_or_no)},
       {"build", to_one_of(&Config::build, {{"in-place", BuildMode::in_place},
                                            {"staged", BuildMode::staged}})},
       {"on-divergence",
        to_one_of(&Config::on_divergence, {{"fail", OnDivergence::fail},
                                           {"reset", OnDivergence::reset}})},
-      {"verify-signatures", to_one_of(&Config::verify_signatures,
-                                      {{"true", true}, {"false", false}})},
+      {"verify-signatures", to_one_of(&Config::verify_signatures, yes_or_no)},
       {"git-timeout", to(&Config::git_timeout, to_timeout)},
       {"install-timeout", to(&Config::install_timeout, to_timeout)},
       {"systemctl-timeout", to(&Config::systemctl_timeout, to_timeout)},

@@ -30,6 +30,9 @@ struct Context {
   std::filesystem::path directory = {};
   Variables variables = {};
   std::optional<User> user = {};  // nullopt: the user of this process
+  // No program that it starts can gain rights, by a set-user-ID bit for one
+  // (PR_SET_NO_NEW_PRIVS of prctl(2)).
+  bool no_new_privileges = false;
   // When not empty, the command gets a mount namespace of its own in which
   // these are bound, in order. Needs CAP_SYS_ADMIN.
   std::vector<Mount> mounts = {};

@@ -132,6 +132,9 @@ void prepare_child(const Context& context, pid_t parent, bool has_terminal,
     require(setgid(user.gid) == 0, "set the group");
     require(setuid(user.uid) == 0, "set the user");
   }
+  require(
+      !context.no_new_privileges || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0,
+      "give up new privileges");
   require(chdir(context.directory.c_str()) == 0, "enter the directory");
   require(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "tie to the parent");
   if (getppid() != parent) {

@@ -2,6 +2,7 @@
 no text that comes from elsewhere gets a say."""
 
 import os
+import shutil
 import subprocess
 import unittest
 
@@ -89,6 +90,23 @@ class OfAUser(unittest.TestCase):
         path.parent.mkdir(exist_ok=True)
         path.write_text(NOTE)
         path.chmod(0o755)
+
+    def test_a_set_user_id_program_gives_the_owner_no_rights(self):
+        world = self.world
+        become_root = world.root / "become-root"
+        shutil.copy(shutil.which("id"), become_root)
+        become_root.chmod(0o4755)
+        world.stand_in("npm", world.stand_in_text("npm")
+                       + f"{become_root} -u >>{self.notes}\n")
+        for more, user in (("", NOBODY), ("new-privileges = true\n", 0)):
+            with self.subTest(config=more):
+                self.notes.write_text("")
+                world.config("settle = 0\n" + more)
+                run = world.run("--force")
+                self.assertEqual(run.returncode, 0, run.stderr)
+                users = [line for line in self.notes.read_text().splitlines()
+                         if line.isdigit()]
+                self.assertEqual(users, [str(user)])
 
     def test_run_as_overrides(self):
         self.world.config("settle = 0\nrun-as = root\n")

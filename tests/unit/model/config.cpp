@@ -45,7 +45,8 @@ TEST_CASE("without a file the configuration is the original script's") {
 TEST_CASE("each setting of a file reaches the configuration") {
   const Config config = read(
       "repo-dir = /srv/app/\nremote = upstream\nbranch = release/1\n"
-      "state-dir = /var/lib/x\nrun-as = deploy\nbuild = staged\n"
+      "state-dir = /var/lib/x\nrun-as = deploy\n"
+      "new-privileges = true\nbuild = staged\n"
       "on-divergence = reset\nverify-signatures = true\ngit-timeout = 1\n"
       "install-timeout = 2\nsystemctl-timeout = 3\nsettle = 0\n"
       "health-timeout = 5\n");
@@ -54,6 +55,7 @@ TEST_CASE("each setting of a file reaches the configuration") {
   CHECK(config.branch == "release/1");
   CHECK(config.state_dir == "/var/lib/x");
   CHECK(config.run_as == "deploy");
+  CHECK(config.new_privileges);
   CHECK(config.build == BuildMode::staged);
   CHECK(config.on_divergence == OnDivergence::reset);
   CHECK(config.verify_signatures);
@@ -121,8 +123,9 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
   const Case cases[] = {
       {"brnch = prod\n",
        "a.conf: unknown key 'brnch'; allowed: branch, build, git-timeout, "
-       "health-timeout, install-timeout, on-divergence, remote, repo-dir, "
-       "run-as, settle, state-dir, systemctl-timeout, verify-signatures"},
+       "health-timeout, install-timeout, new-privileges, on-divergence, "
+       "remote, repo-dir, run-as, settle, state-dir, systemctl-timeout, "
+       "verify-signatures"},
       {web + "servce = x.service\n",
        "a.conf: [web]: unknown key 'servce'; allowed: directory, "
        "health-check, manifest, service, type"},
