@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <system_error>
 
 #include "cmd/options.hpp"
 #include "cmd/version.hpp"
@@ -14,26 +14,19 @@ namespace {
 
 using namespace deployment;
 
-// Prints on standard output. A reader that went away, as head(1) does, has what
-// it wanted.
-int print(const std::string& text) {
-  std::fputs(text.c_str(), stdout);
-  if (std::fflush(stdout) != 0 && errno != EPIPE) {
-    throw_errno("write to standard output");
-  }
-  return 0;
-}
-
 int carry_out(const Options& options, Log& log) {
   ProcessRunner runner(log);
   switch (options.action) {
     case Options::Action::help:
-      return print(help_text());
+      print(help_text());
+      return 0;
     case Options::Action::version:
-      return print(fmt::format("deployment-update {}\n", version));
+      print(fmt::format("deployment-update {}\n", version));
+      return 0;
     case Options::Action::status:
-      return print(
+      print(
           describe_status(options.config, options.request.json, log, runner));
+      return 0;
     case Options::Action::run:
       return run(options.config, options.request, log, runner);
   }
@@ -64,6 +57,9 @@ int main(int argc, char* argv[]) {
     return interruption.exit_code();
   } catch (const Error& error) {
     return report(log, error);
+  } catch (const std::system_error& error) {
+    log.error(error.what());
+    return exit_failed;
   } catch (const std::exception& error) {
     log.error(fmt::format("unexpected: {}", error.what()));
     return exit_failed;

@@ -54,7 +54,7 @@ std::string ini_escaped(std::string_view value) {
   for (std::size_t i = 0; i < value.size(); ++i) {
     const char c = value[i];
     const bool at_end = i == 0 || i + 1 == value.size();
-    if (c == '\\' || c == '#' || (c == ' ' && at_end)) {
+    if (c == '\\' || c == '#' || c == '\t' || (c == ' ' && at_end)) {
       out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
     } else {
       out += c;

@@ -5,11 +5,21 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <system_error>
 
 #include "lib/base/text.hpp"
 
 namespace deployment {
+
+void print(const std::string& text) {
+  if ((std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) &&
+      errno != EPIPE) {
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot write to standard output");
+  }
+}
 
 Log::Target Log::target_of(std::FILE* stream) {
   const char* journal = std::getenv("JOURNAL_STREAM");
@@ -46,9 +56,7 @@ void Log::write_line(Level level, std::string_view line) {
   } else if (level == Level::warning) {
     prefix = "warning: ";
   }
-  std::string plain(line);
-  std::replace(plain.begin(), plain.end(), '\t', ' ');  // harmless, and common
-  const std::string whole = prefix + escaped(plain) + '\n';
+  const std::string whole = prefix + escaped(line) + '\n';
   std::fwrite(whole.data(), 1, whole.size(), stream_);
 }
 

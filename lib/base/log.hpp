@@ -8,6 +8,10 @@
 
 namespace deployment {
 
+// Prints `text` on standard output. A reader that went away, as head(1) does,
+// has what it wanted. Throws std::system_error when it cannot be written.
+void print(const std::string& text);
+
 // Numbers are those of syslog(3) and of sd-daemon(3)'s line prefix.
 enum class Level { critical = 2, error, warning, notice, info, debug };
 

@@ -71,6 +71,10 @@ std::string escaped(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for_each_character(text, [&](Character c, std::string_view bytes) {
+    if (bytes == "\t") {  // harmless, and common
+      out += ' ';
+      return;
+    }
     if (c.length != 0 && !is_control(c.code) && !reorders_text(c.code)) {
       out += bytes;
       return;

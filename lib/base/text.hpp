@@ -11,6 +11,7 @@ namespace deployment {
 // `text` with every byte that could move a terminal's cursor, forge a line of
 // the journal or break UTF-8 written as \xNN: C0 and C1 controls, DEL, bytes
 // that are no UTF-8, and the marks that reorder text (bidirectional controls).
+// A tab becomes a blank.
 std::string escaped(std::string_view text);
 
 // A JSON string literal of `text`, quotes included (RFC 8259), in which the

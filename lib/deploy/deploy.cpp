@@ -83,7 +83,7 @@ int Run::deploy_tip() {
   }
   switch (decide(host_.config, record(), *heads, now(), request_.force)) {
     case Verdict::up_to_date:
-      std::puts(no_changes);
+      print(no_changes);
       return 0;
     case Verdict::quarantined:
     case Verdict::waiting:
@@ -206,7 +206,7 @@ std::optional<Deployment> Run::ended(Deployment::Outcome outcome) const {
 int Run::finish(const Plan& plan) {
   if (!plan.change) {
     journal_.write(transition::nothing_to_deploy);
-    std::puts(no_changes);
+    print(no_changes);
     return 0;
   }
   if (record().roll_back_to) {
@@ -220,17 +220,13 @@ int Run::finish(const Plan& plan) {
 }
 
 int Run::finish_roll_back(const Change& change) {
-  const CommitId tip = record().pending->tip;
   Deployment back = *ended(Deployment::Outcome::rolled_back);
-  back.from = tip;
+  back.from = record().pending->tip;
   journal_.write(transition::rolled_back, back);
   host_.log.warning(describe_rolled_back(change, since(started_)));
   tidy();
   if (request_.roll_back) {
-    host_.log.info(
-        fmt::format("{} is quarantined: it is not tried again until another "
-                    "commit comes, or with --force",
-                    tip.abbreviated()));
+    host_.log.info(describe_stuck(record()));
     return 0;
   }
   return report_stuck();
@@ -246,12 +242,12 @@ int Run::fail(const Error& error) {
   if (!is_known) {
     say_failure(host_, error);
   }
-  if (record().roll_back_to) {
-    say_mixture(host_, *record().roll_back_to, step_);
-  }
   journal_.write(transition::failed, *tip_,
                  Failure{.step = step_, .error = line}, now(),
                  ended(Deployment::Outcome::failed));
+  if (record().roll_back_to) {
+    say_mixture(host_, *record().roll_back_to, step_);
+  }
   return report_stuck();
 }
 

@@ -58,17 +58,17 @@ Json to_json(Verdict verdict, const Record& record, const Plan& plan) {
 
 void print_lines(const Plan& plan) {
   if (plan.change) {
-    std::puts(escaped("Plan: deploy " + describe(*plan.change)).c_str());
+    print(escaped("Plan: deploy " + describe(*plan.change)) + '\n');
   }
   if (plan.in_place_reason) {
-    std::puts(escaped("In place: " + *plan.in_place_reason).c_str());
+    print(escaped("In place: " + *plan.in_place_reason) + '\n');
   }
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     const std::string line = describe(plan.steps[i]);
-    std::puts(fmt::format("  {}. {}", i + 1, escaped(line)).c_str());
+    print(fmt::format("  {}. {}\n", i + 1, escaped(line)));
   }
   if (!plan.change) {
-    std::puts(no_changes);
+    print(no_changes);
   }
 }
 
@@ -81,15 +81,18 @@ int dry_run(Host& host, const Record& record, const Request& request) {
   }
   Record seen = record;
   transition::overtake_roll_back(seen, heads->tip, request.force);
-  const Verdict verdict =
+  Verdict verdict =
       decide(host.config, seen, *heads, now(), request.force);
   const Plan plan = verdict == Verdict::deploy
                         ? plan_aside(host, seen, *heads, request.force)
                         : Plan{};
+  if (verdict == Verdict::deploy && !plan.change) {
+    verdict = Verdict::up_to_date;  // the branch here has all of the tip
+  }
   const bool is_stuck =
       verdict == Verdict::waiting || verdict == Verdict::quarantined;
   if (request.json) {
-    std::puts(to_json(verdict, seen, plan).text().c_str());
+    print(to_json(verdict, seen, plan).text() + '\n');
   } else if (is_stuck) {
     host.log.error(describe_stuck(seen));
   } else {

@@ -47,8 +47,8 @@ std::string describe_stuck(const Record& record) {
         times(pending->attempts), to_string(pending->next_try));
   }
   return fmt::format(
-      "{} did not stay up and is quarantined; {} is deployed. It is not tried "
-      "again until another commit comes, or with --force",
+      "{} is quarantined, {} is deployed; the next commit is deployed, or this "
+      "one with --force",
       abbreviated(record.quarantined), abbreviated(record.deployed));
 }
 

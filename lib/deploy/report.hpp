@@ -7,14 +7,14 @@
 namespace deployment {
 
 // The original script's words, on standard output as there.
-constexpr const char* no_changes = "No changes detected in the repository.";
+constexpr const char* no_changes =
+    "No changes detected in the repository.\n";
 
 // Shortens an error to one line: the first line, which says what failed, and
 // the one that says why: the first that calls itself an error, or the last.
 std::string one_line(std::string_view text);
 
-// "the deployment of … is pending: …", or "… did not stay up and is
-// quarantined; …"
+// "the deployment of … is pending: …", or "… is quarantined, …"
 std::string describe_stuck(const Record& record);
 
 // "deployed … in 3.2 s, after it had failed once"

@@ -73,6 +73,10 @@ std::string as_text(const std::string& path, const Record& record,
   if (record.pending) {
     text += describe_pending(*record.pending, subject);
   }
+  if (record.quarantined) {
+    text += fmt::format("quarantine {}\n", describe(*record.quarantined,
+                                              subject(record.quarantined)));
+  }
   if (record.remote_away_since) {
     text += fmt::format("remote     away since {}\n",
                         to_string(*record.remote_away_since));
@@ -92,6 +96,10 @@ std::string as_text(const std::string& path, const Record& record,
 // The record's JSON has empty strings for what is not known.
 Json text_or_empty(const std::optional<CommitId>& commit) {
   return commit ? commit->str() : "";
+}
+
+Json text_or_null(const std::optional<CommitId>& commit) {
+  return commit ? Json(commit->str()) : Json();
 }
 
 Json to_json(const Pending& pending, const Subject& subject) {
@@ -140,6 +148,7 @@ Json as_json(const std::string& path, const Record& record,
                                   {"subject", subject(record.deployed)},
                                   {"time", time ? to_string(*time) : ""}})},
        {"pending", record.pending ? to_json(*record.pending, subject) : Json()},
+       {"quarantined", text_or_null(record.quarantined)},
        {"remote_away_since", record.remote_away_since
                                  ? Json(to_string(*record.remote_away_since))
                                  : Json()},

@@ -104,7 +104,7 @@ class Staged(unittest.TestCase):
 
         text = self.deploy(1)
         self.assertEqual(text.count("\n"), 1, text)
-        self.assertIn(f"{second[:12]} did not stay up and is quarantined",
+        self.assertIn(f"{second[:12]} is quarantined",
                       text)
         self.assertEqual(self.world.calls(), [])
 

@@ -48,9 +48,9 @@ TEST_CASE("a quarantine names both commits") {
   Record record;
   record.quarantined = commit('b');
   CHECK(describe_stuck(record).starts_with(
-      "bbbbbbbbbbbb did not stay up and is quarantined; nothing is deployed."));
+      "bbbbbbbbbbbb is quarantined, nothing is deployed; the next commit"));
   record.deployed = commit('a');
-  CHECK(contains(describe_stuck(record), "; aaaaaaaaaaaa is deployed."));
+  CHECK(contains(describe_stuck(record), ", aaaaaaaaaaaa is deployed;"));
 }
 
 TEST_CASE("the end of a deployment names commit and time") {

@@ -87,7 +87,7 @@ TEST_CASE("tells what is deployed and what is pending, as JSON") {
              "'error':'npm exited','attempts':2,"
              "'since':'2023-11-14T22:13:20Z',"
              "'next_try':'2023-11-14T22:15:20Z'},"
-             "'remote_away_since':null,"
+             "'quarantined':null,'remote_away_since':null,"
              "'components':{'api':{'commit':'','inputs':{}},"
              "'web':{'commit':'<a>','inputs':{'package.json':'1f'}}},"
              "'history':[{'ended':'2023-11-14T21:13:20Z',"
@@ -104,7 +104,8 @@ TEST_CASE("tells by nulls and empty texts in JSON that nothing is known") {
       status_of(fake, true)
           .starts_with(json(
               "{'deployed':{'commit':'','subject':'','time':''},'pending':null,"
-              "'remote_away_since':null,'components':{},'history':[],")));
+              "'quarantined':null,'remote_away_since':null,'components':{},"
+              "'history':[],")));
 }
 
 TEST_CASE("tells that a run is at work, and not of failures it never had") {
@@ -114,6 +115,20 @@ TEST_CASE("tells that a run is at work, and not of failures it never had") {
   CHECK(contains(text, "\n           a run works on it now, or was killed"));
   CHECK_FALSE(contains(text, "failed at"));
   CHECK(contains(status_of(record, true), json("'running':true")));
+}
+
+TEST_CASE("tells which commit is quarantined") {
+  Record record;
+  record.quarantined = commit('b');
+  CHECK(contains(status_of(record),
+                 "\nquarantine bbbbbbbbbbbb (A subject)\n"));
+  CHECK(contains(status_of(record, true), json("'quarantined':'<b>'")));
+}
+
+TEST_CASE("shows a tab of an error as a blank") {
+  Record record = failing_record();
+  record.pending->failure->error = "npm error a\tb";
+  CHECK(contains(status_of(record), "\n           npm error a b\n"));
 }
 
 TEST_CASE("tells since when the remote is away") {
