@@ -81,7 +81,8 @@ Time start_time(pid_t pid) {
 
 // Finds the holder of the lock on `fd` in /proc/locks, whose lines read
 // "1: FLOCK ADVISORY WRITE PID MAJOR:MINOR:INODE 0 EOF". The device may be
-// another than stat's (btrfs, overlayfs): the inode decides. 0: not visible.
+// another than stat's (btrfs, overlayfs): the inode decides. 0: not visible, as
+// is one that has ended, in a container.
 pid_t holder_of(int fd) {
   struct stat status {};
   fstat(fd, &status);
@@ -100,15 +101,13 @@ pid_t holder_of(int fd) {
 }
 
 bool is_gone(pid_t pid) {
-  return ::access(process_folder(pid).c_str(), F_OK) != 0;
+  return pid == 0 || ::access(process_folder(pid).c_str(), F_OK) != 0;
 }
 
 std::string describe_holder(pid_t pid) {
-  if (pid == 0) {
-    return "another process";
-  }
   if (is_gone(pid)) {
-    return fmt::format("what process {} had started", pid);
+    return "a command of a run that was killed, or a process that cannot be "
+           "seen from here,";
   }
   const std::string name = first_line_of(fmt::format("/proc/{}/comm", pid));
   return fmt::format("{} (process {}) since {}", escaped(name), pid,
@@ -125,9 +124,9 @@ Lock::Lock(const std::filesystem::path& checkout, std::chrono::seconds patience)
       throw_errno(fmt::format("lock {}", (checkout / ".git").string()));
     }
     const pid_t holder = holder_of(fd_.get());
-    const bool is_killed = holder != 0 && is_gone(holder);
     if (steady_clock::now() - start >=
-        (is_killed ? std::max(patience, end_of_a_killed_run) : patience)) {
+        (is_gone(holder) ? std::max(patience, end_of_a_killed_run)
+                         : patience)) {
       throw Error(fmt::format("another run is at work in {}: {} holds the lock",
                               checkout.string(), describe_holder(holder)),
                   "try again later, or wait for it with --wait SECONDS",

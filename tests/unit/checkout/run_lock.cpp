@@ -97,7 +97,7 @@ TEST_CASE("a killed run's child that does not end is told") {
   const auto error = error_of<Error>([&] { Lock(checkout.path(), 0s); });
   kill(child, SIGKILL);
   CHECK(error.exit_code() == exit_locked);
-  CHECK(contains(error.what(), ": what process "));
+  CHECK(contains(error.what(), ": a command of a run that was killed, or "));
 }
 
 TEST_CASE("the lock is free when its life ends, and nothing was written") {
