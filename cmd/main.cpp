@@ -24,8 +24,7 @@ int carry_out(const Options& options, Log& log) {
       print(fmt::format("deployment-update {}\n", version));
       return 0;
     case Options::Action::status:
-      print(
-          describe_status(options.config, options.request.json, log, runner));
+      print(describe_status(options.config, options.request.json, log, runner));
       return 0;
     case Options::Action::run:
       return run(options.config, options.request, log, runner);

@@ -81,8 +81,7 @@ int dry_run(Host& host, const Record& record, const Request& request) {
   }
   Record seen = record;
   transition::overtake_roll_back(seen, heads->tip, request.force);
-  Verdict verdict =
-      decide(host.config, seen, *heads, now(), request.force);
+  Verdict verdict = decide(host.config, seen, *heads, now(), request.force);
   const Plan plan = verdict == Verdict::deploy
                         ? plan_aside(host, seen, *heads, request.force)
                         : Plan{};

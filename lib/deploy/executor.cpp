@@ -186,9 +186,8 @@ void Executor::apply_step(const Skip& step) {
 }
 
 void Executor::apply_step(const Verify& step) {
-  const auto troubles =
-      verify(host_.config, step.components, states_before_, host_.systemd,
-             host_.runner, host_.as_user);
+  const auto troubles = verify(host_.config, step.components, states_before_,
+                               host_.systemd, host_.runner, host_.as_user);
   std::map<std::string, bool> stayed_up;
   std::vector<std::string> lines;
   std::vector<std::string> advice;

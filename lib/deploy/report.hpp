@@ -7,8 +7,7 @@
 namespace deployment {
 
 // The original script's words, on standard output as there.
-constexpr const char* no_changes =
-    "No changes detected in the repository.\n";
+constexpr const char* no_changes = "No changes detected in the repository.\n";
 
 // Shortens an error to one line: the first line, which says what failed, and
 // the one that says why: the first that calls itself an error, or the last.

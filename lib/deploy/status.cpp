@@ -74,8 +74,9 @@ std::string as_text(const std::string& path, const Record& record,
     text += describe_pending(*record.pending, subject);
   }
   if (record.quarantined) {
-    text += fmt::format("quarantine {}\n", describe(*record.quarantined,
-                                              subject(record.quarantined)));
+    text +=
+        fmt::format("quarantine {}\n",
+                    describe(*record.quarantined, subject(record.quarantined)));
   }
   if (record.remote_away_since) {
     text += fmt::format("remote     away since {}\n",

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 
 #include "lib/base/error.hpp"
 #include "lib/base/file.hpp"
@@ -143,7 +144,8 @@ std::vector<int> Store::numbers(const Component& component) const {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(shelf(component), error)) {
     const std::string name = entry.path().filename();
-    if (const auto number = parse_number(name)) {
+    const auto number = parse_number(name);
+    if (number && *number < std::numeric_limits<int>::max()) {  // has a next
       numbers.push_back(*number);
     }
   }

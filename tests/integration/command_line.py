@@ -67,6 +67,18 @@ class CommandLine(unittest.TestCase):
                     stdin=subprocess.DEVNULL, check=False)
                 self.assertEqual((run.returncode, run.stderr), (0, b""))
 
+    def test_what_cannot_be_printed_is_a_failure(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            for options in (["--status"], ["--help"], ["--dry-run"], []):
+                run = subprocess.run(
+                    self.world.arguments(*options), stdout=full,
+                    stderr=subprocess.PIPE, env=self.world.environment,
+                    stdin=subprocess.DEVNULL, text=True, check=False)
+                self.assertEqual(
+                    (run.returncode, run.stderr),
+                    (1, "error: cannot write to standard output: No space "
+                     "left on device\n"))
+
     def test_every_mistake_is_refused_in_one_line_that_names_it(self):
         mistakes = {
             ("--no-such-option",): "--no-such-option",

@@ -185,7 +185,10 @@ class Deadlines(unittest.TestCase):
         self.assertEqual(program.wait(PATIENCE), 128 + signal.SIGTERM, text)
         self.assertNotIn("critical: ", text)
         self.assertEqual(text.count("SIGTERM"), 1, text)
-        self.assertIn(f"pending = {commit}\n", world.record.read_text())
+        record = world.record.read_text()
+        self.assertIn(f"pending = {commit}\n", record)
+        self.assertNotIn("running", record)
+        self.assertIn("attempts = 2\n", record)
 
     def test_what_a_killed_run_left_at_work_is_ended_by_the_next(self):
         commit = self.world.push_version(2)

@@ -56,10 +56,17 @@ class OfAUser(unittest.TestCase):
         return found
 
     def test_only_systemctl_runs_as_root(self):
+        world = self.world
+        world.stand_in("curl", NOTE.replace("$0", "curl"))
+        world.config("settle = 0\n[web]\ntype = npm\ndirectory = frontend\n"
+                     "service = frontend-deployment.service\n"
+                     "health-check = http://localhost:1/\n"
+                     "[api]\ntype = python\ndirectory = backend\n"
+                     "service = backend-deployment.service\n")
         self.deploy()
         user = {(NOBODY, "/nonexistent")}
-        self.assertEqual(self.noted("npm", "python3"),
-                         {"npm": user, "python3": user})
+        self.assertEqual(self.noted("npm", "python3", "curl"),
+                         {"npm": user, "python3": user, "curl": user})
         self.assertEqual(
             {who for who, _ in self.noted("systemctl")["systemctl"]}, {0})
 

@@ -23,7 +23,7 @@ TEST_CASE("what moves a cursor or forges a line is written as bytes") {
   const Case cases[] = {
       {"\x1b[2J"sv, "\\x1b[2J"},              // ESC
       {"a\nb"sv, "a\\x0ab"},                  // newline
-      {"a\rb\tc"sv, "a\\x0db c"},         // other C0
+      {"a\rb\tc"sv, "a\\x0db c"},             // other C0
       {"\0"sv, "\\x00"},                      // NUL
       {"\x7f"sv, "\\x7f"},                    // DEL
       {"\xc2\x9b"sv, "\\xc2\\x9b"},           // C1: CSI

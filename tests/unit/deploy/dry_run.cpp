@@ -58,6 +58,15 @@ TEST_CASE("says that there is nothing to do") {
              "'quarantined':null}\n"));
 }
 
+TEST_CASE("says that there is nothing to do when the branch here is ahead") {
+  FakeHost fake;
+  fake.push('b');
+  fake.runner.answer("rev-list --left-right", printed("1\t0\n"));
+  CHECK(end_of(fake, deployed_a(), plain).out == no_changes);
+  CHECK(end_of(fake, deployed_a(), as_json)
+            .out.starts_with(json("{'verdict':'up-to-date',")));
+}
+
 TEST_CASE("fails when the remote is away, and says so only in the log") {
   for (const Request& request : {plain, as_json}) {
     FakeHost fake;

@@ -120,8 +120,7 @@ TEST_CASE("tells that a run is at work, and not of failures it never had") {
 TEST_CASE("tells which commit is quarantined") {
   Record record;
   record.quarantined = commit('b');
-  CHECK(contains(status_of(record),
-                 "\nquarantine bbbbbbbbbbbb (A subject)\n"));
+  CHECK(contains(status_of(record), "\nquarantine bbbbbbbbbbbb (A subject)\n"));
   CHECK(contains(status_of(record, true), json("'quarantined':'<b>'")));
 }
 

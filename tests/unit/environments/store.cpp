@@ -54,6 +54,18 @@ TEST_CASE("what is kept is found by what it was made from") {
   CHECK_FALSE(fs::exists(checkout.store().stage()));
 }
 
+TEST_CASE("a folder with the greatest number is no kept environment") {
+  const Checkout checkout;
+  checkout.keep(first, "one");
+  fs::create_directory(
+      checkout.store().find(web, first, commit('a'))->parent_path() /
+      "2147483647");
+  checkout.keep(second, "two");
+  const auto found = checkout.store().find(web, second, commit('a'));
+  REQUIRE(found.has_value());
+  CHECK(found->filename() == "2");
+}
+
 TEST_CASE("an exchange puts one into use and keeps the other") {
   const Checkout checkout;
   const Store store = checkout.store();
