@@ -1,4 +1,4 @@
-// Writes levelled lines on standard error.
+// Writes on standard output, and levelled lines on standard error.
 #pragma once
 
 #include <chrono>

@@ -5,7 +5,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include <cerrno>
+#include <array>
 #include <exception>
 
 #include "lib/base/error.hpp"
@@ -24,29 +24,34 @@ std::vector<gid_t> groups_of(const char* name, gid_t gid) {
   return groups;
 }
 
-// `entry` is what the user database gave; nullptr leaves the reason in errno.
-User user_of(const passwd* entry, const std::string& whom) {
-  if (entry == nullptr) {
+// Asks by `look_up`, getpwuid_r(3) or getpwnam_r(3).
+template <typename Key, typename LookUp>
+User find(const LookUp& look_up, Key key, const std::string& whom) {
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, 16384> buffer{};
+  const int error = look_up(key, &entry, buffer.data(), buffer.size(), &found);
+  if (found == nullptr) {
     throw Error(fmt::format("there is no user {}{}", whom,
-                            errno == 0 ? "" : ": " + errno_text(errno)),
+                            error == 0 ? "" : ": " + errno_text(error)),
                 "create the user, or name another one with run-as");
   }
-  return {.uid = entry->pw_uid,
-          .gid = entry->pw_gid,
-          .groups = groups_of(entry->pw_name, entry->pw_gid),
-          .name = entry->pw_name,
-          .home = entry->pw_dir,
-          .shell = entry->pw_shell};
+  return {.uid = entry.pw_uid,
+          .gid = entry.pw_gid,
+          .groups = groups_of(entry.pw_name, entry.pw_gid),
+          .name = entry.pw_name,
+          .home = entry.pw_dir,
+          .shell = entry.pw_shell};
 }
 
 }  // namespace
 
 User find_user(uid_t uid) {
-  return user_of(getpwuid(uid), fmt::format("with the id {}", uid));
+  return find(getpwuid_r, uid, fmt::format("with the id {}", uid));
 }
 
 User find_user(const std::string& name) {
-  return user_of(getpwnam(name.c_str()), fmt::format("'{}'", name));
+  return find(getpwnam_r, name.c_str(), fmt::format("'{}'", name));
 }
 
 ActingAs::ActingAs(const std::optional<User>& user) : gid_(getegid()) {

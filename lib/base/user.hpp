@@ -18,7 +18,7 @@ struct User {
   std::string shell;
 };
 
-// Asks the user database (getpwuid(3), getpwnam(3), getgrouplist(3)).
+// Asks the user database (getpwuid_r(3), getpwnam_r(3), getgrouplist(3)).
 // Throws Error when there is no such user: a checkout may belong to an id that
 // has none.
 User find_user(uid_t uid);

@@ -13,9 +13,9 @@ namespace deployment {
 class Lock {
  public:
   // Waits at most `patience`, and for the end of a run that was killed at most
-  // 5 s. Throws Error with exit code 75, which names the
-  // holder and since when it runs, when somebody else keeps the lock, and
-  // Error when `checkout` is not there or not a git checkout.
+  // 5 s. Throws Error with exit code 75, which names the holder and since when
+  // it runs, when somebody else keeps the lock, and Error when `checkout` is
+  // not there or not a git checkout.
   Lock(const std::filesystem::path& checkout, std::chrono::seconds patience);
 
  private:

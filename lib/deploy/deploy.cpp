@@ -232,7 +232,7 @@ int Run::finish_roll_back(const Change& change) {
   return report_stuck();
 }
 
-// Says a new failure in full; one that is known only as pending.
+// Says a new failure in full, and a known one only as pending.
 int Run::fail(const Error& error) {
   const std::string line = one_line(error.what());
   const std::optional<Pending>& pending = record().pending;

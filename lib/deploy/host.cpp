@@ -32,7 +32,7 @@ Host::Host(const Config& the_config, Log& the_log, CommandRunner& the_runner)
 Context Host::logged(const std::string& tag, milliseconds timeout) const {
   Context logged = as_user;
   logged.timeout = timeout;
-  logged.on_line = [this, tag](std::string_view line) {
+  logged.on_line = [&log = log, tag](std::string_view line) {
     if (!trimmed(line).empty()) {
       log.info(fmt::format("{} | {}", tag, line));
     }

@@ -47,8 +47,8 @@ std::string describe_stuck(const Record& record) {
         times(pending->attempts), to_string(pending->next_try));
   }
   return fmt::format(
-      "{} is quarantined, {} is deployed; the next commit is deployed, or this "
-      "one with --force",
+      "{} is quarantined; {} stays deployed until another commit comes, or "
+      "--force tries this one again",
       abbreviated(record.quarantined), abbreviated(record.deployed));
 }
 

@@ -56,6 +56,17 @@ class CommandLine(unittest.TestCase):
         else:  # built from an archive
             self.assertNotIn("(", run.stdout)
 
+    def test_the_version_names_no_commit_of_an_outer_repository(self):
+        outer = self.world.checkout
+        written = self.world.root / "version.cpp"
+        for source, named in ((outer, True), (outer / "frontend", False)):
+            subprocess.run(
+                ["cmake", f"-DSOURCE={source}", "-DVERSION=1.2.3",
+                 f"-DOUTPUT={written}", "-P", TOP / "cmd/version.cmake"],
+                check=True)
+            self.assertEqual(self.world.commit()[:12] in written.read_text(),
+                             named)
+
     def test_a_reader_that_goes_away_is_no_failure(self):
         read, write = os.pipe()
         os.close(read)

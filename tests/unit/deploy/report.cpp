@@ -48,9 +48,10 @@ TEST_CASE("a quarantine names both commits") {
   Record record;
   record.quarantined = commit('b');
   CHECK(describe_stuck(record).starts_with(
-      "bbbbbbbbbbbb is quarantined, nothing is deployed; the next commit"));
+      "bbbbbbbbbbbb is quarantined; nothing stays deployed until"));
   record.deployed = commit('a');
-  CHECK(contains(describe_stuck(record), ", aaaaaaaaaaaa is deployed;"));
+  CHECK(
+      contains(describe_stuck(record), "; aaaaaaaaaaaa stays deployed until"));
 }
 
 TEST_CASE("the end of a deployment names commit and time") {
