@@ -5,18 +5,16 @@ namespace {
 
 // git pull would start housekeeping in the background, beyond the deadline
 // and the log; maintain() does it at the end instead.
-const std::vector<std::string> no_maintenance = {"-c", "gc.auto=0", "-c",
-                                                 "maintenance.auto=false"};
+const Words no_maintenance = {"-c", "gc.auto=0", "-c",
+                              "maintenance.auto=false"};
 
 }  // namespace
 
-void Git::change(std::string purpose,
-                 const std::vector<std::string>& arguments) {
+void Git::change(std::string purpose, const Words& arguments) {
   run_checked(changing(std::move(purpose), arguments));
 }
 
-Command Git::changing(std::string purpose,
-                      const std::vector<std::string>& arguments) const {
+Command Git::changing(std::string purpose, const Words& arguments) const {
   Command changing =
       command(std::move(purpose), joined(no_maintenance, arguments));
   changing.context.on_line = context().on_line;
@@ -49,24 +47,23 @@ void Git::keep(const std::string& ref, const CommitId& commit) {
   change("keeping " + commit.str(), {"update-ref", ref, commit.str()});
 }
 
-void Git::restore(const std::vector<std::string>& paths) {
-  in_batches(paths, [&](const std::vector<std::string>& some) {
+void Git::restore(const Paths& paths) {
+  for (const Paths& some : batches_of(paths)) {
     const auto tracked = list_tree("HEAD", some);
-    for (const std::string& path : some) {  // first: it may free the space
-      if (!tracked.contains(path)) {
+    Paths kept;
+    for (const std::string& path : some) {
+      if (tracked.contains(path)) {
+        kept.push_back(path);
+      } else {  // first: it may free the space
         remove_file(path);
       }
     }
     change("unstaging", joined({"reset", "--quiet", "HEAD", "--"}, some));
-    std::vector<std::string> kept;
-    for (const auto& [path, unused] : tracked) {
-      kept.push_back(path);
-    }
     if (!kept.empty()) {
       change("restoring files",
              joined({"checkout", "--quiet", "HEAD", "--"}, kept));
     }
-  });
+  }
 }
 
 void Git::write_tree(const CommitId& commit, const std::filesystem::path& tree,

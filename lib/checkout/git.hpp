@@ -19,7 +19,7 @@ class Git : public GitReader {
 
   // Makes `paths` what the checked out commit has: restores those that it
   // tracks and removes the others.
-  void restore(const std::vector<std::string>& paths);
+  void restore(const Paths& paths);
 
   // Keeps `commit` reachable under `ref`.
   void keep(const std::string& ref, const CommitId& commit);
@@ -34,9 +34,8 @@ class Git : public GitReader {
   void maintain(std::chrono::milliseconds timeout);
 
  private:
-  Command changing(std::string purpose,
-                   const std::vector<std::string>& arguments) const;
-  void change(std::string purpose, const std::vector<std::string>& arguments);
+  Command changing(std::string purpose, const Words& arguments) const;
+  void change(std::string purpose, const Words& arguments);
 };
 
 }  // namespace deployment

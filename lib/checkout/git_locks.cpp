@@ -14,11 +14,10 @@ namespace deployment {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace std::string_literals;
 
 bool is_inside(const fs::path& path, const fs::path& folder) {
-  const auto [end, unused] =
-      std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
-  return end == folder.end();
+  return std::ranges::mismatch(folder, path).in1 == folder.end();
 }
 
 // A process called git or git-something, or one that git keeps waiting for an
@@ -48,15 +47,13 @@ std::optional<pid_t> live_git_in(const fs::path& checkout) {
 }
 
 // Lists the places where a lock would be in the way.
-std::vector<fs::path> lock_places(const fs::path& git,
-                                  const std::string& remote,
-                                  const std::string& branch) {
+std::vector<fs::path> lock_places(const Config& config) {
+  const fs::path git = config.repo_dir / ".git";
   std::vector<fs::path> places;
   for (const std::string& name :
-       {std::string("index"), std::string("shallow"), std::string("HEAD"),
-        std::string("ORIG_HEAD"), std::string("packed-refs"),
-        std::string("config"), "refs/heads/" + branch,
-        fmt::format("refs/remotes/{}/{}", remote, branch)}) {
+       {"index"s, "shallow"s, "HEAD"s, "ORIG_HEAD"s, "packed-refs"s, "config"s,
+        "refs/heads/" + config.branch,
+        fmt::format("refs/remotes/{}/{}", config.remote, config.branch)}) {
     places.push_back(git / (name + ".lock"));
   }
   std::error_code error;
@@ -71,11 +68,9 @@ std::vector<fs::path> lock_places(const fs::path& git,
 
 }  // namespace
 
-std::vector<GitLock> find_git_locks(const fs::path& checkout,
-                                    const std::string& remote,
-                                    const std::string& branch) {
+std::vector<GitLock> find_git_locks(const Config& config) {
   std::vector<GitLock> locks;
-  for (const fs::path& path : lock_places(checkout / ".git", remote, branch)) {
+  for (const fs::path& path : lock_places(config)) {
     struct stat status {};
     if (lstat(path.c_str(), &status) == 0) {
       const auto age =
@@ -84,7 +79,7 @@ std::vector<GitLock> find_git_locks(const fs::path& checkout,
     }
   }
   if (!locks.empty()) {
-    const std::optional<pid_t> holder = live_git_in(checkout);
+    const std::optional<pid_t> holder = live_git_in(config.repo_dir);
     for (GitLock& lock : locks) {
       lock.holder = holder;
     }

@@ -2,27 +2,10 @@
 #pragma once
 
 #include <map>
-#include <vector>
 
-#include "lib/model/commit_id.hpp"
+#include "lib/checkout/state.hpp"
 
 namespace deployment {
-
-// The commits that the branch is at, here and at the remote.
-struct Heads {
-  CommitId tip;                           // of the remote
-  std::optional<CommitId> local = {};     // of the local branch
-  std::optional<CommitId> tracking = {};  // of refs/remotes/REMOTE/BRANCH
-  bool on_branch = false;                 // the branch is checked out
-
-  bool operator==(const Heads&) const = default;
-};
-
-// The numbers of commits that each of two commits has and the other does not.
-struct Divergence {
-  int ours = 0;
-  int theirs = 0;
-};
 
 // Each of these throws Error for text that git does not print.
 

@@ -1,6 +1,5 @@
 #include "lib/checkout/git_reader.hpp"
 
-#include <algorithm>
 #include <array>
 
 #include "lib/base/file.hpp"
@@ -28,14 +27,9 @@ std::string c_quoted(const std::string& path) {
 
 // git's words for objects that are gone, empty or cut short.
 bool speaks_of_damage(std::string_view text) {
-  constexpr std::array<std::string_view, 8> words = {
-      " is corrupt",      " is empty",
-      "bad object ",      "unable to read ",
-      "unable to unpack", "inflate: ",
-      "missing ",         "did not send all necessary objects"};
-  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
-    return text.find(word) != std::string_view::npos;
-  });
+  return contains_any(text, {" is corrupt", " is empty", "bad object ",
+                             "unable to read ", "unable to unpack", "inflate: ",
+                             "missing ", "did not send all necessary objects"});
 }
 
 }  // namespace
@@ -58,8 +52,7 @@ GitReader::GitReader(CommandRunner& runner, Context context, std::string remote,
       context_.directory.parent_path().string();
 }
 
-Command GitReader::command(std::string purpose,
-                           std::vector<std::string> arguments) const {
+Command GitReader::command(std::string purpose, Words arguments) const {
   Command command{.purpose = std::move(purpose),
                   .program = "git",
                   .arguments = std::move(arguments),
@@ -68,9 +61,8 @@ Command GitReader::command(std::string purpose,
   return command;
 }
 
-CommandResult GitReader::run(std::string purpose,
-                             std::vector<std::string> arguments) const {
-  return run_checked(command(std::move(purpose), std::move(arguments)));
+std::string GitReader::ask(std::string purpose, Words arguments) const {
+  return run_checked(command(std::move(purpose), std::move(arguments))).out;
 }
 
 CommandResult GitReader::run_checked(const Command& command) const {
@@ -176,13 +168,12 @@ bool GitReader::has_commit(const CommitId& id) const {
 }
 
 CommitId GitReader::current_commit() const {
-  const std::string out =
-      run("looking at the checked out commit",
-          {"rev-parse", "--verify", "--end-of-options", "HEAD"})
-          .out;
-  const auto commit = CommitId::parse(trimmed(out));
+  const std::string answer =
+      ask("looking at the checked out commit",
+          {"rev-parse", "--verify", "--end-of-options", "HEAD"});
+  const auto commit = CommitId::parse(trimmed(answer));
   if (!commit) {
-    throw Error(fmt::format("unexpected output from git rev-parse: '{}'", out));
+    throw Error("unexpected output from git rev-parse: '" + answer + "'");
   }
   return *commit;
 }
@@ -197,41 +188,35 @@ std::optional<std::string> GitReader::current_branch() const {
 
 Divergence GitReader::compare(const CommitId& ours,
                               const CommitId& theirs) const {
-  return parse_divergence(run("comparing the checkout with the remote",
+  return parse_divergence(ask("comparing the checkout with the remote",
                               {"rev-list", "--left-right", "--count",
-                               fmt::format("{}...{}", ours, theirs), "--"})
-                              .out);
+                               fmt::format("{}...{}", ours, theirs), "--"}));
 }
 
 std::string GitReader::subject(const CommitId& id) const {
-  const CommandResult result =
-      run("reading the subject of " + id.str(),
-          {"log", "-1", "--no-show-signature", "--format=%s", id.str(), "--"});
-  return std::string(trimmed(result.out));
+  return std::string(trimmed(ask(
+      "reading the subject of " + id.str(),
+      {"log", "-1", "--no-show-signature", "--format=%s", id.str(), "--"})));
 }
 
 std::map<std::string, TreeEntry> GitReader::list_tree(
-    const std::string& revision, const std::vector<std::string>& paths) const {
+    const std::string& revision, const Paths& paths) const {
   std::map<std::string, TreeEntry> entries;
-  in_batches(paths, [&](const std::vector<std::string>& some) {
+  for (const Paths& some : batches_of(paths)) {
     entries.merge(parse_ls_tree(
-        run("listing files of " + revision,
-            joined({"ls-tree", "-z", "--full-tree", revision, "--"}, some))
-            .out));
-  });
+        ask("listing files of " + revision,
+            joined({"ls-tree", "-z", "--full-tree", revision, "--"}, some))));
+  }
   return entries;
 }
 
 std::string GitReader::read_blob(const std::string& id) const {
-  return run("reading a file of the repository", {"cat-file", "blob", id}).out;
+  return ask("reading a file of the repository", {"cat-file", "blob", id});
 }
 
 std::map<std::string, std::string> GitReader::read_files(
-    const CommitId& commit, const std::vector<std::string>& paths) const {
+    const CommitId& commit, const Paths& paths) const {
   std::map<std::string, std::string> contents;
-  if (paths.empty()) {
-    return contents;
-  }
   for (const auto& [path, entry] : list_tree(commit.str(), paths)) {
     TreeEntry file = entry;
     std::filesystem::path place = path;
@@ -249,33 +234,29 @@ std::map<std::string, std::string> GitReader::read_files(
 
 std::vector<LocalChange> GitReader::local_changes() const {
   return parse_status(
-      run("looking for local changes",
+      ask("looking for local changes",
           {"status", "--porcelain=v1", "-z", "--untracked-files=normal",
-           "--no-renames", "--ignore-submodules=all"})
-          .out);
+           "--no-renames", "--ignore-submodules=all"}));
 }
 
-std::vector<std::string> GitReader::changed_paths(const CommitId& from,
-                                                  const CommitId& to) const {
-  const CommandResult diff = run("comparing two commits",
-                                 {"diff-tree", "-r", "-z", "--name-only",
-                                  "--no-renames", from.str(), to.str(), "--"});
-  const auto paths = split(diff.out, '\0');
+Paths GitReader::changed_paths(const CommitId& from, const CommitId& to) const {
+  const std::string diff = ask("comparing two commits",
+                               {"diff-tree", "-r", "-z", "--name-only",
+                                "--no-renames", from.str(), to.str(), "--"});
+  const auto paths = split(diff, '\0');
   return {paths.begin(), paths.end()};
 }
 
-std::vector<std::string> GitReader::untracked_files(
-    const std::vector<std::string>& folders) const {
-  std::vector<std::string> files;
-  const CommandResult listing =
-      run("looking for untracked files",
+Paths GitReader::untracked_files(const std::set<std::string>& folders) const {
+  Paths files;
+  const std::string listing =
+      ask("looking for untracked files",
           {"ls-files", "-z", "--others", "--directory", "--full-name"});
-  for (const std::string_view path : split(listing.out, '\0')) {
+  for (const std::string_view path : split(listing, '\0')) {
     const std::size_t slash = path.rfind('/');
-    const std::string_view folder =
-        slash == std::string_view::npos ? "" : path.substr(0, slash);
-    if (!path.ends_with('/') &&
-        std::find(folders.begin(), folders.end(), folder) != folders.end()) {
+    const std::string folder(
+        slash == std::string_view::npos ? "" : path.substr(0, slash));
+    if (!path.ends_with('/') && folders.contains(folder)) {
       files.emplace_back(path);
     }
   }
@@ -296,33 +277,31 @@ void GitReader::verify_signature(const CommitId& commit) const {
 
 GitReader GitReader::with_objects_aside(
     const std::filesystem::path& objects) const {
-  const std::filesystem::path own =
-      directory() / trimmed(run("looking for the object directory",
-                                {"rev-parse", "--git-path", "objects"})
-                                .out);
+  const std::string own(trimmed(ask("looking for the object directory",
+                                    {"rev-parse", "--git-path", "objects"})));
   GitReader aside = *this;
   Variables& variables = aside.context_.variables;
   variables["GIT_OBJECT_DIRECTORY"] = objects;
-  variables["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = c_quoted(own);
-  aside.run(fmt::format("fetching {} of {} aside", branch_, remote_),
+  variables["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = c_quoted(directory() / own);
+  aside.ask(fmt::format("fetching {} of {} aside", branch_, remote_),
             {"fetch", "--quiet", "--no-write-fetch-head", "--no-tags",
              "--refmap=", "--no-auto-maintenance", "--no-recurse-submodules",
              "--", remote_, remote_ref()});
   return aside;
 }
 
-void in_batches(
-    const std::vector<std::string>& paths,
-    const std::function<void(const std::vector<std::string>&)>& act) {
-  for (std::size_t i = 0; i < paths.size(); i += paths_per_command) {
-    const auto some = std::span(paths).subspan(
-        i, std::min(paths_per_command, paths.size() - i));
-    act({some.begin(), some.end()});
+std::vector<Paths> batches_of(const Paths& paths) {
+  std::vector<Paths> batches;
+  for (const std::string& path : paths) {
+    if (batches.empty() || batches.back().size() == paths_per_command) {
+      batches.emplace_back();
+    }
+    batches.back().push_back(path);
   }
+  return batches;
 }
 
-std::vector<std::string> joined(std::vector<std::string> first,
-                                const std::vector<std::string>& second) {
+Words joined(Words first, const Words& second) {
   first.insert(first.end(), second.begin(), second.end());
   return first;
 }

@@ -1,6 +1,8 @@
 // Asks git(1) about one checkout and one branch of one remote.
 #pragma once
 
+#include <set>
+
 #include "lib/checkout/git_output.hpp"
 #include "lib/process/command.hpp"
 
@@ -40,22 +42,20 @@ class GitReader {
 
   // Returns the content of those of `paths` that are files in `commit`; links
   // inside the commit are followed.
-  std::map<std::string, std::string> read_files(
-      const CommitId& commit, const std::vector<std::string>& paths) const;
+  std::map<std::string, std::string> read_files(const CommitId& commit,
+                                                const Paths& paths) const;
 
   // Returns those of `paths` that `revision` has.
-  std::map<std::string, TreeEntry> list_tree(
-      const std::string& revision, const std::vector<std::string>& paths) const;
+  std::map<std::string, TreeEntry> list_tree(const std::string& revision,
+                                             const Paths& paths) const;
   std::string read_blob(const std::string& id) const;
 
   std::vector<LocalChange> local_changes() const;
-  std::vector<std::string> changed_paths(const CommitId& from,
-                                         const CommitId& to) const;
+  Paths changed_paths(const CommitId& from, const CommitId& to) const;
 
   // Lists the files that git does not track, ignored ones too, and that stand
   // directly in one of `folders` ("": the top of the checkout).
-  std::vector<std::string> untracked_files(
-      const std::vector<std::string>& folders) const;
+  Paths untracked_files(const std::set<std::string>& folders) const;
 
   // Returns a reader that also sees the remote's branch, which it fetches into
   // `objects`. Nothing in the repository changes.
@@ -66,10 +66,9 @@ class GitReader {
   const std::filesystem::path& directory() const { return context_.directory; }
 
  protected:
-  Command command(std::string purpose,
-                  std::vector<std::string> arguments) const;
-  CommandResult run(std::string purpose,
-                    std::vector<std::string> arguments) const;
+  Command command(std::string purpose, Words arguments) const;
+  // Returns what git prints.
+  std::string ask(std::string purpose, Words arguments) const;
   // Throws CommandError unless the command succeeds; its advice is the repair
   // when git speaks of a damaged repository.
   CommandResult run_checked(const Command& command) const;
@@ -95,13 +94,10 @@ class GitReader {
   std::string branch_;
 };
 
-// Calls `act` with the paths in parts that fit on a command line (ARG_MAX).
-void in_batches(
-    const std::vector<std::string>& paths,
-    const std::function<void(const std::vector<std::string>&)>& act);
+// Returns the paths in parts that fit on a command line (ARG_MAX).
+std::vector<Paths> batches_of(const Paths& paths);
 
 // Returns `first` followed by `second`.
-std::vector<std::string> joined(std::vector<std::string> first,
-                                const std::vector<std::string>& second);
+Words joined(Words first, const Words& second);
 
 }  // namespace deployment

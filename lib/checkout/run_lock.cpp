@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <fstream>
 #include <sstream>
 
@@ -45,30 +46,17 @@ Descriptor open_git_directory(const std::filesystem::path& checkout) {
               "--repo-dir");
 }
 
-std::string first_line_of(const std::string& path) {
+std::string first_line_of(const std::filesystem::path& path) {
   std::ifstream file(path);
   std::string line;
   std::getline(file, line);
   return line;
 }
 
-// The value behind "btime " in /proc/stat: when the machine started.
-Time boot_time() {
-  std::ifstream file("/proc/stat");
-  for (std::string word; file >> word;) {
-    if (word == "btime") {
-      long long seconds = 0;
-      file >> seconds;
-      return Time(std::chrono::seconds(seconds));
-    }
-  }
-  return {};
-}
-
 // When process `pid` started: field 22 of proc(5)'s stat, in clock ticks
 // since boot. The command's name, which may hold blanks, ends at the last ')'.
 Time start_time(pid_t pid) {
-  const std::string line = first_line_of(fmt::format("/proc/{}/stat", pid));
+  const std::string line = first_line_of(process_folder(pid) / "stat");
   std::istringstream fields(line.substr(line.rfind(')') + 1));
   std::string skipped;
   for (int field = 3; field < 22; ++field) {
@@ -76,7 +64,9 @@ Time start_time(pid_t pid) {
   }
   long long ticks = 0;
   fields >> ticks;
-  return boot_time() + std::chrono::seconds(ticks / sysconf(_SC_CLK_TCK));
+  timespec up{};
+  clock_gettime(CLOCK_BOOTTIME, &up);
+  return now() - std::chrono::seconds(up.tv_sec - ticks / sysconf(_SC_CLK_TCK));
 }
 
 // Finds the holder of the lock on `fd` in /proc/locks, whose lines read
@@ -109,7 +99,7 @@ std::string describe_holder(pid_t pid) {
     return "a command of a run that was killed, or a process that cannot be "
            "seen from here,";
   }
-  const std::string name = first_line_of(fmt::format("/proc/{}/comm", pid));
+  const std::string name = first_line_of(process_folder(pid) / "comm");
   return fmt::format("{} (process {}) since {}", escaped(name), pid,
                      to_string(start_time(pid)));
 }

@@ -25,9 +25,9 @@ bool exists_at(const std::filesystem::path& path) {
 }
 
 // Lists the files below `folder` by their paths in `checkout`.
-std::vector<std::string> files_below(const std::filesystem::path& folder,
-                                     const std::filesystem::path& checkout) {
-  std::vector<std::string> files;
+Paths files_below(const std::filesystem::path& folder,
+                  const std::filesystem::path& checkout) {
+  Paths files;
   std::error_code error;
   for (const auto& entry :
        std::filesystem::recursive_directory_iterator(folder, error)) {
@@ -52,10 +52,9 @@ bool touches(const std::string& changed, const std::string& dirty,
 
 }  // namespace
 
-std::vector<std::string> changes_in_the_way(const GitReader& git,
-                                            const CommitId& from,
-                                            const CommitId& to) {
-  std::vector<std::string> dirty;
+Paths changes_in_the_way(const GitReader& git, const CommitId& from,
+                         const CommitId& to) {
+  Paths dirty;
   for (const LocalChange& change : git.local_changes()) {
     // A file that is only missing is not in the way; a folder in its place is.
     if (!change.missing || exists_at(git.directory() / change.path)) {
@@ -76,9 +75,8 @@ std::vector<std::string> changes_in_the_way(const GitReader& git,
   return {found.begin(), found.end()};
 }
 
-std::vector<std::string> half_written_files(
-    const GitReader& git, const CommitId& commit,
-    const std::vector<std::string>& paths) {
+Paths half_written_files(const GitReader& git, const CommitId& commit,
+                         const Paths& paths) {
   if (!git.has_commit(commit)) {
     return {};
   }
@@ -101,9 +99,9 @@ std::vector<std::string> half_written_files(
         entry.mode == link_mode ? read_link(file) : read_regular_file(file);
     return content && git.read_blob(entry.id).starts_with(*content);
   };
-  std::vector<std::string> half_written;
-  std::copy_if(paths.begin(), paths.end(), std::back_inserter(half_written),
-               is_half_written);
+  Paths half_written;
+  std::ranges::copy_if(paths, std::back_inserter(half_written),
+                       is_half_written);
   return half_written;
 }
 

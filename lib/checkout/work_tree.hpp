@@ -7,15 +7,13 @@ namespace deployment {
 
 // Returns the local changes that moving the work tree from one commit to
 // another would overwrite.
-std::vector<std::string> changes_in_the_way(const GitReader& git,
-                                            const CommitId& from,
-                                            const CommitId& to);
+Paths changes_in_the_way(const GitReader& git, const CommitId& from,
+                         const CommitId& to);
 
 // Returns those of `paths` that a killed move to `commit` may have left: files
 // that are gone from the work tree, or that hold what `commit` has or only the
 // beginning of it. git leaves such files when it is killed or the disk is full.
-std::vector<std::string> half_written_files(
-    const GitReader& git, const CommitId& commit,
-    const std::vector<std::string>& paths);
+Paths half_written_files(const GitReader& git, const CommitId& commit,
+                         const Paths& paths);
 
 }  // namespace deployment

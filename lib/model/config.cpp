@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 
 #include "lib/base/error.hpp"
 #include "lib/base/text.hpp"
@@ -78,10 +79,8 @@ bool is_branch_name(std::string_view name) {
       return false;
     }
   }
-  return std::none_of(name.begin(), name.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte <= 0x20 || byte == 0x7F ||
-           std::string_view("~^:?*[\\").find(c) != std::string_view::npos;
+  return std::ranges::none_of(name, [](unsigned char c) {
+    return c <= 0x20 || c == 0x7F || std::strchr("~^:?*[\\", c) != nullptr;
   });
 }
 

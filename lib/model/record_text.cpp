@@ -28,9 +28,8 @@ Value require(const std::optional<Value>& value, const char* why,
 template <typename Value>
 std::optional<Value> one_of(std::initializer_list<Value> values,
                             std::string_view name) {
-  const auto* const found =
-      std::find_if(values.begin(), values.end(),
-                   [&](Value value) { return to_string(value) == name; });
+  const auto* const found = std::ranges::find(
+      values, name, [](Value value) { return to_string(value); });
   return found == values.end() ? std::nullopt : std::optional(*found);
 }
 

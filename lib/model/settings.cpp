@@ -84,8 +84,7 @@ std::chrono::seconds to_timeout(const std::string& value) {
 // Unit names of systemd.unit(5); never one that reads as an option.
 bool is_unit_name(std::string_view value) {
   return value.ends_with(".service") && !value.starts_with('-') &&
-         value.size() <= 255 &&
-         std::all_of(value.begin(), value.end(), [](unsigned char c) {
+         value.size() <= 255 && std::ranges::all_of(value, [](unsigned char c) {
            return std::isalnum(c) != 0 ||
                   std::string_view(":_.\\@-").find(static_cast<char>(c)) !=
                       std::string_view::npos;
@@ -94,8 +93,8 @@ bool is_unit_name(std::string_view value) {
 
 bool is_http_url(std::string_view value) {
   return value.starts_with("http://") && value.size() >= 8 &&
-         std::all_of(value.begin(), value.end(),
-                     [](char c) { return c > 0x20 && c < 0x7F; });
+         std::ranges::all_of(value,
+                             [](char c) { return c > 0x20 && c < 0x7F; });
 }
 
 bool is_not_empty(std::string_view value) {
@@ -213,9 +212,7 @@ void set_by(const std::map<std::string, Setter<Target>>& setters,
 // Finds the component that is called `name`, or adds it.
 Component& component_of(std::vector<Component>& components,
                         const std::string& name, const std::string& source) {
-  const auto found =
-      std::find_if(components.begin(), components.end(),
-                   [&](const Component& c) { return c.name == name; });
+  const auto found = std::ranges::find(components, name, &Component::name);
   if (found != components.end()) {
     return *found;
   }

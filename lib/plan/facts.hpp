@@ -1,18 +1,15 @@
 // The facts that a plan is made from, as values.
 #pragma once
 
-#include "lib/checkout/git_locks.hpp"
-#include "lib/checkout/git_output.hpp"
+#include "lib/checkout/state.hpp"
 #include "lib/model/label.hpp"
 
 namespace deployment {
 
 // One component at the target commit, and its environments.
 struct ComponentFacts {
-  std::vector<std::filesystem::path> manifests =
-      {};  // those that the commit has
-  Inputs inputs =
-      {};  // hashes of the files that determine its environment there
+  std::vector<std::filesystem::path> manifests = {};  // that the commit has
+  Inputs inputs = {};              // that determine its environment there
   std::optional<Label> live = {};  // the label of the environment in use
   bool kept = false;  // an environment that serves the commit is kept
 
@@ -24,9 +21,9 @@ struct Target {
   CommitId commit;
   std::string from_subject = {};
   std::string to_subject = {};
-  std::vector<std::string> in_the_way = {};  // local changes it overwrites
+  Paths in_the_way = {};  // local changes it overwrites
   // The ones that a stopped move of this program may have left.
-  std::vector<std::string> half_written = {};
+  Paths half_written = {};
   std::map<std::string, ComponentFacts> components = {};
 };
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "lib/base/sha256.hpp"
+#include "lib/checkout/git_locks.hpp"
 #include "lib/checkout/work_tree.hpp"
 #include "lib/environments/requirements.hpp"
 #include "lib/plan/verdict.hpp"
@@ -31,14 +32,14 @@ bool leaves_checkout(const std::string& path) {
 
 // The files, and what they include, that `commit` has of `first`, by path in
 // the checkout.
-std::map<std::string, std::string> read_with_includes(
-    const GitReader& git, const CommitId& commit,
-    const std::vector<std::string>& first) {
+std::map<std::string, std::string> read_with_includes(const GitReader& git,
+                                                      const CommitId& commit,
+                                                      const Paths& first) {
   std::map<std::string, std::string> contents;
   std::set<std::string> asked(first.begin(), first.end());
-  std::vector<std::string> wanted = first;
+  Paths wanted = first;
   while (!wanted.empty()) {
-    std::vector<std::string> next;
+    Paths next;
     for (auto& [path, text] : git.read_files(commit, wanted)) {
       for (const std::string& file : included_files(text)) {
         const std::string included =
@@ -57,21 +58,20 @@ std::map<std::string, std::string> read_with_includes(
 ComponentFacts facts_of(const Component& component, const CommitId& commit,
                         const Sources& sources) {
   const GitReader& git = sources.objects;
-  std::vector<std::string> files;
+  Paths files;
   for (const fs::path& manifest : component.manifests) {
     files.push_back(in_checkout(component.directory / manifest));
   }
   const bool is_python = component.type == Component::Type::python;
-  const auto manifests = files;
   if (!is_python) {
     files.push_back(in_checkout(component.directory / "package-lock.json"));
   }
   const auto contents = is_python ? read_with_includes(git, commit, files)
                                   : git.read_files(commit, files);
   ComponentFacts facts;
-  for (std::size_t i = 0; i < manifests.size(); ++i) {
-    if (contents.contains(manifests[i])) {
-      facts.manifests.push_back(component.manifests[i]);
+  for (const fs::path& manifest : component.manifests) {
+    if (contents.contains(in_checkout(component.directory / manifest))) {
+      facts.manifests.push_back(manifest);
     }
   }
   if (facts.manifests.empty()) {
@@ -90,21 +90,21 @@ ComponentFacts facts_of(const Component& component, const CommitId& commit,
 
 // Lists the local changes that a move to `to` overwrites, and those that a
 // stopped move to another commit left.
-std::vector<std::string> in_the_way(const GitReader& objects,
-                                    const Record& record, const CommitId& from,
-                                    const CommitId& to) {
-  std::vector<std::string> paths;
+Paths in_the_way(const GitReader& objects, const Record& record,
+                 const CommitId& from, const CommitId& to) {
+  std::set<std::string> paths;
+  const auto add_those_to = [&](const CommitId& commit) {
+    const Paths more = changes_in_the_way(objects, from, commit);
+    paths.insert(more.begin(), more.end());
+  };
   if (from != to) {
-    paths = changes_in_the_way(objects, from, to);
+    add_those_to(to);
   }
   if (record.moving_to && record.moving_to != to &&
       objects.has_commit(*record.moving_to)) {
-    const auto more = changes_in_the_way(objects, from, *record.moving_to);
-    paths.insert(paths.end(), more.begin(), more.end());
-    std::sort(paths.begin(), paths.end());
-    paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
+    add_those_to(*record.moving_to);
   }
-  return paths;
+  return {paths.begin(), paths.end()};
 }
 
 Target examine_target(const Config& config, const Record& record,
@@ -139,8 +139,7 @@ Observation observe(const Config& config, const Record& record,
                    .current_commit = git.current_commit(),
                    .current_branch = git.current_branch(),
                    .tip_is_here = git.has_commit(heads.tip),
-                   .git_locks = find_git_locks(config.repo_dir, config.remote,
-                                               config.branch)};
+                   .git_locks = find_git_locks(config)};
   if (!objects.has_commit(heads.tip)) {
     return seen;
   }

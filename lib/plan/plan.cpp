@@ -45,23 +45,20 @@ RemoveLock removal_of(const GitLock& lock, const Config& config,
 }
 
 bool is_lock_file_of_npm(const Config& config, const std::string& path) {
-  return std::any_of(
-      config.components.begin(), config.components.end(),
-      [&](const Component& component) {
-        return component.type == Component::Type::npm &&
-               (component.directory / "package-lock.json").lexically_normal() ==
-                   path;
-      });
+  return std::ranges::any_of(config.components, [&](const Component& one) {
+    return one.type == Component::Type::npm &&
+           (one.directory / "package-lock.json").lexically_normal() == path;
+  });
 }
 
 // Local changes in the way may be given up when this program or npm made them.
 Restore restoration_of(const Config& config, const Observation& seen) {
   const Target& target = *seen.target;
   const auto is_half_written = [&](const std::string& path) {
-    return std::find(target.half_written.begin(), target.half_written.end(),
-                     path) != target.half_written.end();
+    return std::ranges::find(target.half_written, path) !=
+           target.half_written.end();
   };
-  std::vector<std::string> foreign;
+  Paths foreign;
   for (const std::string& path : target.in_the_way) {
     if (!is_half_written(path) && !is_lock_file_of_npm(config, path)) {
       foreign.push_back(escaped(path));
@@ -158,31 +155,22 @@ std::string describe_input(const std::string& name, const std::string& before,
 }
 
 // Says why an environment made from `before` does not serve `after`.
-std::string describe_inputs(const Inputs& before, const Inputs& after) {
+std::string describe_inputs(Inputs before, Inputs after) {
+  std::vector<std::string> parts;
   if (before.empty()) {
-    std::vector<std::string> files;
     for (const auto& [name, value] : after) {
-      files.push_back(fmt::format("{} ({})", name, abbreviated(value)));
+      parts.push_back(fmt::format("{} ({})", name, abbreviated(value)));
     }
-    return fmt::format("no install is recorded for {}", fmt::join(files, ", "));
+    return fmt::format("no install is recorded for {}", fmt::join(parts, ", "));
   }
-  std::vector<std::string> changes;
-  const auto value_in = [](const Inputs& inputs, const std::string& name) {
-    const auto found = inputs.find(name);
-    return found == inputs.end() ? std::string() : found->second;
-  };
-  for (const auto& [name, value] : before) {
-    const std::string now = value_in(after, name);
-    if (now != value) {
-      changes.push_back(describe_input(name, value, now));
+  Inputs all = before;
+  all.insert(after.begin(), after.end());
+  for (const auto& [name, unused] : all) {
+    if (before[name] != after[name]) {
+      parts.push_back(describe_input(name, before[name], after[name]));
     }
   }
-  for (const auto& [name, value] : after) {
-    if (!before.contains(name)) {
-      changes.push_back(describe_input(name, {}, value));
-    }
-  }
-  return fmt::format("{}", fmt::join(changes, ", "));
+  return fmt::format("{}", fmt::join(parts, ", "));
 }
 
 // Says why a component needs another environment; nullopt when it does not. The

@@ -22,7 +22,7 @@ struct Fetch {
 };
 struct Restore {
   static constexpr std::string_view name = "restore";
-  std::vector<std::string> paths;
+  Paths paths;
   std::string reason;
 };
 struct Checkout {

@@ -7,20 +7,16 @@
 namespace deployment {
 namespace {
 
-std::string where(const Component& component) {
-  return component.directory.string();
-}
-
 std::string describe_install(const Install& install) {
+  const std::string folder = install.component.directory.string();
   if (install.component.type == Component::Type::npm) {
-    return fmt::format("npm install --no-save in {}", where(install.component));
+    return fmt::format("npm install --no-save in {}", folder);
   }
   std::string files;
   for (const auto& manifest : install.facts.manifests) {
     files += " -r " + manifest.string();
   }
-  return fmt::format("make {}/venv anew, pip install{}",
-                     where(install.component), files);
+  return fmt::format("rebuild {}/venv, pip install{}", folder, files);
 }
 
 // One line for each kind of step.
@@ -79,7 +75,7 @@ std::string line_of(const Exchange& step) {
 }
 
 std::string line_of(const Restart& step) {
-  return fmt::format("{}: restart {}: it runs on the new commit",
+  return fmt::format("{}: restart {}: to run the deployed commit",
                      step.component.name, step.component.service);
 }
 
@@ -97,7 +93,7 @@ std::string line_of(const Verify& step) {
   for (const Component& component : step.components) {
     units.push_back(component.service);
   }
-  return fmt::format("verify that {} stay up: they were restarted",
+  return fmt::format("verify that the restarted services stay up: {}",
                      fmt::join(units, ", "));
 }
 

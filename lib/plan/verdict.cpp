@@ -66,11 +66,10 @@ bool is_settled(const Config& config, const Record& record,
   }
   const bool is_deployed =
       record.deployed == local_commit(heads) || record.deployed == heads.tip;
-  return is_deployed &&
-         std::all_of(config.components.begin(), config.components.end(),
-                     [&](const Component& component) {
-                       return record.components.contains(component.name);
-                     });
+  return is_deployed && std::ranges::all_of(
+                            config.components, [&](const Component& component) {
+                              return record.components.contains(component.name);
+                            });
 }
 
 }  // namespace deployment

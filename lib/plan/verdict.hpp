@@ -2,7 +2,7 @@
 // tick, a real run, a dry run and its JSON all ask here.
 #pragma once
 
-#include "lib/checkout/git_output.hpp"
+#include "lib/checkout/state.hpp"
 #include "lib/model/config.hpp"
 #include "lib/model/record.hpp"
 

@@ -16,6 +16,9 @@ namespace deployment {
 // The variables of a process, by name (environ(7)).
 using Variables = std::map<std::string, std::string, std::less<>>;
 
+// Arguments of a program.
+using Words = std::vector<std::string>;
+
 // Shows a folder or file at another place, in a command's own mount namespace.
 struct Mount {
   std::filesystem::path source;
@@ -48,7 +51,7 @@ struct Context {
 struct Command {
   std::string purpose = {};  // "asking origin for prod", for errors
   std::string program = {};  // looked up in PATH of the context's variables
-  std::vector<std::string> arguments = {};
+  Words arguments = {};
   Context context = {};
 };
 

@@ -1,5 +1,4 @@
-// Starts a child process. Its source is the only one that knows Boost.Process,
-// which launches and does not wait.
+// Starts a child process.
 #pragma once
 
 #include "lib/base/file.hpp"

@@ -2,13 +2,12 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
+#include <set>
 
 namespace deployment {
 namespace {
 
-constexpr std::array<std::string_view, 19> of_this_process = {
+const std::set<std::string_view> of_this_process = {
     // git(1): where a repository is. Credentials and ssh settings stay.
     "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY",
     "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_NAMESPACE",
@@ -18,19 +17,13 @@ constexpr std::array<std::string_view, 19> of_this_process = {
     "SYSTEMD_EXEC_PID", "MAINPID", "MANAGERPID", "WATCHDOG_PID",
     "WATCHDOG_USEC"};
 
-constexpr std::array<std::string_view, 8> of_the_caller = {
+const std::set<std::string_view> of_the_caller = {
     "HOME", "USER",     "LOGNAME", "SHELL",
     "MAIL", "USERNAME", "OLDPWD",  "DBUS_SESSION_BUS_ADDRESS"};
 
-constexpr std::array<std::string_view, 3> caller_prefixes = {"SUDO_", "XDG_",
-                                                             "SSH_"};
-
 bool belongs_to_caller(std::string_view name) {
-  return std::find(of_the_caller.begin(), of_the_caller.end(), name) !=
-             of_the_caller.end() ||
-         std::any_of(
-             caller_prefixes.begin(), caller_prefixes.end(),
-             [&](std::string_view prefix) { return name.starts_with(prefix); });
+  return of_the_caller.contains(name) || name.starts_with("SUDO_") ||
+         name.starts_with("XDG_") || name.starts_with("SSH_");
 }
 
 }  // namespace
@@ -40,9 +33,8 @@ Variables child_variables(const std::optional<User>& user) {
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
     const std::string_view name = text.substr(0, text.find('='));
-    if (std::find(of_this_process.begin(), of_this_process.end(), name) ==
-            of_this_process.end() &&
-        !(user && belongs_to_caller(name)) && name.size() < text.size()) {
+    if (!of_this_process.contains(name) && !(user && belongs_to_caller(name)) &&
+        name.size() < text.size()) {
       variables.emplace(name, text.substr(name.size() + 1));
     }
   }

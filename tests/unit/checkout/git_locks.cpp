@@ -15,13 +15,11 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
-using Paths = std::vector<std::string>;
 
 // The lock files found in `checkout`, by their names in .git, sorted.
 Paths names_of_locks(const Folder& checkout) {
   Paths names;
-  for (const GitLock& lock :
-       find_git_locks(checkout.path(), "origin", "prod")) {
+  for (const GitLock& lock : find_git_locks({.repo_dir = checkout.path()})) {
     names.push_back(lock.path.lexically_relative(checkout / ".git"));
   }
   std::sort(names.begin(), names.end());
@@ -71,7 +69,7 @@ TEST_CASE("finds a lock that is a link to nothing") {
 
 // The one lock of a checkout that has one.
 GitLock only_lock(const fs::path& checkout) {
-  const auto locks = find_git_locks(checkout, "origin", "prod");
+  const auto locks = find_git_locks({.repo_dir = checkout});
   REQUIRE(locks.size() == 1);
   return locks.front();
 }

@@ -155,7 +155,7 @@ TEST_CASE("a folder that is missing or no checkout is told apart") {
 
 TEST_CASE("git's leftover locks are found with their age") {
   const Checkout checkout;
-  CHECK(find_git_locks(checkout.path(), "origin", "prod").empty());
+  CHECK(find_git_locks({.repo_dir = checkout.path()}).empty());
   const auto index = checkout / ".git/index.lock";
   const auto branch = checkout / ".git/refs/heads/prod.lock";
   std::filesystem::create_directories(branch.parent_path());
@@ -164,7 +164,7 @@ TEST_CASE("git's leftover locks are found with their age") {
   write_file(checkout / ".git/refs/heads/other.lock", "");
   std::filesystem::last_write_time(
       index, std::filesystem::file_time_type::clock::now() - 1h);
-  const auto locks = find_git_locks(checkout.path(), "origin", "prod");
+  const auto locks = find_git_locks({.repo_dir = checkout.path()});
   REQUIRE(locks.size() == 2);
   CHECK(locks[0].path == index);
   CHECK(locks[0].age >= 1h);
@@ -188,7 +188,7 @@ TEST_CASE("a git that works in the checkout holds its locks") {
     return 0;
   };
   const auto holder_seen = [&] {
-    return find_git_locks(checkout.path(), "origin", "prod").at(0).holder;
+    return find_git_locks({.repo_dir = checkout.path()}).at(0).holder;
   };
   {
     const Helper git([&] { return git_in(elsewhere.path()); });

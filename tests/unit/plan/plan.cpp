@@ -90,12 +90,12 @@ Plan plan(const Observation& seen, const Record& record = settled_record(),
 const std::string fast_forward =
     "fast-forward aaaaaaaaaaaa -> bbbbbbbbbbbb: the remote is ahead";
 const std::string restart_frontend =
-    "frontend: restart frontend-deployment.service: it runs on the new commit";
+    "frontend: restart frontend-deployment.service: to run the deployed commit";
 const std::string restart_backend =
-    "backend: restart backend-deployment.service: it runs on the new commit";
+    "backend: restart backend-deployment.service: to run the deployed commit";
 const std::string verify_both =
-    "verify that frontend-deployment.service, backend-deployment.service stay "
-    "up: they were restarted";
+    "verify that the restarted services stay up: frontend-deployment.service, "
+    "backend-deployment.service";
 const Lines restarts = {restart_frontend, restart_backend, verify_both};
 
 Lines operator+(Lines first, const Lines& second) {
@@ -197,7 +197,7 @@ TEST_CASE("a diverged branch is reset when the configuration says so") {
 
 const std::string npm_install = "frontend: npm install --no-save in frontend: ";
 const std::string new_venv =
-    "backend: make backend/venv anew, pip install -r requirements.txt: ";
+    "backend: rebuild backend/venv, pip install -r requirements.txt: ";
 
 TEST_CASE("each input that differs is a reason to install") {
   struct Case {
@@ -269,7 +269,7 @@ TEST_CASE("all environments are built together, before anything moves") {
   const Lines lines = lines_of(plan(seen));
   REQUIRE(lines.size() == 7);
   CHECK(lines[0].starts_with("build bbbbbbbbbbbb aside: frontend: npm "));
-  CHECK(contains(lines[0], "; backend: make backend/venv anew"));
+  CHECK(contains(lines[0], "; backend: rebuild backend/venv"));
   CHECK(lines[1] == fast_forward);
   CHECK(lines[2].starts_with("frontend: put the new node_modules into use"));
   CHECK(lines[3].starts_with("backend: put the new venv into use"));
@@ -342,8 +342,8 @@ TEST_CASE("a component without manifest is skipped") {
   CHECK(lines_of(plan(seen)) ==
         Lines{fast_forward, restart_frontend,
               "backend: skip: there is no backend/requirements.txt",
-              "verify that frontend-deployment.service stay up: they were "
-              "restarted"});
+              "verify that the restarted services stay up: "
+              "frontend-deployment.service"});
   seen.target->components["frontend"] = {};
   CHECK(lines_of(plan(seen)) ==
         Lines{fast_forward, "frontend: skip: there is no frontend/package.json",
@@ -384,7 +384,8 @@ TEST_CASE("a pending deployment goes on where it stopped") {
   CHECK(lines[1].starts_with("backend: put the new venv into use: "));
   CHECK(lines[2] == restart_backend);
   CHECK(lines[3] ==
-        "verify that backend-deployment.service stay up: they were restarted");
+        "verify that the restarted services stay up: "
+        "backend-deployment.service");
 }
 
 TEST_CASE("a service that was restarted is only verified") {
@@ -393,8 +394,8 @@ TEST_CASE("a service that was restarted is only verified") {
                                   .unverified_commit = after,
                                   .inputs = python_facts().inputs};
   CHECK(lines_of(plan(half_deployed(), record)) ==
-        Lines{"verify that backend-deployment.service stay up: they were "
-              "restarted"});
+        Lines{"verify that the restarted services stay up: "
+              "backend-deployment.service"});
   // Another environment needs another restart.
   record.components["backend"].inputs.clear();
   CHECK(lines_of(plan(half_deployed(), record)).size() == 4);
