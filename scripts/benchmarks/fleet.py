@@ -60,7 +60,7 @@ def fraction(host, purpose):
 
 
 def wake_up(earliest, accuracy, perturb):
-    """When within [earliest, earliest + accuracy] systemd wakes up."""
+    """Returns when systemd wakes up in [earliest, earliest + accuracy]."""
     latest = earliest + accuracy
     for step in GRID:
         moment = latest // step * step + perturb % step
@@ -82,7 +82,7 @@ def next_start(timer, host, last):
 
 
 def schedule(timer, hosts, until):
-    """What the arithmetic alone says: each host's starts."""
+    """Returns each host's starts, by arithmetic alone."""
     found = []
     for host in range(hosts):
         starts, last = [], None
@@ -159,7 +159,7 @@ def first_in(timer, host, moment, begin):
 
 
 def requests(server):
-    """When the server's requests ended, in seconds."""
+    """Returns when the server's requests ended, in seconds."""
     return [int(line.split()[0]) / 1000
             for line in server.access_log.read_text().splitlines()]
 
@@ -196,7 +196,7 @@ def observe(program, folder, projects, options, timer):
 
 
 def on_paper(found):
-    """What the measured costs make of larger fleets."""
+    """Returns the rows of larger fleets, computed from measured costs."""
     spread, burst = found[TIMERS[3]], found[TIMERS[1]]
     cpu = statistics.median(f["cpu"] for f in found.values()) / 1000
     asked = spread["asked"]

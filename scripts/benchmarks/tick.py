@@ -156,7 +156,7 @@ def system_calls(*argv):
 
 
 def counts(contenders):
-    """What does not depend on the machine's mood, for each contender."""
+    """Returns rows of what does not depend on the machine's mood."""
     missing = [tool for tool in ("valgrind", "strace")
                if not shutil.which(tool)]
     if missing:

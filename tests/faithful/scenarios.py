@@ -40,7 +40,7 @@ def server(version: int) -> Files:
     return {SERVER: f"app = {version}\n"}
 
 
-# What happens between ticks.
+# Acts between ticks.
 
 def push(subject: str, files: Files) -> Act:
     def do(world: World) -> None:
@@ -153,7 +153,7 @@ DEPLOYED: list[Act | Tick] = [
 SECOND = DEPLOYED[0]
 LATER = Tick(later=True)
 
-# Why a scenario is compared in place only.
+# Reasons to compare a scenario in place only.
 ROLLS_BACK = "what was restarted is rolled back, which the script cannot"
 RESTARTS_REMAIN = "all is installed by then, only restarts remain"
 AT_THE_SAME_TIME = "how far the other component is when it is killed varies"
@@ -406,7 +406,7 @@ SCENARIOS = [
              [*DEPLOYED, write_here({"README.md": None}),
               push("third", server(3)), Tick()]),
 
-    # What decides an environment beside the manifest.
+    # Files that decide an environment beside the manifest.
     Scenario("lock_file_only", "only package-lock.json changes",
              [*DEPLOYED, push("third", lock(3)), Tick(), Tick()],
              ["lock-file-counts"]),

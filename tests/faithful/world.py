@@ -57,7 +57,7 @@ class Tick:
         return Tick(python=self.python, later=self.later)
 
     def given(self) -> dict:
-        """What differs from an ordinary tick."""
+        """Returns what differs from an ordinary tick."""
         ordinary = Tick()
         return {name: list(value) if isinstance(value, tuple) else value
                 for name, value in vars(self).items()
@@ -204,7 +204,7 @@ class World(Repositories):
                 or Path(name).match("backend/*.txt")}
 
     def ask(self, *words: str) -> str:
-        """What git says of the checkout; empty when it fails."""
+        """Asks git about the checkout; returns '' when it fails."""
         return self.git(self.checkout, *words, check=False)
 
     def state(self) -> dict:

@@ -60,7 +60,7 @@ class Figures(unittest.TestCase):
 
     def test_an_outage_longer_than_the_observation_is_refused(self):
         with self.assertRaises(answers.Impossible) as caught:
-            # What an earlier version made of one torn line.
+            # An earlier version made this of one torn line.
             self.outage(1.0, 3.0, 1.5, end=4.0)
         self.assertIn("in an observation of 3.00 s", str(caught.exception))
 

@@ -1,4 +1,4 @@
-"""What the tests and the scripts share.
+"""Holds what the tests and the scripts share.
 
 It is found because the folder tests/ is on Python's path. Tests are modules
 below that folder and run from there:

@@ -11,7 +11,7 @@
 namespace deployment {
 namespace {
 
-// What `git check-ref-format --branch` says of each name. It runs where there
+// Asks `git check-ref-format --branch` about each name. It runs where there
 // is no repository, so that @{-1} names nothing.
 std::vector<bool> git_accepts(const std::vector<std::string>& names) {
   const Folder folder;
