@@ -34,9 +34,9 @@ import time
 import zipfile
 from pathlib import Path
 
-from answers import answers_of, checked, outage_in
 from common import build, describe_machine, note, write_between
 from support import REFERENCE_SCRIPT, TOP, install_program, until
+from support.figures import answers_of, checked, outage_in
 from support.host import APP, BACK_END, FRONT_END, Host, base_root
 
 PAUSE = 0.02  # between two questions

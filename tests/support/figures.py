@@ -1,9 +1,10 @@
-"""Reads what the probe of outage.py wrote, and refuses what cannot be true.
+"""Refuses figures of benchmarks that cannot be true.
 
-The probe writes one line "TIME PORT TEXT" for each answer, with the time of
-the monotonic clock. A line that was read in two halves is still a number, and
-an outage of 50,000 s was once computed from one: each line and each figure is
-therefore checked against the time of the observation.
+The probe of scripts/benchmarks/outage.py writes one line "TIME PORT TEXT" for
+each answer, with the time of the monotonic clock. A line that was read in two
+halves is still a number, and an outage of 50,000 s was once computed from one:
+each line and each figure is therefore checked against the time of the
+observation.
 """
 
 import re
