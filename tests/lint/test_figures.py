@@ -70,6 +70,18 @@ class Figures(unittest.TestCase):
             figures.checked("served", 10, -0.1)
         self.assertEqual(figures.checked("served", 10, 0.1), 0.1)
 
+    def test_figures_of_which_one_cannot_be_are_refused(self):
+        good = [1.5, 2, 1400]
+        self.assertEqual(figures.possible("wall", good), good)
+        refused = {"nothing was measured": [], "wall of -0.1": [1, -0.1],
+                   "wall of 0": [1, 0, 1], "wall of nan": [float("nan")],
+                   "wall of 2001, with a median of 2": [1, 2, 2001]}
+        for why, values in refused.items():
+            with self.subTest(why), self.assertRaises(
+                    figures.Impossible) as caught:
+                figures.possible("wall", values)
+            self.assertIn(why, str(caught.exception))
+
 
 if __name__ == "__main__":
     unittest.main()

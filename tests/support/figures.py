@@ -8,6 +8,9 @@ observation.
 """
 
 import re
+import statistics
+import sys
+from pathlib import Path
 
 LINE = re.compile(r"(\d+\.\d+) (\d+) (\S.*)")
 
@@ -16,7 +19,8 @@ class Impossible(SystemExit):
     """Stops the benchmark with one line; nothing is written."""
 
     def __init__(self, what):
-        super().__init__(f"bench outage: refused: {what}")
+        bench = Path(sys.argv[0]).stem
+        super().__init__(f"bench {bench}: refused: {what}")
 
 
 def answers_of(text, began, now):
@@ -66,3 +70,17 @@ def checked(name, window, seconds):
         raise Impossible(f"{name} of {seconds:.2f} s in an observation of "
                          f"{window:.2f} s")
     return seconds
+
+
+def possible(name, values):
+    """Returns `values`. Throws Impossible when there are none, when one is
+    not positive, or when one is more than a thousand times their median."""
+    if not values:
+        raise Impossible(f"{name}: nothing was measured")
+    for value in values:
+        if not value > 0:
+            raise Impossible(f"{name} of {value}")
+    median = statistics.median(values)
+    if max(values) > 1000 * median:
+        raise Impossible(f"{name} of {max(values)}, with a median of {median}")
+    return values
