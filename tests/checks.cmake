@@ -1,4 +1,4 @@
-# What those who change the program want to know besides (scripts/test).
+# Adds what those who change the program want to know besides (scripts/test).
 include(ProcessorCount)
 ProcessorCount(processors)
 find_program(CLANG NAMES clang++ REQUIRED)
@@ -90,7 +90,7 @@ endif()
 set(FUZZ_SECONDS 30 CACHE STRING "How long each fuzz target runs")
 set(found ${PROJECT_BINARY_DIR}/fuzz)
 foreach(name IN LISTS fuzz_targets)
-  # What it finds goes to the first folder; the corpus is only read.
+  # Writes what it finds to the first folder, and only reads the corpus.
   add_test(NAME fuzz.${name} COMMAND ${clang_build}/tests/fuzz/fuzz-${name}
     -max_total_time=${FUZZ_SECONDS} -timeout=10 -rss_limit_mb=2048
     -print_final_stats=1 -max_len=4096 -artifact_prefix=${found}/${name}-

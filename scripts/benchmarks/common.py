@@ -1,4 +1,4 @@
-"""What the benchmarks share: the Release build, the machine, the documents."""
+"""Serves every benchmark: the Release build, the machine, the documents."""
 
 import os
 import platform

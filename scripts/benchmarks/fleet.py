@@ -27,6 +27,7 @@ from pathlib import Path
 
 from common import build, describe_machine, git, make_origin, note
 from common import write_between
+from support.figures import possible
 from support.servers import ENVIRONMENT, HttpServer
 
 MINUTE = 60.0
@@ -60,7 +61,7 @@ def fraction(host, purpose):
 
 
 def wake_up(earliest, accuracy, perturb):
-    """When within [earliest, earliest + accuracy] systemd wakes up."""
+    """Returns when systemd wakes up in [earliest, earliest + accuracy]."""
     latest = earliest + accuracy
     for step in GRID:
         moment = latest // step * step + perturb % step
@@ -82,7 +83,7 @@ def next_start(timer, host, last):
 
 
 def schedule(timer, hosts, until):
-    """What the arithmetic alone says: each host's starts."""
+    """Returns each host's starts, by arithmetic alone."""
     found = []
     for host in range(hosts):
         starts, last = [], None
@@ -159,7 +160,7 @@ def first_in(timer, host, moment, begin):
 
 
 def requests(server):
-    """When the server's requests ended, in seconds."""
+    """Returns when the server's requests ended, in seconds."""
     return [int(line.split()[0]) / 1000
             for line in server.access_log.read_text().splitlines()]
 
@@ -181,22 +182,31 @@ def observe(program, folder, projects, options, timer):
         cpu = server.cpu() - before
     # lighttpd writes its log out when it ends.
     asked = [when for when in requests(server) if when >= since]
+    return figures_of(timer, done, asked, cpu) | {"failed": failed}
+
+
+def figures_of(timer, done, asked, cpu):
+    """Returns a timer's figures. Throws Impossible when one cannot be."""
     plan = [moment for starts in schedule(timer, 10_000, 1000)
             for moment in starts if moment >= 400]
-    return {
-        "runs": len(done), "failed": failed, "requests": len(asked),
-        "asked": len(asked) / max(len(done), 1),
+    times = possible(f"{timer.name}: a run's ms",
+                     [took * 1000 for _, _, took in done])
+    seen = {
+        "runs": len(done), "requests": len(asked),
+        "asked": len(asked) / len(done),
         "peak starts": peak([start for _, start, _ in done]),
         "peak requests": peak(asked),
-        "cpu": cpu / max(len(done), 1) * 1000,
-        "median": statistics.median(d for _, _, d in done) * 1000,
-        "slowest": max(d for _, _, d in done) * 1000,
+        "cpu": cpu / len(done) * 1000,
+        "median": statistics.median(times), "slowest": max(times),
         "share": peak(plan) / 10_000,
     }
+    for name, value in seen.items():
+        possible(f"{timer.name}: {name}", [value])
+    return seen
 
 
 def on_paper(found):
-    """What the measured costs make of larger fleets."""
+    """Returns the rows of larger fleets, computed from measured costs."""
     spread, burst = found[TIMERS[3]], found[TIMERS[1]]
     cpu = statistics.median(f["cpu"] for f in found.values()) / 1000
     asked = spread["asked"]

@@ -1,4 +1,4 @@
-"""How long a deployment interrupts the services, in a booted host.
+"""Measures how long a deployment interrupts services, in a booted host.
 
 Each contender has a host of its own with two services (vite on port 3000,
 uvicorn on port 8000) and a checkout that belongs to root, the only kind that
@@ -34,9 +34,9 @@ import time
 import zipfile
 from pathlib import Path
 
-from answers import answers_of, checked, outage_in
 from common import build, describe_machine, note, write_between
 from support import REFERENCE_SCRIPT, TOP, install_program, until
+from support.figures import answers_of, checked, outage_in
 from support.host import APP, BACK_END, FRONT_END, Host, base_root
 
 PAUSE = 0.02  # between two questions
@@ -110,7 +110,7 @@ def make_wheels(folder):
 
 
 class Answers:
-    """What the probe heard while the context lasted."""
+    """Holds what the probe heard while the context lasted."""
 
     def __init__(self, bench_host):
         self._host = bench_host.host
@@ -145,7 +145,7 @@ class Answers:
         return [version for _, version in self.heard(port)]
 
     def since(self, port, version):
-        """When it began to answer with a version without another outage."""
+        """Returns when it began to answer with a version for good."""
         found = None
         last = 0
         for when, text in self.heard(port):
@@ -157,7 +157,7 @@ class Answers:
         return found
 
     def last_is(self, port, version, after):
-        """Whether it answers so, and did not merely before `after`."""
+        """Returns True when it answers so, and not merely before `after`."""
         heard = self.heard(port)
         return bool(heard) and heard[-1][1] == version and (
             heard[-1][0] > max(after, time.monotonic() - LONGEST))
@@ -261,8 +261,8 @@ def wait_for_answers(answers, expected, seconds=PATIENCE):
 
 
 def failed(bench):
-    """What is not staged may fail by itself: rm -rf venv, under a server that
-    writes into it."""
+    """Stops when a staged one failed. Others may fail by themselves: rm -rf
+    venv, under a server that writes into it."""
     said = f"{bench.contender}: {bench.said.stdout}{bench.said.stderr}"
     if bench.contender == "staged":
         raise SystemExit(said)

@@ -30,6 +30,7 @@ from pathlib import Path
 from common import (PATIENCE, build, describe_machine, git, make_origin, note,
                     write_between)
 from support import REFERENCE_SCRIPT, TOP
+from support.figures import possible
 from support.peak import peak_memory
 from support.servers import ENVIRONMENT, HttpServer, SshServer
 
@@ -133,7 +134,8 @@ def measure(contenders, rounds):
             found = once(argv)
             if number > 0:  # the first one fills the caches
                 times[name].append(found)
-    return {name: [statistics.median(column) for column in zip(*values)]
+    return {name: [statistics.median(possible(f"{name}: {what} ms", column))
+                   for what, column in zip(("wall", "CPU"), zip(*values))]
             for name, values in times.items()}
 
 
@@ -156,7 +158,7 @@ def system_calls(*argv):
 
 
 def counts(contenders):
-    """What does not depend on the machine's mood, for each contender."""
+    """Returns rows of what does not depend on the machine's mood."""
     missing = [tool for tool in ("valgrind", "strace")
                if not shutil.which(tool)]
     if missing:
@@ -169,11 +171,14 @@ def counts(contenders):
         programs = re.findall(r"^(?:\[pid +\d+\] )?execve\(.* = 0$",
                               traced("strace", "-f", "-e", "execve", *argv),
                               re.MULTILINE)
-        rows.append(
-            f"| {name} | {instructions(argv):,} | {system_calls(*argv):,} | "
-            f"{system_calls('-f', *argv):,} | {len(programs)} | "
-            f"{peak_memory(argv, ENVIRONMENT)[1] / 1024:.1f} MiB | "
-            f"{peak_memory(argv, ENVIRONMENT, True)[1] / 1024:.1f} MiB |")
+        counted = [instructions(argv), system_calls(*argv),
+                   system_calls("-f", *argv), len(programs)]
+        peaks = [peak_memory(argv, ENVIRONMENT)[1] / 1024,
+                 peak_memory(argv, ENVIRONMENT, True)[1] / 1024]
+        for count in counted + peaks:
+            possible(f"{name}: a count", [count])
+        rows.append("".join([f"| {name} ", *(f"| {n:,} " for n in counted),
+                             *(f"| {n:.1f} MiB " for n in peaks), "|"]))
     return rows
 
 

@@ -1,10 +1,10 @@
-"""Where the port is meant to differ from the script, as edits of a trace.
+"""Lists where the port is meant to differ from the script: edits of a trace.
 
-What the port is expected to do is what the script was recorded to do, edited
-by the deviations that a scenario names and then by those that hold
-EVERYWHERE. An edit takes what it inserts from the script's own trace: of the
-same scenario, or of the same scenario undisturbed (nothing fails, nobody
-interferes). docs/differences.md explains each by its name.
+The port is expected to do what the script was recorded to do, edited by the
+deviations that a scenario names and then by those that hold EVERYWHERE. An
+edit takes what it inserts from the script's own trace: of the same scenario,
+or of the same scenario undisturbed (nothing fails, nobody interferes).
+docs/differences.md explains each by its name.
 """
 
 import copy
@@ -263,7 +263,7 @@ def python_version_counts(case: Case) -> None:
 
 
 def manual_pull_hides_nothing(case: Case) -> None:
-    """What a person pulled is deployed, though git pull brings no news."""
+    """Deploys what a person pulled, though git pull brings no news."""
     done = {tick["after"]["commit"] for tick in case.ticks if tick["calls"]}
     for number, tick in enumerate(case.ticks):
         commit = tick["before"]["commit"]
@@ -520,7 +520,7 @@ class ChangesNothing(Exception):
 
 def expected(scenario: Scenario, trace: dict, build: str = "in-place"
              ) -> tuple[list[dict], set[str]]:
-    """What the port should do, and which deviations that took."""
+    """Returns what the port should do, and which deviations that took."""
     case = Case(trace)
     used = set()
     named = scenario.deviations_when(build)

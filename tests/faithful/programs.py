@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from faithful.world import MANIFESTS, Tick, World
+from faithful.world import MANIFESTS, ScenarioWorld, Tick
 from support.record import make_due
 
 # The script's constants that a scenario replaces, and nothing else of it.
@@ -21,10 +21,10 @@ class Script:
             if self.text.count(path) != 1:
                 raise ValueError(f"{script}: {path} is not there once")
 
-    def hash_file(self, world: World, component: str) -> Path:
+    def hash_file(self, world: ScenarioWorld, component: str) -> Path:
         return world.root / Path(HASH_FILES[component]).name
 
-    def prepare(self, world: World, tick: Tick) -> list[str]:
+    def prepare(self, world: ScenarioWorld, tick: Tick) -> list[str]:
         text = self.text.replace(REPO_DIR, str(world.checkout))
         for component, file in HASH_FILES.items():
             text = text.replace(file, str(self.hash_file(world, component)))
@@ -33,13 +33,13 @@ class Script:
         path.chmod(0o755)
         return [str(path)]
 
-    def hashes(self, world: World) -> dict[str, str]:
+    def hashes(self, world: ScenarioWorld) -> dict[str, str]:
         files = {component: self.hash_file(world, component)
                  for component in HASH_FILES}
         return {component: file.read_text(encoding="utf-8").strip()
                 for component, file in files.items() if file.exists()}
 
-    def forget(self, world: World) -> None:
+    def forget(self, world: ScenarioWorld) -> None:
         """The host starts anew: what was in /tmp is gone."""
         for component in HASH_FILES:
             self.hash_file(world, component).unlink(missing_ok=True)
@@ -55,10 +55,10 @@ class Port:
         self.program = program
         self.build = build
 
-    def record(self, world: World) -> Path:
+    def record(self, world: ScenarioWorld) -> Path:
         return world.root / "state" / "record"
 
-    def prepare(self, world: World, tick: Tick) -> list[str]:
+    def prepare(self, world: ScenarioWorld, tick: Tick) -> list[str]:
         config = world.root / "config"
         config.write_text(self.CONFIG, encoding="utf-8")
         config.chmod(0o644)
@@ -69,7 +69,7 @@ class Port:
                 "--state-dir", str(record.parent), "--config", str(config),
                 "--build", self.build]
 
-    def hashes(self, world: World) -> dict[str, str]:
+    def hashes(self, world: ScenarioWorld) -> dict[str, str]:
         record = self.record(world)
         if not record.exists():
             return {}
@@ -83,5 +83,5 @@ class Port:
                 hashes[component] = value[1]
         return dict(sorted(hashes.items(), reverse=True))
 
-    def forget(self, world: World) -> None:
+    def forget(self, world: ScenarioWorld) -> None:
         """The host starts anew: the record is not in /tmp."""

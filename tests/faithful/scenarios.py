@@ -7,8 +7,8 @@ are not named.
 
 import json
 
-from faithful.world import (BACKEND, FRONTEND, Act, Files, Scenario, Tick,
-                            World)
+from faithful.world import (BACKEND, FRONTEND, Act, Files, Scenario,
+                            ScenarioWorld, Tick)
 from support import recorder
 
 PACKAGE = "frontend/package.json"
@@ -40,17 +40,17 @@ def server(version: int) -> Files:
     return {SERVER: f"app = {version}\n"}
 
 
-# What happens between ticks.
+# Acts between ticks.
 
 def push(subject: str, files: Files) -> Act:
-    def do(world: World) -> None:
+    def do(world: ScenarioWorld) -> None:
         world.commit(subject, files)
         world.push()
     return Act(f"push '{subject}': {', '.join(files)}", do)
 
 
 def push_several(commits: dict[str, Files]) -> Act:
-    def do(world: World) -> None:
+    def do(world: ScenarioWorld) -> None:
         for subject, files in commits.items():
             world.commit(subject, files)
         world.push()
@@ -58,7 +58,7 @@ def push_several(commits: dict[str, Files]) -> Act:
 
 
 def push_merge(subject: str, files: Files) -> Act:
-    def do(world: World) -> None:
+    def do(world: ScenarioWorld) -> None:
         world.git(world.author, "checkout", "-q", "-b", "feature")
         world.commit(f"{subject}, its work", files)
         world.git(world.author, "checkout", "-q", "prod")
@@ -69,7 +69,7 @@ def push_merge(subject: str, files: Files) -> Act:
 
 
 def push_mode(subject: str, path: str) -> Act:
-    def do(world: World) -> None:
+    def do(world: ScenarioWorld) -> None:
         world.git(world.author, "update-index", "--chmod=+x", path)
         world.git(world.author, "commit", "-q", "-m", subject)
         world.push()
@@ -78,7 +78,7 @@ def push_mode(subject: str, path: str) -> Act:
 
 def push_tag(name: str, disturbs: bool) -> Act:
     """A tag of a branch's name, at the branch's present commit."""
-    def do(world: World) -> None:
+    def do(world: ScenarioWorld) -> None:
         world.git(world.author, "tag", name)
         world.git(world.author, "push", "-q", "origin", f"refs/tags/{name}")
     return Act(f"push a tag {name}", do, disturbs)
@@ -86,7 +86,7 @@ def push_tag(name: str, disturbs: bool) -> Act:
 
 def force_push(subject: str, files: Files) -> Act:
     """Replaces the remote's last commit by another one."""
-    def do(world: World) -> None:
+    def do(world: ScenarioWorld) -> None:
         world.learn_subjects()
         world.git(world.author, "reset", "-q", "--hard", "HEAD^")
         world.commit(subject, files)
@@ -95,7 +95,7 @@ def force_push(subject: str, files: Files) -> Act:
 
 
 def force_push_back() -> Act:
-    def do(world: World) -> None:
+    def do(world: ScenarioWorld) -> None:
         world.git(world.author, "reset", "-q", "--hard", "HEAD^")
         world.push("--force")
     return Act("force-push the last commit away", do)
@@ -139,7 +139,7 @@ REBOOT = Act("the host starts anew: /tmp is empty",
 
 def crash_loop(unit: str) -> Act:
     """systemd gives the service up and refuses to start it."""
-    def do(world: World) -> None:
+    def do(world: ScenarioWorld) -> None:
         units = json.loads((world.root / "units.json").read_text())
         units[unit]["state"] = recorder.failed(units[unit]["state"],
                                                "start-limit-hit")
@@ -153,7 +153,7 @@ DEPLOYED: list[Act | Tick] = [
 SECOND = DEPLOYED[0]
 LATER = Tick(later=True)
 
-# Why a scenario is compared in place only.
+# Reasons to compare a scenario in place only.
 ROLLS_BACK = "what was restarted is rolled back, which the script cannot"
 RESTARTS_REMAIN = "all is installed by then, only restarts remain"
 AT_THE_SAME_TIME = "how far the other component is when it is killed varies"
@@ -406,7 +406,7 @@ SCENARIOS = [
              [*DEPLOYED, write_here({"README.md": None}),
               push("third", server(3)), Tick()]),
 
-    # What decides an environment beside the manifest.
+    # Files that decide an environment beside the manifest.
     Scenario("lock_file_only", "only package-lock.json changes",
              [*DEPLOYED, push("third", lock(3)), Tick(), Tick()],
              ["lock-file-counts"]),

@@ -13,8 +13,9 @@ from typing import Callable, Iterator
 
 from faithful import deviations, trace_file
 from faithful.scenarios import SCENARIOS
-from faithful.world import BACKEND, FIRST_FILES, FRONTEND
+from faithful.world import BACKEND, FRONTEND, SCENARIO_FILES
 from support import TOP, recorder
+from support.repositories import write_files
 
 DIFFERENCES = TOP / "docs/differences.md"
 
@@ -278,9 +279,7 @@ class StandInTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.root = Path(folder.name).resolve()
         self.checkout = self.root / "check out"
-        for name, text in FIRST_FILES.items():
-            (self.checkout / name).parent.mkdir(parents=True, exist_ok=True)
-            (self.checkout / name).write_text(text, encoding="utf-8")
+        write_files(self.checkout, SCENARIO_FILES)
         self.settings = {
             "checkout": str(self.checkout), "live_pid": os.getpid(),
             "fails": [], "kills": [], "dies": [], "npm_rewrites_lock": False,

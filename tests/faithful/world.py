@@ -1,10 +1,10 @@
 """A scenario's world: origin, checkout and stand-ins in a folder of its own.
 
 A scenario is a list of actions; every Tick is one run of the program under
-test, the script or the port. World.play() gives the trace: what the program
-did, tick by tick. Nothing in a trace depends on the folder, the time or the
-machine: commits are called by their subjects, paths are relative to the
-checkout.
+test, the script or the port. ScenarioWorld.play() gives the trace: what the
+program did, tick by tick. Nothing in a trace depends on the folder, the time
+or the machine: commits are called by their subjects, paths are relative to
+the checkout.
 """
 
 import json
@@ -16,20 +16,17 @@ from pathlib import Path
 from typing import Callable, Protocol
 
 from support import recorder
-from support.repositories import Files, Repositories, write_files
+from support.repositories import (FIRST_FILES, Files, Repositories,
+                                  write_files)
 
 FRONTEND = "frontend-deployment.service"
 BACKEND = "backend-deployment.service"
 MANIFESTS = {"frontend": "package.json", "backend": "requirements.txt"}
 HANG = 120  # seconds; no run takes that long
 
-FIRST_FILES = {
-    ".gitignore": "node_modules/\nvenv/\n",
+SCENARIO_FILES = FIRST_FILES | {
     "README.md": "An application.\n",
-    "frontend/package.json": '{"version": "1"}\n',
     "frontend/package-lock.json": '{"lock": "1"}\n',
-    "backend/requirements.txt": "flask==1\n",
-    "backend/server.py": "app = 1\n",
 }
 
 
@@ -57,7 +54,7 @@ class Tick:
         return Tick(python=self.python, later=self.later)
 
     def given(self) -> dict:
-        """What differs from an ordinary tick."""
+        """Returns what differs from an ordinary tick."""
         ordinary = Tick()
         return {name: list(value) if isinstance(value, tuple) else value
                 for name, value in vars(self).items()
@@ -71,7 +68,7 @@ class Act:
     `disturbs`: the program is meant to end where it would have ended without.
     """
     text: str
-    do: Callable[["World"], object]
+    do: Callable[["ScenarioWorld"], object]
     disturbs: bool = False
 
 
@@ -86,7 +83,7 @@ class Scenario:
     deviations: list[str] = field(default_factory=list)
     aside: list[str] | None = None
     in_place_only: str = ""
-    files: Files = field(default_factory=dict)  # over FIRST_FILES
+    files: Files = field(default_factory=dict)  # over SCENARIO_FILES
     checkout: str = "app"  # the folder's name
 
     def deviations_when(self, build: str) -> list[str]:
@@ -107,17 +104,17 @@ class Scenario:
 class Program(Protocol):
     """The program under test, told where the world is."""
 
-    def prepare(self, world: "World", tick: Tick) -> list[str]:
+    def prepare(self, world: "ScenarioWorld", tick: Tick) -> list[str]:
         """Gets ready for a tick; returns the command to run."""
 
-    def hashes(self, world: "World") -> dict[str, str]:
+    def hashes(self, world: "ScenarioWorld") -> dict[str, str]:
         """The recorded SHA-256 of each component's manifest."""
 
-    def forget(self, world: "World") -> None:
+    def forget(self, world: "ScenarioWorld") -> None:
         """The host starts anew."""
 
 
-class World(Repositories):
+class ScenarioWorld(Repositories):
     def __init__(self, scenario: Scenario, program: Program, root: Path):
         super().__init__(root, scenario.checkout)
         self.scenario = scenario
@@ -144,7 +141,7 @@ class World(Repositories):
                  for unit in (FRONTEND, BACKEND)}
         self.write_json("units.json", units)
         self.commits += 1
-        self.make_repositories("first", FIRST_FILES | self.scenario.files)
+        self.make_repositories("first", SCENARIO_FILES | self.scenario.files)
 
     def write_json(self, name: str, value) -> None:
         (self.root / name).write_text(json.dumps(value), encoding="utf-8")
@@ -204,7 +201,7 @@ class World(Repositories):
                 or Path(name).match("backend/*.txt")}
 
     def ask(self, *words: str) -> str:
-        """What git says of the checkout; empty when it fails."""
+        """Asks git about the checkout; returns '' when it fails."""
         return self.git(self.checkout, *words, check=False)
 
     def state(self) -> dict:
@@ -278,5 +275,5 @@ def play(scenario: Scenario, program: Program,
     with tempfile.TemporaryDirectory(prefix="faithful-",
                                      ignore_cleanup_errors=True) as folder:
         # The temporary folder's own path may hold symbolic links.
-        world = World(scenario, program, Path(folder).resolve())
+        world = ScenarioWorld(scenario, program, Path(folder).resolve())
         return world.play(actions), world.said

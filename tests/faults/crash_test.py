@@ -64,7 +64,7 @@ def try_scenario(scenario, sample, jobs):
         for _ in range(jobs):
             made.append(Host(scenario))
             hosts.put(made[-1])
-        # How often a run polls and waits varies with the load of the machine:
+        # A run polls and waits more often on a machine under load:
         # calls that two runs made are likely in the next one.
         both = set(made[0].calls_of_a_run())
         calls = [call for call in made[0].calls_of_a_run() if call in both]

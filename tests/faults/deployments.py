@@ -15,7 +15,7 @@ UNSHARE = shutil.which("unshare")
 UNITS = ["frontend-deployment.service", "backend-deployment.service"]
 LEFTOVERS = ["*.lock", "tmp_*", "*.tmp", ".record*", "stage", "index.*"]
 
-# What a file becomes is killed halfway too.
+# Kinds of files change too, and a run is killed halfway there.
 FIRST_SHAPE = {"gone": "1\n", "file": "1\n", "folder/file": "1\n"}
 SECOND_SHAPE = {"gone": None, "file": None, "file/folder": "2\n",
                 "folder/file": None, "folder": "2\n"}
@@ -65,7 +65,7 @@ class Host(World):
                 f"exit code {run.returncode}:\n{run.stderr}")
         return run
 
-    # What a trial runs
+    # Runs of a trial
 
     def killed_at(self, call, with_children):
         """Runs the program until `call`; True when it got there."""
@@ -94,7 +94,7 @@ class Host(World):
             calls.append(Call(name, seen[name]))
         return calls
 
-    # What must be true in the end
+    # Checks at the end
 
     def check_everything_is_at(self, commit):
         expected = made_from(self.versions[commit])
@@ -120,7 +120,7 @@ class Host(World):
 
 
 class Deployment:
-    """What every step that puts a commit in place does."""
+    """Puts a commit in place, with every step that this takes."""
 
     def __init__(self, name, config="", arguments=()):
         self.name = name

@@ -109,7 +109,7 @@ class Group(unittest.TestCase):
             except (OSError, AssertionError, subprocess.SubprocessError) as e:
                 print(f"no journal: {e}")
 
-    # What several cases ask
+    # Questions of several cases
 
     def wait_for_line(self, pattern, after, seconds=PATIENCE):
         return until(f"the journal to say '{pattern}'", lambda: find_line(
@@ -216,7 +216,7 @@ class Steady(Group):
 
 
 class Changes(Group):
-    """What people push."""
+    """Deploys what people push."""
 
     def test_code(self):
         after = self.host.cursor()
@@ -512,7 +512,7 @@ class Confined(Group):
                        "chmod 4755 /usr/local/bin/id-of-root\n"
                        "touch /tmp/of-others")
 
-    # What its cases do
+    # Steps of its cases
 
     def push_install(self, subject, script):
         """A push whose installation runs `script` in frontend/; not where

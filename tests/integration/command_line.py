@@ -194,7 +194,7 @@ class StateDirectory(unittest.TestCase):
 
     def record_of(self, *arguments, environment=None, program=BINARY,
                   **options):
-        """Where a run would keep its record."""
+        """Returns the folder in which a run would keep its record."""
         run = self.world.run_program(
             [program, f"--config={self.world.root / 'deployment-update.conf'}",
              f"--repo-dir={self.world.checkout}", "--status", "--json",

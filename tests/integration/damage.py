@@ -82,7 +82,7 @@ class KilledMove(unittest.TestCase):
              "folder/file": None, "folder": "2\n"}
 
     def moved_files(self):
-        """Those that the index has."""
+        """Returns the files that the index has."""
         listing = self.world.git(self.world.checkout, "ls-files", "--",
                                  *self.BEFORE, *self.AFTER)
         return [self.world.checkout / path for path in listing.split()]
@@ -210,7 +210,7 @@ class DiskFull(unittest.TestCase):
         self.assertEqual((run.returncode, run.stderr), (0, ""))
 
     def serving(self):
-        """What the services run: the environments, and the files."""
+        """Returns what the services run: the environments, and the files."""
         return {str(path): path.read_bytes()
                 for folder in ("frontend", "backend")
                 for path in (self.world.checkout / folder).rglob("*")

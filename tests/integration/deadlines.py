@@ -86,7 +86,7 @@ class Deadlines(unittest.TestCase):
         path.with_name(f"{name}.real").rename(path)
 
     def assert_nobody_is_left(self):
-        """What was killed takes a moment to be gone; what was not stays."""
+        """Waits: what was killed takes a moment to go; what was not stays."""
         until("all processes of the run to be gone",
               lambda: not started_by(MARK, self.world.checkout), 5)
 

@@ -160,14 +160,19 @@ class DryRun(unittest.TestCase):
         world = self.world()
         world.push("Second", {"backend/server.py": "app = 2\n"})
         (world.checkout / "backend/server.py").write_text("mine\n")
-        run = self.dry_run(world)
-        self.assertEqual(run.returncode, 1)
-        self.assertIn("backend/server.py", run.stderr)
+        self.assert_nothing_is_planned(world, "backend/server.py")
+
+    def assert_nothing_is_planned(self, world, error):
+        """Without a plan there is no JSON either."""
+        for more in ((), ("--json",)):
+            run = self.dry_run(world, *more)
+            self.assertEqual((run.returncode, run.stdout), (1, ""))
+            self.assertIn(error, run.stderr)
 
     def test_an_unreachable_remote_leaves_no_trace(self):
         world = self.world()
         shutil.rmtree(world.origin)
-        self.assertEqual(self.dry_run(world).returncode, 1)
+        self.assert_nothing_is_planned(world, "asking origin for branch prod")
 
     def test_a_missing_checkout_leaves_no_trace(self):
         world = self.world()

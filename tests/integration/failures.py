@@ -1,4 +1,4 @@
-"""What a person is told when a run cannot go on."""
+"""Reads what a person is told when a run cannot go on."""
 
 import re
 import shutil
@@ -15,7 +15,7 @@ class Failures(unittest.TestCase):
         self.world = self.enterContext(World())
 
     def failed(self, *more):
-        """What a failing run writes; its standard output is empty."""
+        """Returns what a failing run writes, all of it to standard error."""
         run = self.world.run(*more)
         self.assertEqual(run.returncode, 1, run)
         self.assertEqual(run.stdout, "")

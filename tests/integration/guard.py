@@ -47,7 +47,7 @@ def instructions(world):
 
 
 def figures(world, prepare=lambda: None):
-    """What a run costs; `prepare` is called before each of three runs."""
+    """Measures a run; calls `prepare` before each of three runs."""
     prepare()
     found = {"instructions": instructions(world)}
     prepare()

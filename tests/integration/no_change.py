@@ -16,7 +16,7 @@ CHANGES = {"mkdir", "mkdirat", "mknod", "mknodat", "rmdir", "unlink",
            "symlink", "symlinkat", "truncate", "chmod", "fchmodat", "chown",
            "lchown", "fchownat", "utime", "utimes", "utimensat", "futimesat",
            "setxattr", "lsetxattr", "fsetxattr", "mount"}
-# What may be written to: pipes, sockets and nothing.
+# Matches what may be written to: pipes, sockets and nothing.
 HARMLESS = re.compile(
     r"^\d+<(pipe:\[|socket:\[|UNIX|TCP|/dev/null|anon_inode)")
 
@@ -52,7 +52,7 @@ class NoChange(unittest.TestCase):
         self.assertEqual(self.world.calls(), [])
 
     def commands(self):
-        """What the program started; execve's arguments."""
+        """Returns the arguments of each execve of what the program started."""
         started = [int(result) for name, _, result in self.calls[self.program]
                    if name in STARTS]
         return [arguments for pid in started
@@ -80,7 +80,7 @@ class NoChange(unittest.TestCase):
 
 
 class NoChangeWithPackedRefs(NoChange):
-    """Where the branch is no file, git is asked for it, at the same time."""
+    """Asks git for the branch, at the same time, when it is no file."""
 
     @classmethod
     def prepare(cls):

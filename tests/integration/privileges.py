@@ -1,5 +1,5 @@
-"""Who runs what: nothing that comes with a checkout gets root's rights, and
-no text that comes from elsewhere gets a say."""
+"""Checks who runs what: nothing that comes with a checkout gets root's rights,
+and no text that comes from elsewhere gets a say."""
 
 import os
 import shutil

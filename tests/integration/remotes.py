@@ -27,7 +27,7 @@ class Asks(http.server.BaseHTTPRequestHandler):
 
 
 def read_terminal(terminal, child):
-    """What a child writes to its terminal until it ends."""
+    """Returns what a child writes to its terminal until it ends."""
     text = b""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:

@@ -39,7 +39,7 @@ class Terminal(unittest.TestCase):
         return run, master
 
     def read_until(self, master, words):
-        """What appears on the terminal up to and with all of `words`."""
+        """Returns what the terminal shows up to and with all of `words`."""
         text = ""
         deadline = time.monotonic() + PATIENCE
         while not all(word in text for word in words):

@@ -56,7 +56,7 @@ class Units(unittest.TestCase):
         self.assertNotEqual(self.verify("broken.service").returncode, 0)
 
     def loaded(self, unit):
-        """What systemd makes of the unit, drop-ins included."""
+        """Returns what systemd makes of the unit, drop-ins included."""
         return self.verify(unit, SYSTEMD_LOG_LEVEL="debug").stdout
 
     def test_the_timer_is_exact_to_the_second(self):
@@ -90,7 +90,7 @@ class Units(unittest.TestCase):
         self.assertRegex(service, r"DropIn Path: .*/deployment-update\.service"
                          r"\.d/deadline\.conf\n")
         bound = re.search(r"\bTimeoutStartSec: (\d+)h\n", service)
-        # What the comment there adds up: a run that keeps its deadlines ends.
+        # Adds up as the comment there does: a run within its deadlines ends.
         page = (self.root / "etc/systemd/system/deployment-update.service.d/"
                 "deadline.conf").read_text()
         minutes = sum(map(int, re.findall(r"^#   .* (\d+) min$", page, re.M)))

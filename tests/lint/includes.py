@@ -27,7 +27,7 @@ LAYERS = {
     "cmd": {"lib/base", "lib/process", "lib/model", "lib/deploy"},
 }
 
-# Who may include what, whatever the layers allow.
+# Names who may include what, whatever the layers allow.
 ONLY = {
     re.compile(r"boost/process\b"): {"lib/process/launch.cpp"},
     re.compile(r"lib/process/runner\.hpp"): {"lib/process/runner.cpp",
@@ -52,7 +52,7 @@ def is_ours(included):
 
 
 def complaint(source, included):
-    """Why `source` must not include `included`; None: it may."""
+    """Says why `source` must not include `included`; None: it may."""
     for pattern, allowed in ONLY.items():
         if pattern.match(included) and source not in allowed:
             return f"only {' and '.join(sorted(allowed))} may"

@@ -64,5 +64,29 @@ class Links(unittest.TestCase):
         self.assertGreater(links, 10)
 
 
+class Folders(unittest.TestCase):
+    ROW = re.compile(r"^\| (\S+)/ \|[^|]*\| ([^|]*) \|$", re.MULTILINE)
+
+    def in_table(self):
+        page = (TOP / "docs/architecture.md").read_text()
+        table = page.partition("\n## Folders\n")[2].partition("\n## ")[0]
+        return {folder: sorted(files.split(", "))
+                for folder, files in self.ROW.findall(table)}
+
+    def in_tree(self):
+        folders = [TOP / "cmd", *filter(Path.is_dir, TOP.glob("lib/*"))]
+        return {str(folder.relative_to(TOP)): sorted(
+                    {source.stem for source in folder.glob("*.[ch]pp")})
+                for folder in folders}
+
+    def test_architecture_names_each_folder_and_its_sources(self):
+        table, tree = self.in_table(), self.in_tree()
+        self.assertIn("lib/base", tree)
+        self.assertEqual(sorted(table), sorted(tree))
+        for folder, sources in tree.items():
+            with self.subTest(folder=folder):
+                self.assertEqual(table[folder], sources)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -1,4 +1,4 @@
-"""What the tests and the scripts share.
+"""Holds what the tests and the scripts share.
 
 It is found because the folder tests/ is on Python's path. Tests are modules
 below that folder and run from there:
@@ -21,6 +21,7 @@ one way: scripts and tests import support, and support imports neither.
     record          reads the record of deployments and changes it
     tracing, peak   system calls and memory of a run
     servers         git over http and ssh, on loopback
+    figures         refuses figures of a benchmark that cannot be true
     host            a booted systemd in a container
 
 The environment's DEPLOYMENT_UPDATE names the program under test, and

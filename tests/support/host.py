@@ -25,7 +25,7 @@ UNIT = "deployment-update"
 ERR = 3  # syslog priorities
 WARNING = 4
 
-# How the program tells how long something took.
+# Matches a duration as the program tells it.
 DURATION = r"\d+\.\d s|\d+ min \d+ s|\d+ h \d+ min"
 
 FRONT_END = 3000
@@ -229,7 +229,7 @@ class Host:
         return self.run("/bin/bash", "-ec", script, **options).stdout
 
     def outside(self, path):
-        """Where a path of the host is for this process."""
+        """Returns the path that this process has for one of the host."""
         path = Path(path)
         if path.is_relative_to("/home"):
             return self._root.home / path.relative_to("/home")
@@ -297,7 +297,7 @@ class Host:
             "backend/server.py": server.replace("back end 1", text)})
 
     def fetch(self, port, path="/"):
-        """What a port serves; empty when it does not."""
+        """Returns what a port serves; empty when it does not."""
         return self.run("curl", "-sf", "--max-time", "5",
                         f"http://127.0.0.1:{port}{path}", check=False).stdout
 
@@ -327,13 +327,13 @@ class Host:
     # The journal
 
     def cursor(self):
-        """Where the journal ends now."""
+        """Returns where the journal ends now."""
         self.run("journalctl", "--sync")
         shown = self.run("journalctl", "-n", "0", "--show-cursor").stdout
         return shown.split("cursor: ")[1].strip()
 
     def journal_text(self, after=None, unit=UNIT, *options):
-        """What a person sees of a unit, from the cursor on."""
+        """Returns what a person sees of a unit, from the cursor on."""
         self.run("journalctl", "--sync")
         # --after-cursor skips an entry that matches, wherever the cursor is.
         since = ["--cursor", after] if after else []

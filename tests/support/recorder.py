@@ -49,7 +49,7 @@ def install(program: Path, folder: Path) -> None:
 
 
 def unit_state(unit: str, restarts: int, live_pid: int) -> dict:
-    """What `systemctl show` says of a service that runs."""
+    """Returns what `systemctl show` says of a service that runs."""
     identity = hashlib.md5(f"{unit} {restarts}".encode()).hexdigest()
     return {"LoadState": "loaded", "ActiveState": "active",
             "SubState": "running", "Result": "success",
@@ -224,7 +224,7 @@ class Call:
         return 0
 
     def record(self, status: int | None) -> dict:
-        """What is logged; `status` is None for a call that never ends."""
+        """Returns what is logged; a `status` of None: the call never ends."""
         name = self.relative(str(self.program))
         if Path(name).is_absolute():
             name = self.program.name

@@ -58,7 +58,7 @@ class Repositories:
                  self.origin.as_uri(), self.checkout)
 
     def git(self, folder: Path, *arguments, check: bool = True) -> str:
-        """What git prints."""
+        """Runs git; returns what it prints."""
         return subprocess.run(
             ["git", *map(str, arguments)], cwd=folder, check=check,
             capture_output=True, text=True, timeout=PATIENCE,

@@ -22,7 +22,7 @@ STAND_INS = Path(__file__).resolve().parent / "stand_ins"
 CONFIG = "settle = 0\n"
 IN_PLACE = CONFIG + "build = in-place\n"
 
-# What the program and the stand-ins need of the system; no other program is
+# Programs of the system that the program and the stand-ins need; no other is
 # on PATH.
 TOOLS = ["git", "sh", "rm", "mkdir", "cat", "chmod", "cp", "mv", "grep",
          "true"]
@@ -100,7 +100,7 @@ class World(Repositories):
         return self.git(self.checkout, "rev-parse", "HEAD").strip()
 
     def in_use(self):
-        """What the environments in use were made from."""
+        """Returns what the environments in use were made from."""
         return [(self.checkout / path / "made-from").read_text()
                 for path in ("frontend/node_modules", "backend/venv")]
 
@@ -120,7 +120,7 @@ class World(Repositories):
             errors="replace", timeout=PATIENCE, **options)
 
     def calls(self):
-        """What the stand-ins were asked since the last time."""
+        """Returns what the stand-ins were asked since the last time."""
         lines = self.calls_file.read_text(encoding="utf-8").splitlines()
         os.truncate(self.calls_file, 0)
         return lines
@@ -132,7 +132,7 @@ def files_of(version):
 
 
 def made_from(version):
-    """What World.in_use() tells of a version's environments."""
+    """Returns what World.in_use() tells of a version's environments."""
     return list(files_of(version).values())
 
 

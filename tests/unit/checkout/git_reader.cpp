@@ -201,5 +201,57 @@ TEST_CASE("a remote that cannot be asked is told from one without branch") {
         "the remote origin has no branch prod");
 }
 
+// A checkout that belongs to `user`, nullopt: to who runs the program.
+Context checkout_of(const std::optional<std::string>& user) {
+  Context context{.directory = "/app"};
+  if (user) {
+    context.user.emplace().name = *user;
+  }
+  return context;
+}
+
+// Returns the advice when the remote cannot be asked.
+std::string advice_of_heads(const std::optional<std::string>& user) {
+  Remote away;
+  away.failure = failed(128, "no route to host\n");
+  const GitReader git(away.runner, checkout_of(user), "origin", "prod");
+  return error_of<RemoteUnreachable>([&] { git.heads(); }).advice();
+}
+
+// Returns the advice when git fails with `words`.
+std::string advice_after(const std::string& words,
+                         const std::optional<std::string>& user) {
+  FakeRunner runner([&](const Command&) { return failed(128, words); });
+  const GitReader git(runner, checkout_of(user), "origin", "prod");
+  return error_of<CommandError>([&] { git.current_commit(); }).advice();
+}
+
+TEST_CASE("root is advised to run git as the owner of the checkout") {
+  const std::string by_hand =
+      "nothing was changed; the next run asks again. Try it by hand: ";
+  CHECK(advice_of_heads("deploy") ==
+        by_hand + "runuser -u deploy -- git -C /app ls-remote origin");
+  CHECK(advice_of_heads({}) == by_hand + "git -C /app ls-remote origin");
+}
+
+TEST_CASE("root is advised to repair the objects as the owner") {
+  const std::string words = "error: object file .git/objects/0a/1b is empty\n";
+  const std::string repair =
+      "the repository is damaged, as after a power loss; fetch its objects "
+      "anew: ";
+  CHECK(advice_after(words, "deploy") ==
+        repair +
+            "runuser -u deploy -- mv /app/.git/objects "
+            "/app/.git/objects.damaged && "
+            "runuser -u deploy -- mkdir /app/.git/objects && "
+            "runuser -u deploy -- git -C /app fetch --refetch origin prod");
+  CHECK(advice_after(words, {}) ==
+        repair +
+            "mv /app/.git/objects /app/.git/objects.damaged && "
+            "mkdir /app/.git/objects && git -C /app fetch --refetch origin "
+            "prod");
+  CHECK(advice_after("fatal: not a git repository\n", "deploy").empty());
+}
+
 }  // namespace
 }  // namespace deployment

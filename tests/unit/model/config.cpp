@@ -1,28 +1,17 @@
-#include "lib/model/settings.hpp"
+#include "lib/model/config.hpp"
 
 #include <unistd.h>
 
-#include "lib/base/error.hpp"
+#include <array>
+#include <random>
+
+#include "lib/base/log.hpp"
+#include "lib/base/text.hpp"
+#include "lib/process/runner.hpp"
 #include "tests/unit/support.hpp"
 
 namespace deployment {
 namespace {
-
-using namespace std::chrono_literals;
-
-Config read(std::string_view text) {
-  Config config;
-  apply_config_file(config, text, "a.conf");
-  return config;
-}
-
-std::string refusal_of(std::string_view text) {
-  const std::string message = message_of<UsageError>([&] { read(text); });
-  CHECK_FALSE(contains(message, "\n"));
-  return message;
-}
-
-constexpr const char* npm_web = "[web]\ntype = npm\nservice = web.service\n";
 
 TEST_CASE("without a file the configuration is the original script's") {
   const Config config;
@@ -40,210 +29,6 @@ TEST_CASE("without a file the configuration is the original script's") {
                                 .directory = "backend",
                                 .manifests = {"requirements.txt"},
                                 .service = "backend-deployment.service"}});
-}
-
-TEST_CASE("each setting of a file reaches the configuration") {
-  const Config config = read(
-      "repo-dir = /srv/app/\nremote = upstream\nbranch = release/1\n"
-      "state-dir = /var/lib/x\nrun-as = deploy\n"
-      "new-privileges = true\nbuild = staged\n"
-      "on-divergence = reset\nverify-signatures = true\ngit-timeout = 1\n"
-      "install-timeout = 2\nsystemctl-timeout = 3\nsettle = 0\n"
-      "health-timeout = 5\n");
-  CHECK(config.repo_dir == "/srv/app");
-  CHECK(config.remote == "upstream");
-  CHECK(config.branch == "release/1");
-  CHECK(config.state_dir == "/var/lib/x");
-  CHECK(config.run_as == "deploy");
-  CHECK(config.new_privileges);
-  CHECK(config.build == BuildMode::staged);
-  CHECK(config.on_divergence == OnDivergence::reset);
-  CHECK(config.verify_signatures);
-  CHECK(config.git_timeout == 1s);
-  CHECK(config.install_timeout == 2s);
-  CHECK(config.systemctl_timeout == 3s);
-  CHECK(config.settle == 0s);
-  CHECK(config.health_timeout == 5s);
-  CHECK(config.components == Config::default_components());
-}
-
-TEST_CASE("a component takes its folder and manifest from name and type") {
-  CHECK(read("[web]\ntype = npm\nservice = w.service\n"
-             "[api]\ntype = python\nservice = a.service\n")
-            .components ==
-        std::vector<Component>{{.name = "web",
-                                .type = Component::Type::npm,
-                                .directory = "web",
-                                .manifests = {"package.json"},
-                                .service = "w.service"},
-                               {.name = "api",
-                                .type = Component::Type::python,
-                                .directory = "api",
-                                .manifests = {"requirements.txt"},
-                                .service = "a.service"}});
-}
-
-TEST_CASE("a component's own keys are taken, manifests repeatedly") {
-  CHECK(
-      read("[api]\ntype = python\ndirectory = src/api\n"
-           "manifest = base.txt\nmanifest = ../shared/more.txt\n"
-           "service = api@1.service\n"
-           "health-check = http://localhost:8000/health\n")
-          .components ==
-      std::vector<Component>{{.name = "api",
-                              .type = Component::Type::python,
-                              .directory = "src/api",
-                              .manifests = {"base.txt", "../shared/more.txt"},
-                              .service = "api@1.service",
-                              .health_check = "http://localhost:8000/health"}});
-}
-
-TEST_CASE("there may be any number of components, in the file's order") {
-  std::string text;
-  for (int i = 0; i < 200; ++i) {
-    const std::string name = "part-" + std::to_string(i);
-    text += "[" + name + "]\ntype = npm\nservice = " + name + ".service\n";
-  }
-  const std::vector<Component> components = read(text).components;
-  REQUIRE(components.size() == 200);
-  CHECK(components.front().name == "part-0");
-  CHECK(components.back().name == "part-199");
-}
-
-TEST_CASE("what is not allowed is refused in one line that says what is") {
-  struct Case {
-    std::string text;
-    std::string message;
-  };
-  const std::string web = npm_web;
-  const std::string takes_path =
-      "is not allowed; it takes a path inside the checkout, relative to it";
-  const std::string takes_service =
-      "is not allowed; it takes the name of a systemd service, NAME.service";
-  const Case cases[] = {
-      {"brnch = prod\n",
-       "a.conf: unknown key 'brnch'; allowed: branch, build, git-timeout, "
-       "health-timeout, install-timeout, new-privileges, on-divergence, "
-       "remote, repo-dir, run-as, settle, state-dir, systemctl-timeout, "
-       "verify-signatures"},
-      {web + "servce = x.service\n",
-       "a.conf: [web]: unknown key 'servce'; allowed: directory, "
-       "health-check, manifest, service, type"},
-      {"[web]\ntype = cargo\n",
-       "a.conf: [web]: type = 'cargo' is not allowed; it takes npm or python"},
-      {"[web]\ntype =\n",
-       "a.conf: [web]: type has no value; it takes npm or python"},
-      {"branch =\n",
-       "a.conf: branch has no value; it takes a name that git accepts for a "
-       "branch"},
-      {"repo-dir =\n", "a.conf: repo-dir has no value; it takes a folder"},
-      {"run-as =\n",
-       "a.conf: run-as has no value; it takes the name of a user"},
-      {"[web]\ndirectory =\n",
-       "a.conf: [web]: directory has no value; it takes a path inside the "
-       "checkout, relative to it"},
-      {"[web]\nservice =\n",
-       "a.conf: [web]: service has no value; it takes the name of a systemd "
-       "service, NAME.service"},
-      {"[web]\ntype = npm\n",
-       "a.conf: component web has no service; it takes the name of a systemd "
-       "service"},
-      {"[web]\nservice = w.service\n",
-       "a.conf: component web has no type; it takes npm or python"},
-      {"branch = a..b\n",
-       "a.conf: branch = 'a..b' is not allowed; it takes a name that git "
-       "accepts for a branch"},
-      {"branch = --upload-pack=x\n",
-       "a.conf: branch = '--upload-pack=x' is not allowed; it takes a name "
-       "that git accepts for a branch"},
-      {"remote = --all\n",
-       "a.conf: remote = '--all' is not allowed; it takes a name that git "
-       "accepts for a remote"},
-      {web + "directory = ../out\n",
-       "a.conf: [web]: directory = '../out' " + takes_path},
-      {web + "directory = in/../../out\n",
-       "a.conf: [web]: directory = 'in/../../out' " + takes_path},
-      {web + "directory = /etc\n",
-       "a.conf: [web]: directory = '/etc' " + takes_path},
-      {web + "manifest = ../../package.json\n",
-       "a.conf: [web]: manifest = '../../package.json' is not allowed; it "
-       "takes a path inside the checkout"},
-      {web + "manifest = /etc/passwd\n",
-       "a.conf: [web]: manifest = '/etc/passwd' is not allowed; it takes a "
-       "path relative to the component's directory"},
-      {"[web]\nservice = web\n",
-       "a.conf: [web]: service = 'web' " + takes_service},
-      {"[web]\nservice = --force.service\n",
-       "a.conf: [web]: service = '--force.service' " + takes_service},
-      {"[web]\nservice = a b.service\n",
-       "a.conf: [web]: service = 'a b.service' " + takes_service},
-      {"[web]\nhealth-check = ftp://x\n",
-       "a.conf: [web]: health-check = 'ftp://x' is not allowed; it takes an "
-       "address http://HOST[:PORT]/PATH"},
-      {"settle = -1\n",
-       "a.conf: settle = '-1' is not allowed; it takes a whole number of "
-       "seconds, 0 to 86400"},
-      {"git-timeout = 0\n",
-       "a.conf: git-timeout = '0' is not allowed; it takes a whole number of "
-       "seconds, 1 to 86400"},
-      {"git-timeout = 5m\n",
-       "a.conf: git-timeout = '5m' is not allowed; it takes a whole number of "
-       "seconds, 0 to 86400"},
-      {"build = fast\n",
-       "a.conf: build = 'fast' is not allowed; it takes in-place or staged"},
-      {"on-divergence = merge\n",
-       "a.conf: on-divergence = 'merge' is not allowed; it takes fail or "
-       "reset"},
-      {"verify-signatures = yes\n",
-       "a.conf: verify-signatures = 'yes' is not allowed; it takes false or "
-       "true"},
-      {"branch = a\nbranch = b\n", "a.conf: branch is given twice"},
-      {web + "type = npm\n", "a.conf: [web]: type is given twice"},
-      {"[we b]\ntype = npm\n",
-       "a.conf: component name 'we b' is not allowed; it takes letters, "
-       "digits, - and _"},
-      {"branch = \x1b[2J\n",
-       "a.conf: branch = '\\x1b[2J' is not allowed; it takes a name that git "
-       "accepts for a branch"},
-      {"[\x1b[2J]\ntype = npm\n",
-       "a.conf: component name '\\x1b[2J' is not allowed; it takes letters, "
-       "digits, - and _"},
-  };
-  for (const Case& c : cases) {
-    INFO(c.text);
-    CHECK(refusal_of(c.text) == c.message);
-  }
-}
-
-TEST_CASE("a value in quotes is refused by name") {
-  for (const char* value : {"\"prod\"", "'prod'"}) {
-    Config config;
-    CHECK(message_of<UsageError>([&] {
-            apply_config_file(config, std::string("branch = ") + value, "f");
-          }) == std::string("f: the value of branch is in quotes: ") + value +
-                    "; write it without them");
-  }
-}
-
-TEST_CASE("a refused file leaves the components as they were") {
-  Config config;
-  CHECK_THROWS_AS(apply_config_file(config, "[web]\ntype = npm\n", "a.conf"),
-                  UsageError);
-  CHECK(config.components == Config::default_components());
-}
-
-TEST_CASE("a value from the command line is refused in the same words") {
-  Config config;
-  CHECK(message_of<UsageError>(
-            [&] { set(config, "branch", "a b", "command line"); }) ==
-        "command line: branch = 'a b' is not allowed; it takes a name that "
-        "git accepts for a branch");
-}
-
-TEST_CASE("a relative folder counts from the working directory") {
-  Config config;
-  set(config, "repo-dir", "some/../app", "command line");
-  CHECK(config.repo_dir == std::filesystem::current_path() / "app");
 }
 
 TEST_CASE("the service manager's state directory comes first") {
@@ -265,6 +50,89 @@ TEST_CASE("without it the state directory is root's or the user's") {
             (geteuid() == 0 ? "/var/lib/deployment-update" : mine));
     }
   }
+}
+
+// Asks `git check-ref-format --branch` about each name. It runs where there
+// is no repository, so that @{-1} names nothing.
+std::vector<bool> git_accepts(const std::vector<std::string>& names) {
+  const Folder folder;
+  std::vector<Command> commands;
+  for (const std::string& name : names) {
+    commands.push_back(
+        {.purpose = "asking git",
+         .program = "git",
+         .arguments = {"check-ref-format", "--branch", name},
+         .context = {.directory = folder.path(),
+                     .variables = {{"PATH", "/usr/bin:/bin"},
+                                   {"GIT_CEILING_DIRECTORIES", "/"},
+                                   {"HOME", folder.path()}},
+                     .timeout = std::chrono::seconds(60)}});
+  }
+  Log log(stderr, Log::Target::plain, false);
+  ProcessRunner runner(log);
+  std::vector<bool> accepted;
+  constexpr std::size_t at_once = 8;
+  for (std::size_t i = 0; i < commands.size(); i += at_once) {
+    const auto some =
+        std::span(commands).subspan(i, std::min(at_once, commands.size() - i));
+    for (const CommandResult& result : runner.run_all(some)) {
+      accepted.push_back(result.status.success());
+    }
+  }
+  return accepted;
+}
+
+void compare_with_git(const std::vector<std::string>& names) {
+  const std::vector<bool> accepted = git_accepts(names);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    INFO("branch name: '" << escaped(names[i]) << "'");
+    CHECK(is_branch_name(names[i]) == accepted[i]);
+  }
+}
+
+TEST_CASE("names from git-check-ref-format(1) are judged as git does") {
+  compare_with_git({
+      "prod",     "release/1.0",  "a-b",     "a_b",
+      "a+b",      "täst",         "日本",    "a@b",
+      "@a",       "a@",           "HEAD",    "head",
+      "a/HEAD",   "refs/heads/x", "-",       "-a",
+      "a-",       "a/-b",         "/a",      "a/",
+      "a//b",     ".a",           "a/.b",    "a.",
+      "a./b",     "a..b",         "a.lock",  "a.lock/b",
+      "a/b.lock", ".lock",        "a.lockx", "a b",
+      " a",       "a~1",          "a^",      "a:b",
+      "a?",       "a*",           "a[b",     "a]b",
+      "a\\b",     "a{b",          "a@{b",    "@{-1}",
+      "@{u}",     "a\x7f",        "a\x01",   "a\nb",
+      "a\tb",     "a\"b",         "a'b",     "$(a)",
+      "a;b",      "a&b",          "--all",   "a#b",
+      "%s",       "(no)",         "!a",      "refs/@",
+      "a/@",      "@/a",          "\xff",    std::string(200, 'a'),
+  });
+  CHECK_FALSE(is_branch_name(""));
+}
+
+TEST_CASE("@ is refused: everywhere else git takes it for HEAD") {
+  CHECK_FALSE(is_branch_name("@"));
+}
+
+TEST_CASE("generated names are judged as git does") {
+  constexpr std::array<const char*, 24> pieces = {
+      "a", "b",     "/",    ".",  "..", "@", "{", "}", "-", "~", "^",    ":",
+      "?", ".lock", "HEAD", "\\", "*",  "[", "]", " ", "_", "0", "\x1b", "ä"};
+  std::mt19937 random(20240229);
+  std::vector<std::string> names;
+  while (names.size() < 400) {
+    std::string name;
+    for (auto left = 1 + random() % 5; left > 0; --left) {
+      // Every other piece is a harmless one, or nearly no name is accepted.
+      name += pieces[random() % (left % 2 == 0 ? 2 : pieces.size())];
+    }
+    if (name != "@") {
+      names.push_back(name);
+    }
+  }
+  compare_with_git(names);
 }
 
 }  // namespace

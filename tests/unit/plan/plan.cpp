@@ -364,7 +364,7 @@ Record pending_record() {
   return record;
 }
 
-// What is then there: the checkout is on `after` already.
+// Returns what is there then: the checkout is on `after` already.
 Observation half_deployed() {
   Observation seen = one_commit_ahead();
   seen.heads.local = after;

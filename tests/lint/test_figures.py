@@ -1,11 +1,8 @@
-"""scripts/bench outage refuses figures that cannot be true."""
+"""scripts/bench refuses figures that cannot be true."""
 
-import sys
 import unittest
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts/benchmarks"))
-import answers  # noqa: E402
+from support import figures
 
 PAUSE, LONGEST = 0.02, 0.1
 
@@ -16,10 +13,10 @@ def lines(*times, port=3000):
 
 class Lines(unittest.TestCase):
     def read(self, text):
-        return answers.answers_of(text, began=5000.0, now=5010.0)
+        return figures.answers_of(text, began=5000.0, now=5010.0)
 
     def assert_refused(self, text, why):
-        with self.assertRaises(answers.Impossible) as caught:
+        with self.assertRaises(figures.Impossible) as caught:
             self.read(text)
         self.assertIn(why, str(caught.exception))
         self.assertNotIn("\n", str(caught.exception))
@@ -51,7 +48,7 @@ class Lines(unittest.TestCase):
 
 class Figures(unittest.TestCase):
     def outage(self, *times, end):
-        return answers.outage_in(times, end, PAUSE, LONGEST)
+        return figures.outage_in(times, end, PAUSE, LONGEST)
 
     def test_long_gaps_count_without_the_pause(self):
         self.assertAlmostEqual(
@@ -59,19 +56,31 @@ class Figures(unittest.TestCase):
         self.assertAlmostEqual(self.outage(1.0, end=2.0), 0.98)
 
     def test_an_outage_longer_than_the_observation_is_refused(self):
-        with self.assertRaises(answers.Impossible) as caught:
-            # What an earlier version made of one torn line.
+        with self.assertRaises(figures.Impossible) as caught:
+            # An earlier version made this of one torn line.
             self.outage(1.0, 3.0, 1.5, end=4.0)
         self.assertIn("in an observation of 3.00 s", str(caught.exception))
 
     def test_an_outage_of_which_nothing_was_observed_is_refused(self):
-        with self.assertRaises(answers.Impossible):
+        with self.assertRaises(figures.Impossible):
             self.outage(3.0, end=2.0)
 
     def test_a_negative_figure_is_refused(self):
-        with self.assertRaises(answers.Impossible):
-            answers.checked("served", 10, -0.1)
-        self.assertEqual(answers.checked("served", 10, 0.1), 0.1)
+        with self.assertRaises(figures.Impossible):
+            figures.checked("served", 10, -0.1)
+        self.assertEqual(figures.checked("served", 10, 0.1), 0.1)
+
+    def test_figures_of_which_one_cannot_be_are_refused(self):
+        good = [1.5, 2, 1400]
+        self.assertEqual(figures.possible("wall", good), good)
+        refused = {"nothing was measured": [], "wall of -0.1": [1, -0.1],
+                   "wall of 0": [1, 0, 1], "wall of nan": [float("nan")],
+                   "wall of 2001, with a median of 2": [1, 2, 2001]}
+        for why, values in refused.items():
+            with self.subTest(why), self.assertRaises(
+                    figures.Impossible) as caught:
+                figures.possible("wall", values)
+            self.assertIn(why, str(caught.exception))
 
 
 if __name__ == "__main__":

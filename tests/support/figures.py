@@ -1,12 +1,16 @@
-"""Reads what the probe of outage.py wrote, and refuses what cannot be true.
+"""Refuses figures of benchmarks that cannot be true.
 
-The probe writes one line "TIME PORT TEXT" for each answer, with the time of
-the monotonic clock. A line that was read in two halves is still a number, and
-an outage of 50,000 s was once computed from one: each line and each figure is
-therefore checked against the time of the observation.
+The probe of scripts/benchmarks/outage.py writes one line "TIME PORT TEXT" for
+each answer, with the time of the monotonic clock. A line that was read in two
+halves is still a number, and an outage of 50,000 s was once computed from one:
+each line and each figure is therefore checked against the time of the
+observation.
 """
 
 import re
+import statistics
+import sys
+from pathlib import Path
 
 LINE = re.compile(r"(\d+\.\d+) (\d+) (\S.*)")
 
@@ -15,7 +19,8 @@ class Impossible(SystemExit):
     """Stops the benchmark with one line; nothing is written."""
 
     def __init__(self, what):
-        super().__init__(f"bench outage: refused: {what}")
+        bench = Path(sys.argv[0]).stem
+        super().__init__(f"bench {bench}: refused: {what}")
 
 
 def answers_of(text, began, now):
@@ -65,3 +70,17 @@ def checked(name, window, seconds):
         raise Impossible(f"{name} of {seconds:.2f} s in an observation of "
                          f"{window:.2f} s")
     return seconds
+
+
+def possible(name, values):
+    """Returns `values`. Throws Impossible when there are none, when one is
+    not positive, or when one is more than a thousand times their median."""
+    if not values:
+        raise Impossible(f"{name}: nothing was measured")
+    for value in values:
+        if not value > 0:
+            raise Impossible(f"{name} of {value}")
+    median = statistics.median(values)
+    if max(values) > 1000 * median:
+        raise Impossible(f"{name} of {max(values)}, with a median of {median}")
+    return values

@@ -1,0 +1,230 @@
+#include "lib/model/settings.hpp"
+
+#include "lib/base/error.hpp"
+#include "tests/unit/support.hpp"
+
+namespace deployment {
+namespace {
+
+using namespace std::chrono_literals;
+
+Config read(std::string_view text) {
+  Config config;
+  apply_config_file(config, text, "a.conf");
+  return config;
+}
+
+std::string refusal_of(std::string_view text) {
+  const std::string message = message_of<UsageError>([&] { read(text); });
+  CHECK_FALSE(contains(message, "\n"));
+  return message;
+}
+
+constexpr const char* npm_web = "[web]\ntype = npm\nservice = web.service\n";
+
+TEST_CASE("each setting of a file reaches the configuration") {
+  const Config config = read(
+      "repo-dir = /srv/app/\nremote = upstream\nbranch = release/1\n"
+      "state-dir = /var/lib/x\nrun-as = deploy\n"
+      "new-privileges = true\nbuild = staged\n"
+      "on-divergence = reset\nverify-signatures = true\ngit-timeout = 1\n"
+      "install-timeout = 2\nsystemctl-timeout = 3\nsettle = 0\n"
+      "health-timeout = 5\n");
+  CHECK(config.repo_dir == "/srv/app");
+  CHECK(config.remote == "upstream");
+  CHECK(config.branch == "release/1");
+  CHECK(config.state_dir == "/var/lib/x");
+  CHECK(config.run_as == "deploy");
+  CHECK(config.new_privileges);
+  CHECK(config.build == BuildMode::staged);
+  CHECK(config.on_divergence == OnDivergence::reset);
+  CHECK(config.verify_signatures);
+  CHECK(config.git_timeout == 1s);
+  CHECK(config.install_timeout == 2s);
+  CHECK(config.systemctl_timeout == 3s);
+  CHECK(config.settle == 0s);
+  CHECK(config.health_timeout == 5s);
+  CHECK(config.components == Config::default_components());
+}
+
+TEST_CASE("a component takes its folder and manifest from name and type") {
+  CHECK(read("[web]\ntype = npm\nservice = w.service\n"
+             "[api]\ntype = python\nservice = a.service\n")
+            .components ==
+        std::vector<Component>{{.name = "web",
+                                .type = Component::Type::npm,
+                                .directory = "web",
+                                .manifests = {"package.json"},
+                                .service = "w.service"},
+                               {.name = "api",
+                                .type = Component::Type::python,
+                                .directory = "api",
+                                .manifests = {"requirements.txt"},
+                                .service = "a.service"}});
+}
+
+TEST_CASE("a component's own keys are taken, manifests repeatedly") {
+  CHECK(
+      read("[api]\ntype = python\ndirectory = src/api\n"
+           "manifest = base.txt\nmanifest = ../shared/more.txt\n"
+           "service = api@1.service\n"
+           "health-check = http://localhost:8000/health\n")
+          .components ==
+      std::vector<Component>{{.name = "api",
+                              .type = Component::Type::python,
+                              .directory = "src/api",
+                              .manifests = {"base.txt", "../shared/more.txt"},
+                              .service = "api@1.service",
+                              .health_check = "http://localhost:8000/health"}});
+}
+
+TEST_CASE("there may be any number of components, in the file's order") {
+  std::string text;
+  for (int i = 0; i < 200; ++i) {
+    const std::string name = "part-" + std::to_string(i);
+    text += "[" + name + "]\ntype = npm\nservice = " + name + ".service\n";
+  }
+  const std::vector<Component> components = read(text).components;
+  REQUIRE(components.size() == 200);
+  CHECK(components.front().name == "part-0");
+  CHECK(components.back().name == "part-199");
+}
+
+TEST_CASE("what is not allowed is refused in one line that says what is") {
+  struct Case {
+    std::string text;
+    std::string message;
+  };
+  const std::string web = npm_web;
+  const std::string takes_path =
+      "is not allowed; it takes a path inside the checkout, relative to it";
+  const std::string takes_service =
+      "is not allowed; it takes the name of a systemd service, NAME.service";
+  const Case cases[] = {
+      {"brnch = prod\n",
+       "a.conf: unknown key 'brnch'; allowed: branch, build, git-timeout, "
+       "health-timeout, install-timeout, new-privileges, on-divergence, "
+       "remote, repo-dir, run-as, settle, state-dir, systemctl-timeout, "
+       "verify-signatures"},
+      {web + "servce = x.service\n",
+       "a.conf: [web]: unknown key 'servce'; allowed: directory, "
+       "health-check, manifest, service, type"},
+      {"[web]\ntype = cargo\n",
+       "a.conf: [web]: type = 'cargo' is not allowed; it takes npm or python"},
+      {"[web]\ntype =\n",
+       "a.conf: [web]: type has no value; it takes npm or python"},
+      {"branch =\n",
+       "a.conf: branch has no value; it takes a name that git accepts for a "
+       "branch"},
+      {"repo-dir =\n", "a.conf: repo-dir has no value; it takes a folder"},
+      {"run-as =\n",
+       "a.conf: run-as has no value; it takes the name of a user"},
+      {"[web]\ndirectory =\n",
+       "a.conf: [web]: directory has no value; it takes a path inside the "
+       "checkout, relative to it"},
+      {"[web]\nservice =\n",
+       "a.conf: [web]: service has no value; it takes the name of a systemd "
+       "service, NAME.service"},
+      {"[web]\ntype = npm\n",
+       "a.conf: component web has no service; it takes the name of a systemd "
+       "service"},
+      {"[web]\nservice = w.service\n",
+       "a.conf: component web has no type; it takes npm or python"},
+      {"branch = a..b\n",
+       "a.conf: branch = 'a..b' is not allowed; it takes a name that git "
+       "accepts for a branch"},
+      {"branch = --upload-pack=x\n",
+       "a.conf: branch = '--upload-pack=x' is not allowed; it takes a name "
+       "that git accepts for a branch"},
+      {"remote = --all\n",
+       "a.conf: remote = '--all' is not allowed; it takes a name that git "
+       "accepts for a remote"},
+      {web + "directory = ../out\n",
+       "a.conf: [web]: directory = '../out' " + takes_path},
+      {web + "directory = in/../../out\n",
+       "a.conf: [web]: directory = 'in/../../out' " + takes_path},
+      {web + "directory = /etc\n",
+       "a.conf: [web]: directory = '/etc' " + takes_path},
+      {web + "manifest = ../../package.json\n",
+       "a.conf: [web]: manifest = '../../package.json' is not allowed; it "
+       "takes a path inside the checkout"},
+      {web + "manifest = /etc/passwd\n",
+       "a.conf: [web]: manifest = '/etc/passwd' is not allowed; it takes a "
+       "path relative to the component's directory"},
+      {"[web]\nservice = web\n",
+       "a.conf: [web]: service = 'web' " + takes_service},
+      {"[web]\nservice = --force.service\n",
+       "a.conf: [web]: service = '--force.service' " + takes_service},
+      {"[web]\nservice = a b.service\n",
+       "a.conf: [web]: service = 'a b.service' " + takes_service},
+      {"[web]\nhealth-check = ftp://x\n",
+       "a.conf: [web]: health-check = 'ftp://x' is not allowed; it takes an "
+       "address http://HOST[:PORT]/PATH"},
+      {"settle = -1\n",
+       "a.conf: settle = '-1' is not allowed; it takes a whole number of "
+       "seconds, 0 to 86400"},
+      {"git-timeout = 0\n",
+       "a.conf: git-timeout = '0' is not allowed; it takes a whole number of "
+       "seconds, 1 to 86400"},
+      {"git-timeout = 5m\n",
+       "a.conf: git-timeout = '5m' is not allowed; it takes a whole number of "
+       "seconds, 0 to 86400"},
+      {"build = fast\n",
+       "a.conf: build = 'fast' is not allowed; it takes in-place or staged"},
+      {"on-divergence = merge\n",
+       "a.conf: on-divergence = 'merge' is not allowed; it takes fail or "
+       "reset"},
+      {"verify-signatures = yes\n",
+       "a.conf: verify-signatures = 'yes' is not allowed; it takes false or "
+       "true"},
+      {"branch = a\nbranch = b\n", "a.conf: branch is given twice"},
+      {web + "type = npm\n", "a.conf: [web]: type is given twice"},
+      {"[we b]\ntype = npm\n",
+       "a.conf: component name 'we b' is not allowed; it takes letters, "
+       "digits, - and _"},
+      {"branch = \x1b[2J\n",
+       "a.conf: branch = '\\x1b[2J' is not allowed; it takes a name that git "
+       "accepts for a branch"},
+      {"[\x1b[2J]\ntype = npm\n",
+       "a.conf: component name '\\x1b[2J' is not allowed; it takes letters, "
+       "digits, - and _"},
+  };
+  for (const Case& c : cases) {
+    INFO(c.text);
+    CHECK(refusal_of(c.text) == c.message);
+  }
+}
+
+TEST_CASE("a value in quotes is refused by name") {
+  for (const char* value : {"\"prod\"", "'prod'"}) {
+    Config config;
+    CHECK(message_of<UsageError>([&] {
+            apply_config_file(config, std::string("branch = ") + value, "f");
+          }) == std::string("f: the value of branch is in quotes: ") + value +
+                    "; write it without them");
+  }
+}
+
+TEST_CASE("a refused file leaves the components as they were") {
+  Config config;
+  CHECK_THROWS_AS(apply_config_file(config, "[web]\ntype = npm\n", "a.conf"),
+                  UsageError);
+  CHECK(config.components == Config::default_components());
+}
+
+TEST_CASE("a value from the command line is refused in the same words") {
+  Config config;
+  CHECK(message_of<UsageError>(
+            [&] { set(config, "branch", "a b", "command line"); }) ==
+        "command line: branch = 'a b' is not allowed; it takes a name that "
+        "git accepts for a branch");
+}
+
+TEST_CASE("a relative folder counts from the working directory") {
+  Config config;
+  set(config, "repo-dir", "some/../app", "command line");
+  CHECK(config.repo_dir == std::filesystem::current_path() / "app");
+}
+
+}  // namespace
+}  // namespace deployment
