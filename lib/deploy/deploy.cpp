@@ -276,8 +276,7 @@ int run(const Config& config, const Request& request, Log& log,
   if (request.dry_run) {
     require_checkout(config.repo_dir);
     Host host(config, log, runner);
-    return dry_run(host, load_record(config.state_dir).value_or(Record{}),
-                   request);
+    return dry_run(host, load_record(config.state_dir), request);
   }
   const Lock lock(config.repo_dir, request.wait);
   Run run(config, request, log, runner);

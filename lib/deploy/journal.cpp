@@ -6,19 +6,16 @@
 
 namespace deployment {
 
-std::optional<Record> load_record(const std::filesystem::path& state_dir) {
+Record load_record(const std::filesystem::path& state_dir) {
   const std::optional<Directory> directory = Directory::open(state_dir);
   const std::optional<std::string> text =
       directory ? directory->read(record_name) : std::nullopt;
-  if (!text) {
-    return std::nullopt;
-  }
-  return parse_record(*text, (state_dir / record_name).string());
+  return text ? parse_record(*text, (state_dir / record_name).string())
+              : Record{};
 }
 
 Journal::Journal(std::filesystem::path state_dir)
-    : state_dir_(std::move(state_dir)),
-      record_(load_record(state_dir_).value_or(Record{})) {}
+    : state_dir_(std::move(state_dir)), record_(load_record(state_dir_)) {}
 
 void Journal::replace(Record next) {
   if (next == record_) {

@@ -8,9 +8,9 @@
 
 namespace deployment {
 
-// Reads the record of a state directory; nullopt when none was ever written.
-// Throws Error when it cannot be read.
-std::optional<Record> load_record(const std::filesystem::path& state_dir);
+// Reads the record of a state directory; it is empty when none was ever
+// written. Throws Error when it cannot be read.
+Record load_record(const std::filesystem::path& state_dir);
 
 class Journal {
  public:
