@@ -32,11 +32,4 @@ struct Host {
   Systemd systemd;
 };
 
-// Asks the remote. Returns nullopt when it is away, which is logged, as is its
-// return. Changes nothing. Throws Error for everything else that git says.
-std::optional<Heads> ask_remote(const Host& host, const Record& record);
-
-// A context of this process's own user, which is root in the service.
-Context as_this_process(std::chrono::milliseconds timeout);
-
 }  // namespace deployment
