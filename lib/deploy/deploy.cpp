@@ -29,11 +29,8 @@ milliseconds since(steady_clock::time_point start) {
 // A run that may change something. The caller holds the lock.
 class Run {
  public:
-  Run(const Config& config, const Request& request, Log& log,
-      CommandRunner& runner)
-      : request_(request),
-        host_(config, log, runner),
-        journal_(config.state_dir) {}
+  Run(Host& host, const Request& request)
+      : host_(host), request_(request), journal_(host.config.state_dir) {}
 
   int deploy_tip();
   int roll_back();
@@ -54,8 +51,8 @@ class Run {
 
   const Record& record() const { return journal_.record(); }
 
+  Host& host_;
   const Request& request_;
-  Host host_;
   Journal journal_;
   Work work_{host_, journal_};
   steady_clock::time_point started_ = steady_clock::now();
@@ -131,10 +128,7 @@ void Run::end_orphans_of_a_killed_run() {
 int Run::deploy() {
   for (;; heads_ = host_.git.heads_here(heads_->tip)) {
     step_ = "planning";
-    const Plan plan =
-        make_plan(host_.config, record(),
-                  host_.observe(record(), *heads_, host_.git, request_.force),
-                  request_.force);
+    const Plan plan = host_.plan(record(), *heads_, host_.git, request_.force);
     if (!plan.steps.empty() || plan.change) {
       journal_.write(transition::begin, heads_->tip, now(), request_.force);
     }
@@ -185,16 +179,15 @@ bool Run::begin_roll_back(const Plan& plan, const Error& error) {
 // Describes the present deployment as one that has ended now; nullopt when its
 // commit is not known yet.
 std::optional<Deployment> Run::ended(Deployment::Outcome outcome) const {
-  const std::optional<Change>& change = work_.change;
-  if (!change) {
+  if (!work_.change) {
     return std::nullopt;
   }
   return Deployment{
       .ended = now(),
       .outcome = outcome,
       .duration = std::chrono::round<std::chrono::seconds>(since(started_)),
-      .from = change->from,
-      .to = change->to};
+      .from = work_.change->from,
+      .to = work_.change->to};
 }
 
 int Run::finish(const Plan& plan) {
@@ -274,10 +267,11 @@ int run(const Config& config, const Request& request, Log& log,
   if (request.dry_run) {
     require_checkout(config.repo_dir);
     Host host(config, log, runner);
-    return dry_run(host, load_record(config.state_dir), request);
+    return dry_run(host, Journal(config.state_dir).record(), request);
   }
   const Lock lock(config.repo_dir, request.wait);
-  Run run(config, request, log, runner);
+  Host host(config, log, runner);
+  Run run(host, request);
   return request.roll_back ? run.roll_back() : run.deploy_tip();
 }
 

@@ -23,8 +23,7 @@ Plan plan_aside(Host& host, const Record& record, const Heads& heads,
                    host.user ? host.user->gid : getegid());
     objects = host.git.with_objects_aside(folder->path());
   }
-  return make_plan(host.config, record,
-                   host.observe(record, heads, objects, force), force);
+  return host.plan(record, heads, objects, force);
 }
 
 Json to_json(Verdict verdict, const Record& record, const Plan& plan) {

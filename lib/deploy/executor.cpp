@@ -2,7 +2,6 @@
 
 #include <fmt/ranges.h>
 
-#include "lib/base/text.hpp"
 #include "lib/checkout/work_tree.hpp"
 #include "lib/deploy/report.hpp"
 #include "lib/environments/npm.hpp"

@@ -3,7 +3,6 @@
 
 #include "lib/deploy/host.hpp"
 #include "lib/deploy/journal.hpp"
-#include "lib/plan/plan.hpp"
 #include "lib/services/verify.hpp"
 
 namespace deployment {

@@ -41,8 +41,8 @@ Context Host::logged(const std::string& tag, milliseconds timeout) const {
   return logged;
 }
 
-Observation Host::observe(const Record& record, const Heads& heads,
-                          const GitReader& objects, bool force) const {
+Plan Host::plan(const Record& record, const Heads& heads,
+                const GitReader& objects, bool force) const {
   const auto version = [this, asked = std::string()]() mutable {
     if (asked.empty()) {
       asked = python_version(runner, logged("python3", config.git_timeout));
@@ -54,14 +54,14 @@ Observation Host::observe(const Record& record, const Heads& heads,
                ? std::optional<std::string>("build = in-place")
                : why_not_staged(runner, as_user);
   };
-  Observation seen = deployment::observe(config, record, heads, force,
-                                         {.git = git,
-                                          .objects = objects,
-                                          .store = store,
-                                          .python_version = version,
-                                          .in_place_reason = in_place_reason});
+  Observation seen = observe(config, record, heads, force,
+                             {.git = git,
+                              .objects = objects,
+                              .store = store,
+                              .python_version = version,
+                              .in_place_reason = in_place_reason});
   seen.git_user = user ? std::optional(user->name) : std::nullopt;
-  return seen;
+  return make_plan(config, record, seen, force);
 }
 
 }  // namespace deployment

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "lib/deploy/host.hpp"
-#include "lib/plan/plan.hpp"
 
 namespace deployment {
 

@@ -158,7 +158,7 @@ Json as_json(const std::string& path, const Record& record,
 
 std::string describe_status(const Config& config, bool json, Log& log,
                             CommandRunner& runner) {
-  const Record record = load_record(config.state_dir);
+  const Record record = Journal(config.state_dir).record();
   const Host host(config, log, runner);
   const Subject subject = [&](const std::optional<CommitId>& commit) {
     try {
