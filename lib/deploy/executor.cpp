@@ -56,9 +56,9 @@ Sequence install_commands(const Install& install, const Host& host) {
   return {};
 }
 
-// Labels the environment in use by the record when it has no label, so that a
-// rollback finds it.
-void label_live(const Component& component, Work& work) {
+// Lets a rollback find the environment in use: one without a label gets it from
+// the record. Notes when there is none.
+void prepare_way_back(const Component& component, Work& work) {
   const Store& store = work.host.store;
   if (!std::filesystem::exists(store.live(component))) {
     work.made_first_environment = true;
@@ -164,7 +164,7 @@ void apply_step(const Build& step, Work& work) {
 void apply_step(const Exchange& step, Work& work) {
   const Component& component = step.component;
   const Store& store = work.host.store;
-  label_live(component, work);
+  prepare_way_back(component, work);
   work.journal.write(transition::exchange_began, component.name);
   const auto kept = store.find(component, step.facts.inputs, work.change->to);
   if (!kept) {
