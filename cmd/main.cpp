@@ -15,29 +15,20 @@ namespace {
 using namespace deployment;
 
 int carry_out(const Options& options, Log& log) {
+  if (options.help) {
+    print(help_text());
+    return 0;
+  }
+  if (options.version) {
+    print(fmt::format("deployment-update {}\n", version));
+    return 0;
+  }
   ProcessRunner runner(log);
-  switch (options.action) {
-    case Options::Action::help:
-      print(help_text());
-      return 0;
-    case Options::Action::version:
-      print(fmt::format("deployment-update {}\n", version));
-      return 0;
-    case Options::Action::status:
-      print(describe_status(options.config, options.request.json, log, runner));
-      return 0;
-    case Options::Action::run:
-      return run(options.config, options.request, log, runner);
+  if (options.status) {
+    print(describe_status(options.config, options.request.json, log, runner));
+    return 0;
   }
-  return exit_usage;
-}
-
-int report(Log& log, const Error& error) {
-  log.error(error.what());
-  if (!error.advice().empty()) {
-    log.error("what to do: " + error.advice());
-  }
-  return error.exit_code();
+  return run(options.config, options.request, log, runner);
 }
 
 }  // namespace
@@ -55,7 +46,11 @@ int main(int argc, char* argv[]) {
     log.error(interruption.text());
     return interruption.exit_code();
   } catch (const Error& error) {
-    return report(log, error);
+    log.error(error.what());
+    if (!error.advice().empty()) {
+      log.error("what to do: " + error.advice());
+    }
+    return error.exit_code();
   } catch (const std::system_error& error) {
     log.error(error.what());
     return exit_failed;

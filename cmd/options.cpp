@@ -20,20 +20,23 @@ namespace {
 
 constexpr const char* default_config_file = "/etc/deployment-update.conf";
 
+// The value of an option, which the help calls `name`.
+auto* takes(const char* name) {
+  return po::value<std::string>()->value_name(name);
+}
+
 // Settings, which a configuration file may give too.
 po::options_description settings() {
   po::options_description options("Settings (also keys of the configuration)");
-  const auto text = [] { return po::value<std::string>(); };
-  options.add_options()  //
-      ("repo-dir", text()->value_name("DIR"),
-       "the checkout (/home/ubuntu/sinesiAI)")                       //
-      ("remote", text()->value_name("NAME"), "the remote (origin)")  //
-      ("branch", text()->value_name("NAME"), "the branch (prod)")    //
-      ("state-dir", text()->value_name("DIR"),
+  options.add_options()                                                   //
+      ("repo-dir", takes("DIR"), "the checkout (/home/ubuntu/sinesiAI)")  //
+      ("remote", takes("NAME"), "the remote (origin)")                    //
+      ("branch", takes("NAME"), "the branch (prod)")                      //
+      ("state-dir", takes("DIR"),
        "where the record is kept ($STATE_DIRECTORY, else "
        "/var/lib/deployment-update for root, else "
        "$XDG_STATE_HOME/deployment-update)")  //
-      ("build", text()->value_name("in-place|staged"),
+      ("build", takes("in-place|staged"),
        "where an environment is built (staged)");
   return options;
 }
@@ -43,7 +46,7 @@ po::options_description actions(Options& options) {
   Request& request = options.request;
   po::options_description actions("Options");
   actions.add_options()  //
-      ("config", po::value<std::string>()->value_name("FILE"),
+      ("config", takes("FILE"),
        "configuration (/etc/deployment-update.conf if it exists)")  //
       ("dry-run", po::bool_switch(&request.dry_run),
        "print the plan and change nothing")  //
@@ -52,15 +55,15 @@ po::options_description actions(Options& options) {
        "nothing changed, and try a failed deployment again now")  //
       ("rollback", po::bool_switch(&request.roll_back),
        "return to the deployment before this one and quarantine the remote's "
-       "commit")                                                //
-      ("status", "print what is deployed and what is pending")  //
+       "commit")  //
+      ("status", po::bool_switch(&options.status),
+       "print what is deployed and what is pending")  //
       ("json", po::bool_switch(&request.json),
-       "with --dry-run and --status: print JSON")  //
-      ("wait", po::value<std::string>()->value_name("SECONDS"),
-       "wait for another run that holds the lock")                           //
-      ("verbose,v", po::bool_switch(&options.verbose), "log every command")  //
-      ("help,h", "print this help")                                          //
-      ("version", "print the version");
+       "with --dry-run and --status: print JSON")                             //
+      ("wait", takes("SECONDS"), "wait for another run that holds the lock")  //
+      ("verbose,v", po::bool_switch(&options.verbose), "log every command")   //
+      ("help,h", po::bool_switch(&options.help), "print this help")           //
+      ("version", po::bool_switch(&options.version), "print the version");
   return actions;
 }
 
@@ -90,7 +93,7 @@ po::variables_map parse_command_line(Options& options, int argc,
         "command line: {}; see --help",
         may_end ? escaped(error.what()) : "an argument is not understood"));
   }
-  if (values.count("argument") != 0) {
+  if (values.contains("argument")) {
     throw UsageError(fmt::format(
         "command line: '{}' is not an option; see --help",
         escaped(values["argument"].as<std::vector<std::string>>().front())));
@@ -117,19 +120,8 @@ void read_config_file(Config& config, const std::string& path, bool required) {
   apply_config_file(config, read_all(fd.get(), path), path);
 }
 
-Options::Action action_of(const po::variables_map& values) {
-  if (values.count("help") != 0) {
-    return Options::Action::help;
-  }
-  if (values.count("version") != 0) {
-    return Options::Action::version;
-  }
-  return values.count("status") != 0 ? Options::Action::status
-                                     : Options::Action::run;
-}
-
 bool only_looks(const Options& options) {
-  return options.request.dry_run || options.action == Options::Action::status;
+  return options.request.dry_run || options.status;
 }
 
 std::chrono::seconds parse_wait(const std::string& value) {
@@ -156,12 +148,12 @@ void require_sense(const Options& options) {
 
 // Reads the configuration file, over it the settings of the command line.
 void read_settings(Config& config, const po::variables_map& values) {
-  const bool named = values.count("config") != 0;
+  const bool named = values.contains("config");
   read_config_file(
       config, named ? values["config"].as<std::string>() : default_config_file,
       named);
   for (const std::string& name : setting_names()) {
-    if (values.count(name) != 0) {
+    if (values.contains(name)) {
       set(config, name, values[name].as<std::string>(), "command line");
     }
   }
@@ -172,12 +164,10 @@ void read_settings(Config& config, const po::variables_map& values) {
 Options parse_options(int argc, const char* const argv[]) {
   Options options;
   const po::variables_map values = parse_command_line(options, argc, argv);
-  options.action = action_of(values);
-  if (options.action == Options::Action::help ||
-      options.action == Options::Action::version) {
+  if (options.help || options.version) {
     return options;
   }
-  if (values.count("wait") != 0) {
+  if (values.contains("wait")) {
     options.request.wait = parse_wait(values["wait"].as<std::string>());
   }
   require_sense(options);

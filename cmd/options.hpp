@@ -6,12 +6,12 @@
 namespace deployment {
 
 struct Options {
-  enum class Action { run, status, help, version };
-
-  Action action = Action::run;
-  Config config = {};
-  Request request = {};
+  bool help = false;
+  bool version = false;
+  bool status = false;
   bool verbose = false;
+  Request request = {};
+  Config config = {};
 };
 
 // Reads the command line, and the configuration file that it names or that is

@@ -7,7 +7,6 @@
 #include "lib/checkout/run_lock.hpp"
 #include "lib/deploy/dry_run.hpp"
 #include "lib/deploy/executor.hpp"
-#include "lib/deploy/explain.hpp"
 #include "lib/deploy/report.hpp"
 #include "lib/deploy/rollback.hpp"
 #include "lib/model/transitions.hpp"
@@ -30,69 +29,52 @@ milliseconds since(steady_clock::time_point start) {
 // A run that may change something. The caller holds the lock.
 class Run {
  public:
-  Run(const Config& config, const Request& request, Log& log,
-      CommandRunner& runner)
-      : request_(request),
-        host_(config, log, runner),
-        journal_(config.state_dir),
-        executor_(host_, journal_) {}
+  Run(Host& host, const Request& request)
+      : host_(host), request_(request), journal_(host.config.state_dir) {}
 
   int deploy_tip();
   int roll_back();
 
  private:
-  std::optional<Heads> ask_remote();
-  int deploy_or_fail(const Heads& heads);
-  int deploy(Heads heads);
+  bool ask_remote();
+  int deploy_or_fail();
   void end_orphans_of_a_killed_run();
+  int deploy();
   void apply(const Plan& plan);
   bool begin_roll_back(const Plan& plan, const Error& error);
+  std::optional<Deployment> ended(Deployment::Outcome outcome) const;
   int finish(const Plan& plan);
-  int finish_roll_back(const Change& change);
+  int finish_roll_back(const std::string& what);
   int fail(const Error& error);
   void tidy();
-
   int report_stuck();
-  const Record& record() const { return journal_.record(); }
-  std::optional<Deployment> ended(Deployment::Outcome outcome) const;
 
+  const Record& record() const { return journal_.record(); }
+
+  Host& host_;
   const Request& request_;
-  Host host_;
   Journal journal_;
-  Executor executor_;
+  Work work_{host_, journal_};
   steady_clock::time_point started_ = steady_clock::now();
   std::string step_ = "planning";  // that this run is at
-  std::optional<CommitId> tip_;    // of the remote
+  std::optional<Heads> heads_;     // nullopt: the remote is away
 };
 
-std::optional<Heads> Run::ask_remote() {
-  std::optional<Heads> heads = deployment::ask_remote(host_, record());
-  if (heads) {
-    journal_.write(transition::remote_came_back);
-    tip_ = heads->tip;
-  } else {
-    journal_.write(transition::remote_went_away, now());
-  }
-  return heads;
-}
-
 int Run::deploy_tip() {
-  const std::optional<Heads> heads = ask_remote();
-  if (!heads) {
+  if (!ask_remote()) {
     return exit_failed;
   }
-  switch (decide(host_.config, record(), *heads, now(), request_.force)) {
-    case Verdict::up_to_date:
-      print(no_changes);
-      return 0;
-    case Verdict::quarantined:
-    case Verdict::waiting:
-      return report_stuck();
-    case Verdict::deploy:
-      break;
+  const Verdict verdict =
+      decide(host_.config, record(), *heads_, now(), request_.force);
+  if (verdict == Verdict::up_to_date) {
+    print(no_changes);
+    return 0;
   }
-  journal_.write(transition::overtake_roll_back, heads->tip, request_.force);
-  return deploy_or_fail(*heads);
+  if (verdict != Verdict::deploy) {
+    return report_stuck();
+  }
+  journal_.write(transition::overtake_roll_back, heads_->tip, request_.force);
+  return deploy_or_fail();
 }
 
 int Run::roll_back() {
@@ -101,18 +83,27 @@ int Run::roll_back() {
     throw Error("there is no earlier deployment on record to roll back to",
                 "look at: deployment-update --status");
   }
-  const std::optional<Heads> heads = ask_remote();
-  if (!heads) {
+  if (!ask_remote()) {
     return exit_failed;
   }
-  journal_.write(transition::roll_back_requested, *before, heads->tip, now());
-  return deploy_or_fail(*heads);
+  journal_.write(transition::roll_back_requested, *before, heads_->tip, now());
+  return deploy_or_fail();
 }
 
-int Run::deploy_or_fail(const Heads& heads) {
+bool Run::ask_remote() {
+  heads_ = deployment::ask_remote(host_, record());
+  if (heads_) {
+    journal_.write(transition::remote_came_back);
+  } else {
+    journal_.write(transition::remote_went_away, now());
+  }
+  return heads_.has_value();
+}
+
+int Run::deploy_or_fail() {
   try {
     end_orphans_of_a_killed_run();
-    return deploy(heads);
+    return deploy();
   } catch (const Interrupted& interruption) {
     journal_.write(transition::interrupted,
                    Failure{.step = step_, .error = interruption.text()}, now());
@@ -134,23 +125,20 @@ void Run::end_orphans_of_a_killed_run() {
   }
 }
 
-int Run::deploy(Heads heads) {
-  for (;; heads = host_.git.heads_here(heads.tip)) {
+int Run::deploy() {
+  for (;; heads_ = host_.git.heads_here(heads_->tip)) {
     step_ = "planning";
-    const Plan plan =
-        make_plan(host_.config, record(),
-                  host_.observe(record(), heads, host_.git, request_.force),
-                  request_.force);
+    const Plan plan = host_.plan(record(), *heads_, host_.git, request_.force);
     if (!plan.steps.empty() || plan.change) {
-      journal_.write(transition::begin, heads.tip, now(), request_.force);
-      try {
-        apply(plan);
-      } catch (const Error& error) {
-        if (!begin_roll_back(plan, error)) {
-          throw;
-        }
-        continue;
+      journal_.write(transition::begin, heads_->tip, now(), request_.force);
+    }
+    try {
+      apply(plan);
+    } catch (const Error& error) {
+      if (!begin_roll_back(plan, error)) {
+        throw;
       }
+      continue;
     }
     if (!plan.look_again) {
       return finish(plan);
@@ -160,7 +148,7 @@ int Run::deploy(Heads heads) {
 
 void Run::apply(const Plan& plan) {
   if (plan.change) {
-    executor_.begin(*plan.change);
+    work_.change = plan.change;
     say_what_begins(host_, record(), plan);
   }
   for (const Step& step : plan.steps) {
@@ -168,7 +156,7 @@ void Run::apply(const Plan& plan) {
     step_ = label_of(step);
     host_.log.info(describe(step));
     const auto start = steady_clock::now();
-    executor_.apply(step);
+    carry_out(step, work_);
     host_.log.info(
         fmt::format("{}: done in {}", step_, describe_duration(since(start))));
   }
@@ -177,12 +165,12 @@ void Run::apply(const Plan& plan) {
 // Returns false when there is nothing to take back, or no way back.
 bool Run::begin_roll_back(const Plan& plan, const Error& error) {
   const auto to = commit_to_roll_back_to(host_.config, record(), plan,
-                                         executor_.made_first_environment());
+                                         work_.made_first_environment);
   if (!to) {
     return false;
   }
   say_failure(host_, error);
-  journal_.write(transition::roll_back_decided, *tip_,
+  journal_.write(transition::roll_back_decided, heads_->tip,
                  Failure{.step = step_, .error = one_line(error.what())}, now(),
                  ended(Deployment::Outcome::failed), *to);
   return true;
@@ -191,16 +179,15 @@ bool Run::begin_roll_back(const Plan& plan, const Error& error) {
 // Describes the present deployment as one that has ended now; nullopt when its
 // commit is not known yet.
 std::optional<Deployment> Run::ended(Deployment::Outcome outcome) const {
-  const std::optional<Change>& change = executor_.change();
-  if (!change) {
+  if (!work_.change) {
     return std::nullopt;
   }
   return Deployment{
       .ended = now(),
       .outcome = outcome,
       .duration = std::chrono::round<std::chrono::seconds>(since(started_)),
-      .from = change->from,
-      .to = change->to};
+      .from = work_.change->from,
+      .to = work_.change->to};
 }
 
 int Run::finish(const Plan& plan) {
@@ -209,21 +196,26 @@ int Run::finish(const Plan& plan) {
     print(no_changes);
     return 0;
   }
+  const std::string what = fmt::format(
+      "{} in {}", describe(plan.change->to, plan.change->to_subject),
+      describe_duration(since(started_)));
   if (record().roll_back_to) {
-    return finish_roll_back(*plan.change);
+    return finish_roll_back(what);
   }
-  const int failures = record().pending ? record().pending->attempts : 0;
+  const int failures = record().pending->attempts;
   journal_.write(transition::deployed, *ended(Deployment::Outcome::deployed));
-  host_.log.info(describe_deployed(*plan.change, since(started_), failures));
+  host_.log.info(
+      "deployed " + what +
+      (failures == 0 ? "" : ", after it had failed " + times(failures)));
   tidy();
   return 0;
 }
 
-int Run::finish_roll_back(const Change& change) {
+int Run::finish_roll_back(const std::string& what) {
   Deployment back = *ended(Deployment::Outcome::rolled_back);
   back.from = record().pending->tip;
   journal_.write(transition::rolled_back, back);
-  host_.log.warning(describe_rolled_back(change, since(started_)));
+  host_.log.warning("rolled back to " + what);
   tidy();
   if (request_.roll_back) {
     host_.log.info(describe_stuck(record()));
@@ -236,13 +228,12 @@ int Run::finish_roll_back(const Change& change) {
 int Run::fail(const Error& error) {
   const std::string line = one_line(error.what());
   const std::optional<Pending>& pending = record().pending;
-  const bool is_known = pending && pending->tip == tip_ &&
-                        pending->attempts > 0 && pending->failure &&
-                        pending->failure->error == line;
+  const bool is_known = pending && pending->tip == heads_->tip &&
+                        pending->failure && pending->failure->error == line;
   if (!is_known) {
     say_failure(host_, error);
   }
-  journal_.write(transition::failed, *tip_,
+  journal_.write(transition::failed, heads_->tip,
                  Failure{.step = step_, .error = line}, now(),
                  ended(Deployment::Outcome::failed));
   if (record().roll_back_to) {
@@ -276,11 +267,11 @@ int run(const Config& config, const Request& request, Log& log,
   if (request.dry_run) {
     require_checkout(config.repo_dir);
     Host host(config, log, runner);
-    return dry_run(host, load_record(config.state_dir).value_or(Record{}),
-                   request);
+    return dry_run(host, Journal(config.state_dir).record(), request);
   }
   const Lock lock(config.repo_dir, request.wait);
-  Run run(config, request, log, runner);
+  Host host(config, log, runner);
+  Run run(host, request);
   return request.roll_back ? run.roll_back() : run.deploy_tip();
 }
 

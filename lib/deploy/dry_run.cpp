@@ -16,16 +16,14 @@ namespace {
 // a temporary object directory.
 Plan plan_aside(Host& host, const Record& record, const Heads& heads,
                 bool force) {
+  GitReader objects = host.git;
   std::optional<TemporaryDirectory> folder;
-  std::optional<GitReader> objects;
   if (!host.git.has_commit(heads.tip)) {
     folder.emplace(host.user ? host.user->uid : geteuid(),
                    host.user ? host.user->gid : getegid());
     objects = host.git.with_objects_aside(folder->path());
   }
-  return make_plan(
-      host.config, record,
-      host.observe(record, heads, objects ? *objects : host.git, force), force);
+  return host.plan(record, heads, objects, force);
 }
 
 Json to_json(Verdict verdict, const Record& record, const Plan& plan) {
@@ -63,9 +61,9 @@ void print_lines(const Plan& plan) {
   if (plan.in_place_reason) {
     print(escaped("In place: " + *plan.in_place_reason) + '\n');
   }
-  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
-    const std::string line = describe(plan.steps[i]);
-    print(fmt::format("  {}. {}\n", i + 1, escaped(line)));
+  int number = 0;
+  for (const Step& step : plan.steps) {
+    print(fmt::format("  {}. {}\n", ++number, escaped(describe(step))));
   }
   if (!plan.change) {
     print(no_changes);

@@ -2,7 +2,6 @@
 
 #include <fmt/ranges.h>
 
-#include "lib/base/text.hpp"
 #include "lib/checkout/work_tree.hpp"
 #include "lib/deploy/report.hpp"
 #include "lib/environments/npm.hpp"
@@ -11,183 +10,193 @@
 #include "lib/model/transitions.hpp"
 
 namespace deployment {
-
-void Executor::apply(const Step& step) {
-  std::visit([this](const auto& s) { apply_step(s); }, step);
-}
-
-void Executor::apply_step(const RemoveLock& step) {
-  host_.git.remove_file(step.path);
-}
-
-void Executor::apply_step(const Fetch& step) {
-  host_.git.fetch();
-  if (!host_.git.has_commit(step.commit)) {
-    throw Error(
-        fmt::format("fetched {}, but it does not contain {}",
-                    host_.config.branch, step.commit),
-        "the remote's branch was moved back meanwhile; the next run looks "
-        "again");
-  }
-}
-
-void Executor::apply_step(const Restore& step) {
-  host_.git.restore(step.paths);
-}
-
-template <typename Move>
-void Executor::move_to(const CommitId& commit, const Move& move) {
-  journal_.write(transition::move_began, commit);
-  try {
-    move();
-  } catch (const Error&) {
-    take_back_half_written(commit);
-    throw;
-  }
-  journal_.write(transition::move_ended);
-}
+namespace {
 
 // After a move that failed halfway, so that no mixture of two commits serves.
-void Executor::take_back_half_written(const CommitId& commit) {
+void take_back_half_written(const CommitId& commit, const Work& work) {
   try {
-    Git& git = host_.git;
+    Git& git = work.host.git;
     const auto written = half_written_files(
         git, commit, changes_in_the_way(git, git.current_commit(), commit));
     if (!written.empty()) {
       git.restore(written);
-      host_.log.info(fmt::format("the move failed halfway; took back {}",
-                                 fmt::join(written, ", ")));
+      work.host.log.info(fmt::format("the move failed halfway; took back {}",
+                                     fmt::join(written, ", ")));
     }
-    journal_.write(transition::move_taken_back);
+    work.journal.write(transition::move_taken_back);
   } catch (const Error& error) {  // the next run tries again
-    host_.log.warning(one_line(error.what()));
+    work.host.log.warning(one_line(error.what()));
   }
 }
 
-void Executor::apply_step(const Checkout& step) {
-  move_to(step.commit, [&] { host_.git.checkout(); });
-}
-
-void Executor::apply_step(const FastForward& step) {
-  move_to(step.to, [&] { host_.git.fast_forward(step.to); });
-}
-
-void Executor::apply_step(const Reset& step) {
-  if (step.keep) {
-    host_.git.keep(lost_ref(step.from), step.from);
+// Runs `move` while the record says that the work tree goes to `commit`.
+template <typename Move>
+void move_to(const CommitId& commit, const Work& work, const Move& move) {
+  work.journal.write(transition::move_began, commit);
+  try {
+    move();
+  } catch (const Error&) {
+    take_back_half_written(commit, work);
+    throw;
   }
-  move_to(step.to, [&] { host_.git.reset(step.to); });
+  work.journal.write(transition::move_ended);
 }
 
-void Executor::apply_step(const Install& step) {
-  const std::string& name = step.component.name;
-  journal_.write(transition::install_began, name);
-  host_.store.remove_live_label(step.component);
-  const Sequence commands = install_commands(step);
-  require_success({&commands, 1}, host_.runner.run_sequences({&commands, 1}));
-  journal_.write(transition::install_ended, name, step.facts.inputs);
-}
-
-Sequence Executor::install_commands(const Install& step) const {
-  const Component& component = step.component;
+Sequence install_commands(const Install& install, const Host& host) {
+  const Component& component = install.component;
   const std::string purpose = fmt::format("installing {}", component.name);
-  Context context = host_.logged(component.name, host_.config.install_timeout);
+  Context context = host.logged(component.name, host.config.install_timeout);
   context.directory /= component.directory;
   switch (component.type) {
     case Component::Type::npm:
       return npm_install(purpose, context);
     case Component::Type::python:
-      return rebuild_venv(purpose, context, step.facts.manifests);
+      return rebuild_venv(purpose, context, install.facts.manifests);
   }
   return {};
 }
 
-void Executor::apply_step(const Build& step) {
+// Lets a rollback find the environment in use: one without a label gets it from
+// the record. Notes when there is none.
+void prepare_way_back(const Component& component, Work& work) {
+  const Store& store = work.host.store;
+  if (!std::filesystem::exists(store.live(component))) {
+    work.made_first_environment = true;
+  } else if (!store.live_label(component)) {
+    auto components = work.journal.record().components;
+    store.set_live_label(component,
+                         {.inputs = components[component.name].inputs,
+                          .served = work.change->from});
+  }
+}
+
+// Exchanges two folders on a file system that cannot do it at once.
+void move_in_turn(const Component& component, const std::filesystem::path& kept,
+                  const Host& host) {
+  host.log.info(
+      fmt::format("{}: the file system cannot exchange two folders; they are "
+                  "moved one after the other",
+                  component.name));
+  const std::filesystem::path live = host.store.live(component);
+  Command move{
+      .purpose = "moving " + live.string(),
+      .program = "mv",
+      .arguments = {"-T", "--", live, host.store.free_place(component)},
+      .context = host.logged(component.name, host.config.install_timeout)};
+  host.runner.run_checked(move);
+  move.arguments = {"-T", "--", kept, live};
+  host.runner.run_checked(move);
+}
+
+// One function for each kind of step.
+
+void apply_step(const RemoveLock& step, Work& work) {
+  work.host.git.remove_file(step.path);
+}
+
+void apply_step(const Fetch& step, Work& work) {
+  work.host.git.fetch();
+  if (!work.host.git.has_commit(step.commit)) {
+    throw Error(
+        fmt::format("fetched {}, but it does not contain {}",
+                    work.host.config.branch, step.commit),
+        "the remote's branch was moved back meanwhile; the next run looks "
+        "again");
+  }
+}
+
+void apply_step(const Restore& step, Work& work) {
+  work.host.git.restore(step.paths);
+}
+
+void apply_step(const Checkout& step, Work& work) {
+  move_to(step.commit, work, [&] { work.host.git.checkout(); });
+}
+
+void apply_step(const FastForward& step, Work& work) {
+  move_to(step.to, work, [&] { work.host.git.fast_forward(step.to); });
+}
+
+void apply_step(const Reset& step, Work& work) {
+  if (step.keep) {
+    work.host.git.keep(lost_ref(step.from), step.from);
+  }
+  move_to(step.to, work, [&] { work.host.git.reset(step.to); });
+}
+
+void apply_step(const Install& step, Work& work) {
+  const std::string& name = step.component.name;
+  work.journal.write(transition::install_began, name);
+  work.host.store.remove_live_label(step.component);
+  const Sequence commands = install_commands(step, work.host);
+  require_success({&commands, 1},
+                  work.host.runner.run_sequences({&commands, 1}));
+  work.journal.write(transition::install_ended, name, step.facts.inputs);
+}
+
+void apply_step(const Build& step, Work& work) {
+  Host& host = work.host;
   std::vector<Component> components;
   for (const Install& install : step.installs) {
     components.push_back(install.component);
   }
   const std::vector<Mount> mounts =
-      lay_out(step.commit, components, host_.git, host_.store, host_.runner,
-              host_.as_user, host_.log);
+      lay_out(step.commit, components, host.git, host.store, host.runner,
+              host.as_user, host.log);
   std::vector<Sequence> builds;
   for (const Install& install : step.installs) {
-    Sequence& build = builds.emplace_back(install_commands(install));
+    Sequence& build = builds.emplace_back(install_commands(install, host));
     for (Command& command : build) {
       command.context.mounts = mounts;
     }
   }
-  const auto results = host_.runner.run_sequences(builds);
+  const auto results = host.runner.run_sequences(builds);
   for (std::size_t i = 0; i < builds.size(); ++i) {
     if (succeeded(results[i])) {  // kept for the next try if another one failed
       const Install& install = step.installs[i];
-      host_.store.keep_staged(install.component, install.facts.inputs);
+      host.store.keep_staged(install.component, install.facts.inputs);
     }
   }
-  host_.store.remove_stage();
+  host.store.remove_stage();
   require_success(builds, results);
 }
 
-void Executor::apply_step(const Exchange& step) {
-  const std::string& name = step.component.name;
-  // A rollback must find what is in use now.
-  if (!std::filesystem::exists(host_.store.live(step.component))) {
-    made_first_environment_ = true;
-  } else if (!host_.store.live_label(step.component)) {
-    const auto& components = journal_.record().components;
-    const auto found = components.find(name);
-    host_.store.set_live_label(
-        step.component,
-        {.inputs = found == components.end() ? Inputs{} : found->second.inputs,
-         .served = change_->from});
-  }
-  journal_.write(transition::exchange_began, name);
-  exchange(step);
-  journal_.write(transition::exchange_ended, name, step.facts.inputs);
-}
-
-void Executor::exchange(const Exchange& step) {
+void apply_step(const Exchange& step, Work& work) {
   const Component& component = step.component;
-  const auto kept = host_.store.find(component, step.facts.inputs, change_->to);
+  const Store& store = work.host.store;
+  prepare_way_back(component, work);
+  work.journal.write(transition::exchange_began, component.name);
+  const auto kept = store.find(component, step.facts.inputs, work.change->to);
   if (!kept) {
     throw Error(fmt::format("cannot find the {} of {} to put into use",
                             environment_name(component.type), component.name));
   }
-  if (host_.store.exchange(component, *kept)) {
-    return;
+  if (!store.exchange(component, *kept)) {
+    move_in_turn(component, *kept, work.host);
   }
-  host_.log.info(
-      fmt::format("{}: the file system cannot exchange two folders; they are "
-                  "moved one after the other",
-                  component.name));
-  const std::filesystem::path live = host_.store.live(component);
-  Command move{
-      .purpose = "moving " + live.string(),
-      .program = "mv",
-      .arguments = {"-T", "--", live, host_.store.free_place(component)},
-      .context = host_.logged(component.name, host_.config.install_timeout)};
-  host_.runner.run_checked(move);
-  move.arguments = {"-T", "--", *kept, live};
-  host_.runner.run_checked(move);
+  work.journal.write(transition::exchange_ended, component.name,
+                     step.facts.inputs);
 }
 
-void Executor::apply_step(const Restart& step) {
+void apply_step(const Restart& step, Work& work) {
   const std::string& unit = step.component.service;
   const std::string& name = step.component.name;
-  states_before_[unit] = host_.systemd.state_of(unit);
-  journal_.write(transition::restart_began, name);
-  host_.systemd.reset_failed(unit);
-  host_.systemd.restart(unit);
-  journal_.write(transition::restart_ended, name, change_->to);
+  Systemd& systemd = work.host.systemd;
+  work.states_before[unit] = systemd.state_of(unit);
+  work.journal.write(transition::restart_began, name);
+  systemd.reset_failed(unit);
+  systemd.restart(unit);
+  work.journal.write(transition::restart_ended, name, work.change->to);
 }
 
-void Executor::apply_step(const Skip& step) {
-  journal_.write(transition::skipped, step.component.name, change_->to);
+void apply_step(const Skip& step, Work& work) {
+  work.journal.write(transition::skipped, step.component.name, work.change->to);
 }
 
-void Executor::apply_step(const Verify& step) {
-  const auto troubles = verify(host_.config, step.components, states_before_,
-                               host_.systemd, host_.runner, host_.as_user);
+void apply_step(const Verify& step, Work& work) {
+  const Host& host = work.host;
+  const auto troubles = verify(host.config, step.components, work.states_before,
+                               host.systemd, host.runner, host.as_user);
   std::map<std::string, bool> stayed_up;
   std::vector<std::string> lines;
   std::vector<std::string> advice;
@@ -202,11 +211,17 @@ void Executor::apply_step(const Verify& step) {
       stayed_up[component.name] = true;
     }
   }
-  journal_.write(transition::verify_ended, stayed_up, change_->to);
+  work.journal.write(transition::verify_ended, stayed_up, work.change->to);
   if (!lines.empty()) {
     throw Error(fmt::format("{}", fmt::join(lines, "\n")),
                 fmt::format("{}", fmt::join(advice, "\n")));
   }
+}
+
+}  // namespace
+
+void carry_out(const Step& step, Work& work) {
+  std::visit([&](const auto& s) { apply_step(s, work); }, step);
 }
 
 }  // namespace deployment

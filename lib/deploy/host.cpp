@@ -4,7 +4,6 @@
 
 #include "lib/base/text.hpp"
 #include "lib/checkout/ownership.hpp"
-#include "lib/deploy/report.hpp"
 #include "lib/environments/stage.hpp"
 #include "lib/environments/venv.hpp"
 #include "lib/plan/observe.hpp"
@@ -27,7 +26,9 @@ Host::Host(const Config& the_config, Log& the_log, CommandRunner& the_runner)
       git(runner, logged("git", config.git_timeout), config.remote,
           config.branch),
       store(config.repo_dir, user),
-      systemd(runner, as_this_process(config.systemctl_timeout)) {}
+      systemd(runner, {.directory = "/",
+                       .variables = child_variables(std::nullopt),
+                       .timeout = config.systemctl_timeout}) {}
 
 Context Host::logged(const std::string& tag, milliseconds timeout) const {
   Context logged = as_user;
@@ -40,49 +41,27 @@ Context Host::logged(const std::string& tag, milliseconds timeout) const {
   return logged;
 }
 
-Observation Host::observe(const Record& record, const Heads& heads,
-                          const GitReader& objects, bool force) const {
+Plan Host::plan(const Record& record, const Heads& heads,
+                const GitReader& objects, bool force) const {
   const auto version = [this, asked = std::string()]() mutable {
     if (asked.empty()) {
       asked = python_version(runner, logged("python3", config.git_timeout));
     }
     return asked;
   };
-  const auto in_place_reason = [this]() -> std::optional<std::string> {
-    if (config.build == BuildMode::in_place) {
-      return "build = in-place";
-    }
-    return why_not_staged(runner, as_user);
+  const auto in_place_reason = [this] {
+    return config.build == BuildMode::in_place
+               ? std::optional<std::string>("build = in-place")
+               : why_not_staged(runner, as_user);
   };
-  Observation seen = deployment::observe(config, record, heads, force,
-                                         {.git = git,
-                                          .objects = objects,
-                                          .store = store,
-                                          .python_version = version,
-                                          .in_place_reason = in_place_reason});
+  Observation seen = observe(config, record, heads, force,
+                             {.git = git,
+                              .objects = objects,
+                              .store = store,
+                              .python_version = version,
+                              .in_place_reason = in_place_reason});
   seen.git_user = user ? std::optional(user->name) : std::nullopt;
-  return seen;
-}
-
-Context as_this_process(milliseconds timeout) {
-  return {.directory = "/",
-          .variables = child_variables(std::nullopt),
-          .timeout = timeout};
-}
-
-std::optional<Heads> ask_remote(const Host& host, const Record& record) {
-  try {
-    Heads heads = host.git.heads();
-    if (record.remote_away_since) {
-      host.log.info(fmt::format(
-          "{} answers again; it was away for {}", host.config.remote,
-          describe_duration(now() - *record.remote_away_since)));
-    }
-    return heads;
-  } catch (const RemoteUnreachable& error) {
-    host.log.error(one_line(error.what()) + "; " + error.advice());
-    return std::nullopt;
-  }
+  return make_plan(config, record, seen, force);
 }
 
 }  // namespace deployment

@@ -4,7 +4,7 @@
 #include "lib/base/log.hpp"
 #include "lib/checkout/git.hpp"
 #include "lib/environments/store.hpp"
-#include "lib/plan/facts.hpp"
+#include "lib/plan/plan.hpp"
 #include "lib/services/systemd.hpp"
 
 namespace deployment {
@@ -18,9 +18,10 @@ struct Host {
   Context logged(const std::string& tag,
                  std::chrono::milliseconds timeout) const;
 
-  // Gathers all facts. `objects` also sees the remote's tip, or is `git`.
-  Observation observe(const Record& record, const Heads& heads,
-                      const GitReader& objects, bool force) const;
+  // Gathers all facts and plans. `objects` also sees the remote's tip, or is
+  // `git`. Throws Error when git fails, or when nothing may be done.
+  Plan plan(const Record& record, const Heads& heads, const GitReader& objects,
+            bool force) const;
 
   const Config& config;
   Log& log;
@@ -31,12 +32,5 @@ struct Host {
   Store store;
   Systemd systemd;
 };
-
-// Asks the remote. Returns nullopt when it is away, which is logged, as is its
-// return. Changes nothing. Throws Error for everything else that git says.
-std::optional<Heads> ask_remote(const Host& host, const Record& record);
-
-// A context of this process's own user, which is root in the service.
-Context as_this_process(std::chrono::milliseconds timeout);
 
 }  // namespace deployment

@@ -6,19 +6,15 @@
 
 namespace deployment {
 
-std::optional<Record> load_record(const std::filesystem::path& state_dir) {
-  const std::optional<Directory> directory = Directory::open(state_dir);
+Journal::Journal(std::filesystem::path state_dir)
+    : state_dir_(std::move(state_dir)) {
+  const std::optional<Directory> directory = Directory::open(state_dir_);
   const std::optional<std::string> text =
       directory ? directory->read(record_name) : std::nullopt;
-  if (!text) {
-    return std::nullopt;
+  if (text) {
+    record_ = parse_record(*text, (state_dir_ / record_name).string());
   }
-  return parse_record(*text, (state_dir / record_name).string());
 }
-
-Journal::Journal(std::filesystem::path state_dir)
-    : state_dir_(std::move(state_dir)),
-      record_(load_record(state_dir_).value_or(Record{})) {}
 
 void Journal::replace(Record next) {
   if (next == record_) {

@@ -8,13 +8,10 @@
 
 namespace deployment {
 
-// Reads the record of a state directory; nullopt when none was ever written.
-// Throws Error when it cannot be read.
-std::optional<Record> load_record(const std::filesystem::path& state_dir);
-
 class Journal {
  public:
-  // Reads the record. Nothing is written before the first change.
+  // Reads the record, which is empty when none was ever written. Nothing is
+  // written before the first change. Throws Error when it cannot be read.
   explicit Journal(std::filesystem::path state_dir);
 
   const Record& record() const { return record_; }

@@ -1,43 +1,96 @@
 #include "lib/deploy/report.hpp"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <array>
 
 #include "lib/base/text.hpp"
+#include "lib/checkout/ownership.hpp"
 #include "lib/plan/plan_text.hpp"
 
 namespace deployment {
+namespace {
+
+bool calls_itself_an_error(std::string_view line) {
+  return line.starts_with("fatal: ") || line.starts_with("error: ") ||
+         line.starts_with("ERROR: ") || line.starts_with("npm error ");
+}
+
+// True when an error says that some file may not be read or written.
+bool speaks_of_permission(std::string_view text) {
+  constexpr std::array<std::string_view, 4> words = {
+      "ermission denied", "not permitted", "dubious ownership", "EACCES"};
+  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
+    return text.find(word) != std::string_view::npos;
+  });
+}
+
+// Describes the files below `folder` that do not belong to the checkout's user;
+// nullopt when there are none.
+std::optional<std::string> describe_foreign_files(
+    const Host& host, const std::filesystem::path& folder) {
+  if (!host.user) {
+    return std::nullopt;
+  }
+  const auto files =
+      foreign_files(host.config.repo_dir, folder, host.user->uid, 1);
+  if (files.empty()) {
+    return std::nullopt;
+  }
+  return fmt::format(
+      "files below {} do not belong to {} ({} for one); if they are in the "
+      "way: {}",
+      folder.string(), host.user->name, files.front().string(),
+      repair_command(host.config, *host.user));
+}
+
+// Returns the answer, or the error of a question that failed, as one line.
+template <typename Question>
+std::string answer(const Question& question) {
+  try {
+    return question();
+  } catch (const Error& error) {
+    return one_line(error.what());
+  }
+}
+
+std::string describe_state(const Host& host, const Component& component) {
+  const std::string service = answer([&] {
+    const UnitState unit = host.systemd.state_of(component.service);
+    return fmt::format("{} ({})", unit.active_state, unit.sub_state);
+  });
+  const std::string made_from = answer([&] {
+    const auto label = host.store.live_label(component);
+    return label ? one_line(to_text(*label)) : "not known";
+  });
+  return fmt::format("{}: {} is {}; {} was made from: {}", component.name,
+                     component.service, service,
+                     environment_name(component.type), made_from);
+}
+
+}  // namespace
 
 std::string one_line(std::string_view text) {
   const std::vector<std::string_view> lines = split(trimmed(text), '\n');
   if (lines.size() < 2) {
     return std::string(trimmed(text));
   }
-  const auto why =
-      std::find_if(lines.begin() + 1, lines.end(), [](std::string_view line) {
-        return line.starts_with("fatal: ") || line.starts_with("error: ") ||
-               line.starts_with("ERROR: ") || line.starts_with("npm error ");
-      });
   std::string_view what = lines.front();
   if (what.ends_with(':')) {
     what.remove_suffix(1);
   }
-  if (why == lines.end()) {
-    return fmt::format("{}: {}", what, lines.back());
+  const auto second = lines.begin() + 1;
+  auto why = std::find_if(second, lines.end(), calls_itself_an_error);
+  // Without such a line the last one says why. Before git's general words
+  // ssh(1) or the transport has said it.
+  if (why == lines.end() ||
+      (*why == "fatal: Could not read from remote repository." &&
+       why != second)) {
+    --why;
   }
-  // ssh(1) or the transport has then said the reason in the line before.
-  const bool told_before =
-      *why == "fatal: Could not read from remote repository." &&
-      why - lines.begin() > 1;
-  return fmt::format("{}: {}", what, told_before ? *(why - 1) : *why);
+  return fmt::format("{}: {}", what, *why);
 }
 
 std::string describe_stuck(const Record& record) {
-  const auto abbreviated = [](const std::optional<CommitId>& commit) {
-    return commit ? std::string(commit->abbreviated()) : "nothing";
-  };
   if (const std::optional<Pending>& pending = record.pending) {
     return fmt::format(
         "the deployment of {} is pending: '{}' failed ({} so far); next try at "
@@ -49,65 +102,68 @@ std::string describe_stuck(const Record& record) {
   return fmt::format(
       "{} is quarantined; {} stays deployed until another commit comes, or "
       "--force tries this one again",
-      abbreviated(record.quarantined), abbreviated(record.deployed));
+      record.quarantined->abbreviated(),
+      record.deployed ? record.deployed->abbreviated() : "nothing");
 }
 
-std::string describe_deployed(const Change& change,
-                              std::chrono::milliseconds duration,
-                              int failures) {
-  return fmt::format(
-      "deployed {} in {}{}", describe(change.to, change.to_subject),
-      describe_duration(duration),
-      failures == 0 ? ""
-                    : fmt::format(", after it had failed {}", times(failures)));
-}
-
-std::string describe_rolled_back(const Change& change,
-                                 std::chrono::milliseconds duration) {
-  return fmt::format("rolled back to {} in {}",
-                     describe(change.to, change.to_subject),
-                     describe_duration(duration));
-}
-
-std::vector<std::string> describe_mixture(
-    const CommitId& roll_back_to, const std::string& step,
-    const std::string& checkout_commit,
-    const std::vector<ComponentState>& components) {
-  std::vector<std::string> lines = {
-      fmt::format("the rollback to {} failed at '{}'",
-                  roll_back_to.abbreviated(), step),
-      "the checkout is at " + checkout_commit};
-  for (const ComponentState& component : components) {
-    lines.push_back(fmt::format(
-        "{}: {} is {}; {} was made from: {}", component.name, component.service,
-        component.service_state, component.environment, component.made_from));
+std::optional<Heads> ask_remote(const Host& host, const Record& record) {
+  try {
+    Heads heads = host.git.heads();
+    if (record.remote_away_since) {
+      host.log.info(fmt::format(
+          "{} answers again; it was away for {}", host.config.remote,
+          describe_duration(now() - *record.remote_away_since)));
+    }
+    return heads;
+  } catch (const RemoteUnreachable& error) {
+    host.log.error(one_line(error.what()) + "; " + error.advice());
+    return std::nullopt;
   }
-  return lines;
 }
 
-std::string advice_for(const Error& error) {
-  return error.advice().empty()
-             ? "push a fix; if the cause is on this host, fix it there: the "
-               "next scheduled run continues"
-             : error.advice();
+void say_what_begins(const Host& host, const Record& record, const Plan& plan) {
+  const Change& change = *plan.change;
+  host.log.info(record.roll_back_to ? "rolling back to " +
+                                          describe(change.to, change.to_subject)
+                                    : "deploying " + describe(change));
+  if (plan.in_place_reason) {
+    host.log.info("environments are built in place: " + *plan.in_place_reason);
+  }
+  if (const auto foreign =
+          describe_foreign_files(host, host.config.repo_dir / ".git")) {
+    host.log.warning(*foreign);
+  }
 }
 
-bool speaks_of_permission(std::string_view text) {
-  constexpr std::array<std::string_view, 4> words = {
-      "ermission denied", "not permitted", "dubious ownership", "EACCES"};
-  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
-    return text.find(word) != std::string_view::npos;
-  });
+void say_failure(const Host& host, const Error& error) {
+  std::string advice = error.advice();
+  if (advice.empty()) {
+    advice =
+        "push a fix; if the cause is on this host, fix it there: the next "
+        "scheduled run continues";
+  }
+  if (speaks_of_permission(error.what())) {
+    if (const auto foreign =
+            describe_foreign_files(host, host.config.repo_dir)) {
+      advice += '\n' + *foreign;
+    }
+  }
+  host.log.error(error.what());
+  host.log.error("what to do: " + advice);
 }
 
-std::string describe_foreign_files(
-    const std::filesystem::path& checkout, const std::string& owner,
-    const std::vector<std::filesystem::path>& files,
-    const std::string& repair) {
-  return fmt::format(
-      "files below {} do not belong to {} ({} for one); if they are in the "
-      "way: {}",
-      checkout.string(), owner, files.front().string(), repair);
+void say_mixture(const Host& host, const CommitId& roll_back_to,
+                 const std::string& step) {
+  const auto say = [&](const std::string& line) {
+    host.log.write(Level::critical, line);
+  };
+  say(fmt::format("the rollback to {} failed at '{}'",
+                  roll_back_to.abbreviated(), step));
+  say("the checkout is at " +
+      answer([&] { return host.git.current_commit().str(); }));
+  for (const Component& component : host.config.components) {
+    say(describe_state(host, component));
+  }
 }
 
 }  // namespace deployment

@@ -1,8 +1,8 @@
-// The lines that a run says. All of them are made from values.
+// Says in the log what a run does and what fails, and asks for what these lines
+// need.
 #pragma once
 
-#include "lib/base/error.hpp"
-#include "lib/plan/plan.hpp"
+#include "lib/deploy/host.hpp"
 
 namespace deployment {
 
@@ -13,43 +13,24 @@ constexpr const char* no_changes = "No changes detected in the repository.\n";
 // the one that says why: the first that calls itself an error, or the last.
 std::string one_line(std::string_view text);
 
-// "the deployment of … is pending: …", or "… is quarantined, …"
+// "the deployment of … is pending: …", or "… is quarantined, …". The record has
+// one of the two.
 std::string describe_stuck(const Record& record);
 
-// "deployed … in 3.2 s, after it had failed once"
-std::string describe_deployed(const Change& change,
-                              std::chrono::milliseconds duration, int failures);
+// Asks the remote. Returns nullopt when it is away, which is logged, as is its
+// return. Changes nothing. Throws Error for everything else that git says.
+std::optional<Heads> ask_remote(const Host& host, const Record& record);
 
-// "rolled back to … in 3.2 s"
-std::string describe_rolled_back(const Change& change,
-                                 std::chrono::milliseconds duration);
+// Says which commit is deployed, how, and which files of .git will stop git
+// sooner or later, because an earlier run as root left them.
+void say_what_begins(const Host& host, const Record& record, const Plan& plan);
 
-// The state of one component, for a person who has to mend it. Each is the
-// answer of the host, or why it could not be asked.
-struct ComponentState {
-  std::string name;
-  std::string service;
-  std::string service_state;
-  std::string environment;  // "venv"
-  std::string made_from;
-};
+// Says the error in full, and what to do about it.
+void say_failure(const Host& host, const Error& error);
 
-// The lines about a rollback that failed at `step`: it leaves a mixture of two
-// commits, and a person has to know where everything is.
-std::vector<std::string> describe_mixture(
-    const CommitId& roll_back_to, const std::string& step,
-    const std::string& checkout_commit,
-    const std::vector<ComponentState>& components);
-
-// Returns the advice of an error, or the general one.
-std::string advice_for(const Error& error);
-
-// True when an error says that some file may not be read or written.
-bool speaks_of_permission(std::string_view text);
-
-// Appended to an advice when files of the checkout belong to somebody else.
-std::string describe_foreign_files(
-    const std::filesystem::path& checkout, const std::string& owner,
-    const std::vector<std::filesystem::path>& files, const std::string& repair);
+// Says where everything is after a rollback that failed at `step`: it leaves a
+// mixture of two commits, which a person has to mend.
+void say_mixture(const Host& host, const CommitId& roll_back_to,
+                 const std::string& step);
 
 }  // namespace deployment

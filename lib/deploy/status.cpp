@@ -30,41 +30,34 @@ std::string abbreviated_or_dash(const std::optional<CommitId>& commit) {
   return commit ? std::string(commit->abbreviated()) : "-";
 }
 
-std::string describe_pending(const Pending& pending, const Subject& subject) {
-  std::string text = fmt::format("pending    {}\n",
-                                 describe(pending.tip, subject(pending.tip)));
-  if (pending.running) {
-    text += "           a run works on it now, or was killed at it\n";
-  }
-  if (pending.failure && pending.attempts > 0) {
-    text += fmt::format(
-        "           failed at '{}', {} since {}; next try at {}\n"
-        "           {}\n",
-        pending.failure->step, times(pending.attempts),
-        to_string(pending.since), to_string(pending.next_try),
-        pending.failure->error);
-  }
-  return text;
-}
-
-std::string describe_component(const std::string& name,
-                               const ComponentRecord& component) {
-  std::string text =
-      fmt::format("{:<10} {}\n", name, abbreviated_or_dash(component.commit));
-  for (const auto& [input, hash] : component.inputs) {
-    text += fmt::format("           {}  {}\n", hash, input);
-  }
-  return text;
+// One line; without a key it goes on with the one before.
+std::string line(std::string_view key, std::string_view value) {
+  return fmt::format("{:<10} {}\n", key, escaped(value));
 }
 
 std::string describe_deployed(const Record& record, const Subject& subject) {
   if (!record.deployed) {
-    return "deployed   nothing yet\n";
+    return line("deployed", "nothing yet");
   }
   const std::optional<Time> time = deployed_at(record);
-  return fmt::format("deployed   {}, {}\n",
-                     describe(*record.deployed, subject(record.deployed)),
-                     time ? to_string(*time) : "-");
+  return line("deployed", describe(*record.deployed, subject(record.deployed)) +
+                              ", " + (time ? to_string(*time) : "-"));
+}
+
+std::string describe_pending(const Pending& pending, const Subject& subject) {
+  std::string text =
+      line("pending", describe(pending.tip, subject(pending.tip)));
+  if (pending.running) {
+    text += line("", "a run works on it now, or was killed at it");
+  }
+  if (pending.failure && pending.attempts > 0) {
+    text += line(
+        "", fmt::format("failed at '{}', {} since {}; next try at {}",
+                        pending.failure->step, times(pending.attempts),
+                        to_string(pending.since), to_string(pending.next_try)));
+    text += line("", pending.failure->error);
+  }
+  return text;
 }
 
 std::string as_text(const std::string& path, const Record& record,
@@ -74,24 +67,27 @@ std::string as_text(const std::string& path, const Record& record,
     text += describe_pending(*record.pending, subject);
   }
   if (record.quarantined) {
-    text +=
-        fmt::format("quarantine {}\n",
-                    describe(*record.quarantined, subject(record.quarantined)));
+    text += line("quarantine",
+                 describe(*record.quarantined, subject(record.quarantined)));
   }
   if (record.remote_away_since) {
-    text += fmt::format("remote     away since {}\n",
-                        to_string(*record.remote_away_since));
+    text +=
+        line("remote", "away since " + to_string(*record.remote_away_since));
   }
   for (const auto& [name, component] : record.components) {
-    text += describe_component(name, component);
+    text += line(name, abbreviated_or_dash(component.commit));
+    for (const auto& [input, hash] : component.inputs) {
+      text += line("", fmt::format("{}  {}", hash, input));
+    }
   }
   for (const Deployment& past : record.history) {
-    text += fmt::format("history    {}  {:<11} {} -> {}  {}\n",
-                        to_string(past.ended), to_string(past.outcome),
-                        abbreviated_or_dash(past.from), past.to.abbreviated(),
-                        describe_duration(past.duration));
+    text += line(
+        "history",
+        fmt::format("{}  {:<11} {} -> {}  {}", to_string(past.ended),
+                    to_string(past.outcome), abbreviated_or_dash(past.from),
+                    past.to.abbreviated(), describe_duration(past.duration)));
   }
-  return text + fmt::format("record     {}\n", path);
+  return text + line("record", path);
 }
 
 // The record's JSON has empty strings for what is not known.
@@ -162,7 +158,7 @@ Json as_json(const std::string& path, const Record& record,
 
 std::string describe_status(const Config& config, bool json, Log& log,
                             CommandRunner& runner) {
-  const Record record = load_record(config.state_dir).value_or(Record{});
+  const Record record = Journal(config.state_dir).record();
   const Host host(config, log, runner);
   const Subject subject = [&](const std::optional<CommitId>& commit) {
     try {
@@ -175,12 +171,7 @@ std::string describe_status(const Config& config, bool json, Log& log,
   if (json) {
     return as_json(path, record, subject).text() + '\n';
   }
-  const std::string plain = as_text(path, record, subject);
-  std::string text;
-  for (const std::string_view line : split(plain, '\n')) {
-    text += escaped(line) + '\n';
-  }
-  return text;
+  return as_text(path, record, subject);
 }
 
 }  // namespace deployment

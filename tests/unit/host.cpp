@@ -42,7 +42,7 @@ void FakeHost::save(const Record& record) const {
 }
 
 Record FakeHost::saved() const {
-  return load_record(config.state_dir).value_or(Record{});
+  return Journal(config.state_dir).record();
 }
 
 }  // namespace deployment

@@ -11,7 +11,6 @@ namespace deployment {
 namespace {
 
 using namespace std::chrono_literals;
-using Action = Options::Action;
 using Words = std::vector<std::string>;
 
 Options parse(const Words& words) {
@@ -52,11 +51,10 @@ std::string refusal_of(const std::function<void()>& act) {
 
 TEST_CASE("reads what is to be done") {
   const ConfigFile file;
-  CHECK(file.parse().action == Action::run);
-  CHECK(file.parse({"--status"}).action == Action::status);
-  CHECK(file.parse({"--version"}).action == Action::version);
-  CHECK(file.parse({"--help"}).action == Action::help);
-  CHECK(file.parse({"-h"}).action == Action::help);
+  CHECK(file.parse({"--status"}).status);
+  CHECK(file.parse({"--version"}).version);
+  CHECK(file.parse({"--help"}).help);
+  CHECK(file.parse({"-h"}).help);
 }
 
 TEST_CASE("helps whatever else is on the command line") {
@@ -67,6 +65,9 @@ TEST_CASE("helps whatever else is on the command line") {
 
 TEST_CASE("asks for nothing that no option names") {
   const Options options = ConfigFile().parse();
+  CHECK_FALSE(options.help);
+  CHECK_FALSE(options.version);
+  CHECK_FALSE(options.status);
   CHECK_FALSE(options.verbose);
   CHECK_FALSE(options.request.dry_run);
   CHECK_FALSE(options.request.force);

@@ -24,18 +24,19 @@ inline const Restart restart_web = {.component = web};
 // `a` is deployed, and a run deploys `b`.
 class Deploying : public FakeHost {
  public:
-  Deploying() : journal(save_start()), executor(host, journal) {
-    executor.begin({.from = commit('a'), .to = commit('b')});
+  Deploying() : journal(save_start()) {
     runner.answer("systemctl show", [this](const Command& show) {
       const std::string restart = "systemctl restart " + show.arguments.back();
       return printed(running_unit(runner.has_run(restart) ? "new" : "old"));
     });
   }
 
+  void apply(const Step& step) { carry_out(step, work); }
+
   // Returns the commands that the step ran; options that every changing git has
   // are left out.
   std::vector<std::string> run(const Step& step) {
-    executor.apply(step);
+    apply(step);
     std::vector<std::string> lines = runner.lines();
     for (std::string& line : lines) {
       const std::string options = " -c gc.auto=0 -c maintenance.auto=false";
@@ -54,7 +55,7 @@ class Deploying : public FakeHost {
       during = saved();
       return CommandResult{};
     });
-    executor.apply(step);
+    apply(step);
     REQUIRE(during.has_value());
     return *during;
   }
@@ -67,7 +68,9 @@ class Deploying : public FakeHost {
   }
 
   Journal journal;
-  Executor executor;
+  Work work = {.host = host,
+               .journal = journal,
+               .change = Change{.from = commit('a'), .to = commit('b')}};
 
  private:
   const std::filesystem::path& save_start() const {

@@ -110,22 +110,22 @@ TEST_CASE("records nothing of a fetch, a build or a restored file") {
         Step(Build{.commit = commit('b'), .installs = {npm_install}})}) {
     Deploying fake;
     const Record before = fake.saved();
-    fake.executor.apply(step);
+    fake.apply(step);
     CHECK(fake.saved() == before);
   }
 }
 
 TEST_CASE("records a component that is skipped as one that runs the commit") {
   Deploying fake;
-  fake.executor.apply(Skip{.component = api});
+  fake.apply(Skip{.component = api});
   CHECK(fake.saved().components.at("api").commit == commit('b'));
 }
 
 TEST_CASE("tells when a fetch does not bring the commit") {
   Deploying fake;
   fake.runner.answer("cat-file -e", failed(1));
-  const auto error = error_of<Error>(
-      [&] { fake.executor.apply(Fetch{.commit = commit('b')}); });
+  const auto error =
+      error_of<Error>([&] { fake.apply(Fetch{.commit = commit('b')}); });
   CHECK(std::string(error.what()) ==
         "fetched prod, but it does not contain " + id('b'));
   CHECK(contains(error.advice(), "moved back meanwhile"));
@@ -159,9 +159,8 @@ TEST_CASE("leaves in the record what a step that failed had begun") {
     Record expected = fake.saved();
     c.change(expected);
     fake.runner.answer(c.command, failed(1, "it is broken\n"));
-    CHECK(
-        contains(message_of<CommandError>([&] { fake.executor.apply(c.step); }),
-                 "\nit is broken"));
+    CHECK(contains(message_of<CommandError>([&] { fake.apply(c.step); }),
+                   "\nit is broken"));
     CHECK(to_text(fake.saved()) == to_text(expected));
   }
 }
@@ -180,9 +179,8 @@ class HalfMoved : public Deploying {
   }
 
   void fail() {
-    CHECK_THROWS_AS(
-        executor.apply(FastForward{.from = commit('a'), .to = commit('b')}),
-        CommandError);
+    CHECK_THROWS_AS(apply(FastForward{.from = commit('a'), .to = commit('b')}),
+                    CommandError);
   }
 };
 
@@ -217,7 +215,7 @@ TEST_CASE("lets an interruption through and takes nothing back") {
     throw Interrupted(SIGTERM);
   });
   CHECK_THROWS_AS(
-      fake.executor.apply(FastForward{.from = commit('a'), .to = commit('b')}),
+      fake.apply(FastForward{.from = commit('a'), .to = commit('b')}),
       Interrupted);
   CHECK_FALSE(fake.runner.has_run(" status "));
   CHECK(fake.saved().moving_to == commit('b'));

@@ -28,7 +28,7 @@ TEST_CASE("forgets the label of an environment before it installs in place") {
   fs::create_directories(fake.checkout() / "web/node_modules");
   fake.host.store.set_live_label(web, {.inputs = inputs});
   fake.runner.answer("npm ", failed(1));
-  CHECK_THROWS_AS(fake.executor.apply(npm_install), CommandError);
+  CHECK_THROWS_AS(fake.apply(npm_install), CommandError);
   CHECK(fake.host.store.live_label(web) == std::nullopt);
 }
 
@@ -37,7 +37,7 @@ TEST_CASE("builds in the stage and keeps the environments that succeeded") {
   fake.runner.answer("venv/bin/pip install -r", failed(1, "no such package\n"));
   const Build build = {.commit = commit('b'),
                        .installs = {npm_install, pip_install}};
-  CHECK(contains(message_of<CommandError>([&] { fake.executor.apply(build); }),
+  CHECK(contains(message_of<CommandError>([&] { fake.apply(build); }),
                  "no such package"));
   const Store& store = fake.host.store;
   CHECK(store.find(web, inputs, commit('b')).has_value());
@@ -53,9 +53,9 @@ TEST_CASE("exchanges an environment and keeps the one that was in use") {
   Deploying fake;
   fake.keep("new");
   write_file(fake.checkout() / "web/node_modules/what", "old");
-  fake.executor.apply(new_modules);
+  fake.apply(new_modules);
   CHECK(read_file(fake.checkout() / "web/node_modules/what") == "new");
-  CHECK_FALSE(fake.executor.made_first_environment());
+  CHECK_FALSE(fake.work.made_first_environment);
   // It had no label: it gets one from the record.
   CHECK(fake.host.store.find(web, {{"f", "1"}}, commit('a')).has_value());
   const Record record = fake.saved();
@@ -69,7 +69,7 @@ TEST_CASE("leaves the label that the environment in use has") {
   fake.keep("new");
   fs::create_directories(fake.checkout() / "web/node_modules");
   fake.host.store.set_live_label(web, {.served = commit('c')});
-  fake.executor.apply(new_modules);
+  fake.apply(new_modules);
   CHECK(fake.host.store.find(web, {}, commit('c')).has_value());
 }
 
@@ -77,14 +77,14 @@ TEST_CASE("tells that it put the first environment into use") {
   Deploying fake;
   fake.keep("new");
   fs::create_directories(fake.checkout() / "web");
-  fake.executor.apply(new_modules);
-  CHECK(fake.executor.made_first_environment());
+  fake.apply(new_modules);
+  CHECK(fake.work.made_first_environment);
   CHECK(fs::exists(fake.checkout() / "web/node_modules/what"));
 }
 
 TEST_CASE("refuses to exchange an environment that is not kept") {
   Deploying fake;
-  CHECK(message_of<Error>([&] { fake.executor.apply(new_modules); }) ==
+  CHECK(message_of<Error>([&] { fake.apply(new_modules); }) ==
         "cannot find the node_modules of web to put into use");
   CHECK(fake.saved().components.at("web").inputs == Inputs{{"f", "1"}});
 }
@@ -100,8 +100,8 @@ TEST_CASE("restarts a unit after it looked at it and cleared its failures") {
 
 TEST_CASE("records the commit of services that stayed up") {
   Deploying fake;
-  fake.executor.apply(restart_web);
-  fake.executor.apply(Verify{.components = {web}});
+  fake.apply(restart_web);
+  fake.apply(Verify{.components = {web}});
   const ComponentRecord component = fake.saved().components.at("web");
   CHECK(component.commit == commit('b'));
   CHECK(component.unverified_commit == std::nullopt);
@@ -109,11 +109,11 @@ TEST_CASE("records the commit of services that stayed up") {
 
 TEST_CASE("tells which service did not stay up, and records none") {
   Deploying fake;
-  fake.executor.apply(restart_web);
-  fake.executor.apply(Restart{.component = api});
+  fake.apply(restart_web);
+  fake.apply(Restart{.component = api});
   fake.runner.answer("NRestarts web.service", printed(running_unit("old")));
   const auto error = error_of<Error>([&] {
-    fake.executor.apply(Verify{.components = {web, api}});
+    fake.apply(Verify{.components = {web, api}});
   });
   CHECK(std::string(error.what()) ==
         "web.service was restarted but did not stay up: it is the same "

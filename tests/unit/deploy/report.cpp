@@ -1,16 +1,37 @@
 #include "lib/deploy/report.hpp"
 
-#include "tests/unit/support.hpp"
+#include <unistd.h>
+
+#include "tests/unit/host.hpp"
 
 namespace deployment {
 namespace {
 
+namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
-const Change change = {.from = commit('a'),
-                       .from_subject = "Old",
-                       .to = commit('b'),
-                       .to_subject = "New"};
+const Plan plan = {.change = Change{.from = commit('a'),
+                                    .from_subject = "Old",
+                                    .to = commit('b'),
+                                    .to_subject = "New"}};
+
+// Its checkout is for somebody to whom no file in it belongs.
+class ForeignHost : public FakeHost {
+ public:
+  ForeignHost() {
+    host.user = find_user(geteuid());
+    host.user->uid += 1;
+    host.user->name = "ubuntu";
+    write_file(checkout() / ".git/index", "");
+  }
+
+  // The line about the files below `below`; `first` is one of them.
+  std::string complaint(const fs::path& below, const fs::path& first) const {
+    return "files below " + below.string() + " do not belong to ubuntu (" +
+           first.string() + " for one); if they are in the way: chown -R " +
+           "ubuntu: " + checkout().string() + "\n";
+  }
+};
 
 TEST_CASE("an error in one line says what failed, and why") {
   struct Case {
@@ -54,41 +75,111 @@ TEST_CASE("a quarantine names both commits") {
       contains(describe_stuck(record), "; aaaaaaaaaaaa stays deployed until"));
 }
 
-TEST_CASE("the end of a deployment names commit and time") {
-  CHECK(describe_deployed(change, 3200ms, 0) ==
-        "deployed bbbbbbbbbbbb (New) in 3.2 s");
-  CHECK(describe_deployed(change, 192s, 2) ==
-        "deployed bbbbbbbbbbbb (New) in 3 min 12 s, after it had failed 2 "
-        "times");
-  CHECK(describe_rolled_back(change, 3s) ==
-        "rolled back to bbbbbbbbbbbb (New) in 3.0 s");
+TEST_CASE("says which commit is deployed") {
+  const FakeHost fake;
+  say_what_begins(fake.host, {}, plan);
+  CHECK(fake.log.text() ==
+        "deploying aaaaaaaaaaaa (Old) -> bbbbbbbbbbbb (New)\n");
 }
 
-TEST_CASE("a failed rollback says where everything is") {
-  CHECK(describe_mixture(commit('a'), "web: restart", id('b'),
-                         {{.name = "web",
-                           .service = "web.service",
-                           .service_state = "failed (failed)",
-                           .environment = "node_modules",
-                           .made_from = "not known"}}) ==
-        std::vector<std::string>{
-            "the rollback to aaaaaaaaaaaa failed at 'web: restart'",
-            "the checkout is at " + id('b'),
-            "web: web.service is failed (failed); node_modules was made from: "
-            "not known"});
+TEST_CASE("says that it goes back") {
+  const FakeHost fake;
+  say_what_begins(fake.host, {.roll_back_to = commit('b')}, plan);
+  CHECK(fake.log.text() == "rolling back to bbbbbbbbbbbb (New)\n");
 }
 
-TEST_CASE("an error without advice of its own gets the general one") {
-  CHECK(advice_for(Error("x", "do y")) == "do y");
-  CHECK(advice_for(Error("x")).starts_with("push a fix; "));
+TEST_CASE("says why environments are built in place") {
+  const FakeHost fake;
+  Plan in_place = plan;
+  in_place.in_place_reason = "build = in-place";
+  say_what_begins(fake.host, {}, in_place);
+  CHECK(contains(fake.log.text(),
+                 "\nenvironments are built in place: build = in-place\n"));
 }
 
-TEST_CASE("errors about permissions are recognized") {
-  CHECK(speaks_of_permission("error: cannot open x: Permission denied"));
-  CHECK(
-      speaks_of_permission("fatal: detected dubious ownership in repository"));
-  CHECK(speaks_of_permission("npm error code EACCES"));
-  CHECK_FALSE(speaks_of_permission("no space left on device"));
+TEST_CASE("warns of files in .git that belong to somebody else") {
+  const ForeignHost fake;
+  write_file(fake.checkout() / "web/package.json", "");
+  say_what_begins(fake.host, {}, plan);
+  CHECK(fake.log.text() ==
+        "deploying aaaaaaaaaaaa (Old) -> bbbbbbbbbbbb (New)\nwarning: " +
+            fake.complaint(fake.checkout() / ".git",
+                           fake.checkout() / ".git/index"));
+}
+
+TEST_CASE("says what failed and what to do about it") {
+  const FakeHost fake;
+  say_failure(fake.host, Error("installing web failed", "look at it"));
+  CHECK(fake.log.text() ==
+        "error: installing web failed\nerror: what to do: look at it\n");
+}
+
+TEST_CASE("gives the general advice for an error that has none") {
+  const FakeHost fake;
+  say_failure(fake.host, Error("x"));
+  CHECK(contains(fake.log.text(), "\nerror: what to do: push a fix; "));
+}
+
+TEST_CASE("names foreign files only when a permission was denied") {
+  struct Case {
+    std::string error;
+    bool names_files;
+  };
+  for (const Case& c :
+       {Case{"error: cannot open x: Permission denied", true},
+        Case{"fatal: detected dubious ownership in repository", true},
+        Case{"npm error code EACCES", true},
+        Case{"no space left on device", false}}) {
+    INFO(c.error);
+    const ForeignHost fake;
+    say_failure(fake.host, Error(c.error, "look at it"));
+    const std::string advice = "error: what to do: look at it\n";
+    const std::string complaint =
+        "error: " + fake.complaint(fake.checkout(), fake.checkout() / ".git");
+    CHECK(fake.log.text() == "error: " + c.error + "\n" + advice +
+                                 (c.names_files ? complaint : ""));
+  }
+}
+
+TEST_CASE("names no foreign file in a checkout of its own") {
+  const FakeHost fake;
+  say_failure(fake.host, Error("cannot open x: Permission denied", "chmod"));
+  CHECK_FALSE(contains(fake.log.text(), "do not belong"));
+}
+
+TEST_CASE("tells where everything is after a rollback that failed") {
+  FakeHost fake;
+  fake.runner.answer("NRestarts web.service", printed(running_unit("1")));
+  fake.runner.answer("NRestarts api.service",
+                     printed("ActiveState=failed\nSubState=failed\n"
+                             "Result=exit-code\nMainPID=0\nInvocationID=1\n"
+                             "NRestarts=0\n"));
+  fs::create_directories(fake.checkout() / "web/node_modules");
+  fake.host.store.set_live_label(web, {.served = commit('b')});
+  say_mixture(fake.host, commit('c'), "web: restart");
+  CHECK(fake.log.text() ==
+        "critical: the rollback to cccccccccccc failed at 'web: restart'\n"
+        "critical: the checkout is at " +
+            id('a') +
+            "\ncritical: web: web.service is active (running); node_modules "
+            "was made from: served " +
+            id('b') +
+            "\ncritical: api: api.service is failed (failed); venv was made "
+            "from: not known\n");
+}
+
+TEST_CASE("tells why a question about the mixture has no answer") {
+  FakeHost fake;
+  fake.runner.answer("rev-parse", failed(128, "fatal: not a repository\n"));
+  fake.runner.answer("systemctl show", failed(1, "no bus\n"));
+  say_mixture(fake.host, commit('c'), "web: restart");
+  const std::string text = fake.log.text();
+  CHECK(contains(text,
+                 "the checkout is at looking at the checked out commit "
+                 "failed: git rev-parse --verify --end-of-options HEAD exited "
+                 "with code 128: fatal: not a repository\n"));
+  CHECK(contains(text, "web.service is asking for the state of web.service "));
+  CHECK(contains(text, "exited with code 1: no bus; node_modules was "));
 }
 
 }  // namespace
