@@ -86,23 +86,6 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
-std::string json_string(std::string_view text) {
-  std::string out = "\"";
-  for_each_character(text, [&](Character c, std::string_view bytes) {
-    if (c.length == 0) {
-      out += "\\ufffd";
-    } else if (bytes == "\"" || bytes == "\\") {
-      out += '\\';
-      out += bytes;
-    } else if (is_control(c.code) || reorders_text(c.code)) {
-      out += fmt::format("\\u{:04x}", c.code);
-    } else {
-      out += bytes;
-    }
-  });
-  return out + '"';
-}
-
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
   while (!text.empty()) {
