@@ -3,66 +3,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/locale/utf.hpp>
 #include <charconv>
-#include <cstdint>
 
 namespace deployment {
+namespace utf = boost::locale::utf;
+
 namespace {
 
-// One character of UTF-8 at the start of a text; length 0: no valid one.
-struct Character {
-  std::uint32_t code = 0;
-  std::size_t length = 0;
-};
-
-// Decodes by the table of RFC 3629: no overlong forms, no surrogates.
-Character first_character(std::string_view text) {
-  const auto byte = [&](std::size_t i) {
-    return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i]));
-  };
-  const std::uint32_t lead = byte(0);
-  if (lead < 0x80) {
-    return {lead, 1};
-  }
-  const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || text.size() < length) {
-    return {};
-  }
-  std::uint32_t code = lead & (0x7FU >> length);
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0U) != 0x80) {
-      return {};
-    }
-    code = (code << 6U) | (byte(i) & 0x3FU);
-  }
-  constexpr std::uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (code < smallest[length] || code > 0x10FFFF ||
-      (code >= 0xD800 && code <= 0xDFFF)) {
-    return {};
-  }
-  return {code, length};
-}
-
-bool reorders_text(std::uint32_t code) {
+bool reorders_text(utf::code_point code) {
   return code == 0x061C || (code >= 0x200E && code <= 0x200F) ||
          (code >= 0x2028 && code <= 0x202E) ||
          (code >= 0x2066 && code <= 0x2069);
 }
 
-bool is_control(std::uint32_t code) {
+bool is_control(utf::code_point code) {
   return code < 0x20 || (code >= 0x7F && code < 0xA0);
-}
-
-// Calls `take` with each character and its bytes; a byte that begins none is
-// taken alone, with the length 0.
-template <typename Take>
-void for_each_character(std::string_view text, const Take& take) {
-  while (!text.empty()) {
-    const Character c = first_character(text);
-    const std::size_t length = std::max<std::size_t>(c.length, 1);
-    take(c, text.substr(0, length));
-    text.remove_prefix(length);
-  }
 }
 
 }  // namespace
@@ -70,19 +26,23 @@ void for_each_character(std::string_view text, const Take& take) {
 std::string escaped(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for_each_character(text, [&](Character c, std::string_view bytes) {
-    if (bytes == "\t") {  // harmless, and common
+  for (auto next = text.begin(); next != text.end();) {
+    const auto start = next;
+    const auto code = utf::utf_traits<char>::decode(next, text.end());
+    const bool valid = utf::is_valid_codepoint(code);
+    if (!valid) {
+      next = start + 1;  // a byte that begins no character is taken alone
+    }
+    if (code == '\t') {  // harmless, and common
       out += ' ';
-      return;
+    } else if (valid && !is_control(code) && !reorders_text(code)) {
+      out.append(start, next);
+    } else {
+      for (auto byte = start; byte != next; ++byte) {
+        out += fmt::format("\\x{:02x}", static_cast<unsigned char>(*byte));
+      }
     }
-    if (c.length != 0 && !is_control(c.code) && !reorders_text(c.code)) {
-      out += bytes;
-      return;
-    }
-    for (const char byte : bytes) {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
-    }
-  });
+  }
   return out;
 }
 
