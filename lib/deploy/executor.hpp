@@ -49,7 +49,7 @@ class Executor {
   Host& host_;
   Journal& journal_;
   std::optional<Change> change_;
-  StatesBefore states_before_;
+  UnitStates states_before_;
   bool made_first_environment_ = false;
 };
 
