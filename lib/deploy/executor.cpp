@@ -5,9 +5,8 @@
 #include "lib/base/text.hpp"
 #include "lib/checkout/work_tree.hpp"
 #include "lib/deploy/report.hpp"
-#include "lib/environments/npm.hpp"
+#include "lib/environments/installs.hpp"
 #include "lib/environments/stage.hpp"
-#include "lib/environments/venv.hpp"
 #include "lib/model/transitions.hpp"
 
 namespace deployment {
