@@ -34,15 +34,15 @@ class Descriptor {
 // that somebody may exchange meanwhile.
 class Directory {
  public:
-  // nullopt when there is none. Throws Error when it cannot be opened or is a
-  // symbolic link.
-  static std::optional<Directory> open_any(const std::filesystem::path& path);
+  // Opens a folder; when there is none, there are no files in it, and none can
+  // be written. Throws Error when it cannot be opened or is a symbolic link.
+  explicit Directory(std::filesystem::path path);
 
   // Also throws Error for root when others than root may write to it.
-  static std::optional<Directory> open(const std::filesystem::path& path);
+  static Directory open_protected(const std::filesystem::path& path);
 
-  // Opens it, and first makes it with mode 0755, and its parents, if absent.
-  static Directory create(const std::filesystem::path& path);
+  // First makes it with mode 0755, and its parents, if absent.
+  static Directory create_protected(const std::filesystem::path& path);
 
   // The content of a file; nullopt when there is none. Throws Error else.
   std::optional<std::string> read(const std::string& name) const;
@@ -50,11 +50,9 @@ class Directory {
   // Replaces a file by `content` so that after a crash or a power loss either
   // the old or the new content is there: write aside, fsync, rename, fsync of
   // the folder. Throws Error, and then the old file is as it was.
-  void replace(const std::string& name, std::string_view content) const;
+  void replace(const std::string& name, std::string_view content);
 
  private:
-  Directory(std::filesystem::path path, Descriptor fd);
-
   std::filesystem::path path_;
   Descriptor fd_;
 };

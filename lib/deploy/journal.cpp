@@ -7,9 +7,7 @@
 namespace deployment {
 
 std::optional<Record> load_record(const std::filesystem::path& state_dir) {
-  const std::optional<Directory> directory = Directory::open(state_dir);
-  const std::optional<std::string> text =
-      directory ? directory->read(record_name) : std::nullopt;
+  const auto text = Directory::open_protected(state_dir).read(record_name);
   if (!text) {
     return std::nullopt;
   }
@@ -24,7 +22,7 @@ void Journal::replace(Record next) {
   if (next == record_) {
     return;
   }
-  Directory::create(state_dir_).replace(record_name, to_text(next));
+  Directory::create_protected(state_dir_).replace(record_name, to_text(next));
   record_ = std::move(next);
 }
 
