@@ -34,7 +34,7 @@ User find(const LookUp& look_up, Key key, const std::string& whom) {
   if (found == nullptr) {
     throw Error(fmt::format("there is no user {}{}", whom,
                             error == 0 ? "" : ": " + errno_text(error)),
-                "create the user, or name another one with run-as");
+                "create the user, or name another one");
   }
   return {.uid = entry.pw_uid,
           .gid = entry.pw_gid,
