@@ -70,7 +70,7 @@ std::optional<std::string> why_not_staged(CommandRunner& runner,
 
 std::vector<Mount> lay_out(const CommitId& commit,
                            const std::vector<Component>& components, Git& git,
-                           const Store& store, CommandRunner& runner,
+                           Store& store, CommandRunner& runner,
                            const Context& context, Log& log) {
   store.open_stage();
   const fs::path tree = store.staged_tree();
