@@ -175,7 +175,6 @@ void Executor::apply_step(const Restart& step) {
   const std::string& name = step.component.name;
   states_before_[unit] = host_.systemd.state_of(unit);
   journal_.write(transition::restart_began, name);
-  host_.systemd.reset_failed(unit);
   host_.systemd.restart(unit);
   journal_.write(transition::restart_ended, name, change_->to);
 }
