@@ -145,7 +145,7 @@ void Directory::replace(const std::string& name, std::string_view content) {
   }
 }
 
-TemporaryDirectory::TemporaryDirectory(uid_t uid, gid_t gid) {
+TemporaryDirectory::TemporaryDirectory(const std::optional<User>& user) {
   std::string name =
       (std::filesystem::temp_directory_path() / "deployment-update.XXXXXX")
           .string();
@@ -153,7 +153,7 @@ TemporaryDirectory::TemporaryDirectory(uid_t uid, gid_t gid) {
     throw_errno(fmt::format("create a temporary directory {}", name));
   }
   path_ = name;
-  if (uid != geteuid() && ::chown(path_.c_str(), uid, gid) != 0) {
+  if (user && ::chown(path_.c_str(), user->uid, user->gid) != 0) {
     throw_errno(fmt::format("give {} to its user", name));
   }
 }

@@ -1,12 +1,12 @@
 // Files and folders, reached by descriptors.
 #pragma once
 
-#include <sys/types.h>
-
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "lib/base/user.hpp"
 
 namespace deployment {
 
@@ -69,10 +69,11 @@ std::optional<std::string> read_regular_file(const std::filesystem::path& path);
 std::string read_all(int fd, const std::string& name);
 
 // A folder below $TMPDIR with a name that nobody can predict, removed with all
-// that is in it at the end of its life. It belongs to `uid`.
+// that is in it at the end of its life. It belongs to `user`; nullopt: to that
+// of this process.
 class TemporaryDirectory {
  public:
-  explicit TemporaryDirectory(uid_t uid, gid_t gid);
+  explicit TemporaryDirectory(const std::optional<User>& user);
   ~TemporaryDirectory();
   TemporaryDirectory(const TemporaryDirectory&) = delete;
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;

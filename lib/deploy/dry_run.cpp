@@ -1,7 +1,5 @@
 #include "lib/deploy/dry_run.hpp"
 
-#include <unistd.h>
-
 #include <nlohmann/json.hpp>
 
 #include "lib/base/file.hpp"
@@ -22,8 +20,7 @@ Plan plan_aside(Host& host, const Record& record, const Heads& heads,
   std::optional<TemporaryDirectory> folder;
   std::optional<GitReader> objects;
   if (!host.git.has_commit(heads.tip)) {
-    folder.emplace(host.user ? host.user->uid : geteuid(),
-                   host.user ? host.user->gid : getegid());
+    folder.emplace(host.user);
     objects = host.git.with_objects_aside(folder->path());
   }
   return make_plan(
