@@ -59,7 +59,6 @@ std::optional<std::string> why_not_staged(CommandRunner& runner,
   try {
     runner.run_checked({.purpose = "trying a mount namespace",
                         .program = "true",
-                        .arguments = {},
                         .context = context});
     return std::nullopt;
   } catch (const Error& error) {
