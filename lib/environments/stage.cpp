@@ -9,13 +9,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Command copy(const Context& context, const fs::path& from, const fs::path& to) {
-  Command copy{.purpose = "copying " + from.string(),
-               .program = "cp",
-               .arguments = {"-a", "--reflink=auto", "-T", "--", from, to},
-               .context = context};
-  copy.context.timeout = 10min;
-  return copy;
+Command copy(Context context, const fs::path& from, const fs::path& to) {
+  context.timeout = 10min;
+  return {.purpose = "copying " + from.string(),
+          .program = "cp",
+          .arguments = {"-a", "--reflink=auto", "-T", "--", from, to},
+          .context = std::move(context)};
 }
 
 // The folders whose untracked files a build may need: the checkout's own and

@@ -5,10 +5,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <functional>
 #include <limits>
 
 #include "lib/base/error.hpp"
@@ -98,32 +96,26 @@ void Store::remove_live_label(const Component& component) {
   }
 }
 
-std::vector<int> Store::numbers(const Component& component) const {
-  std::vector<int> numbers;
+Store::Kept Store::kept_of(const Component& component) const {
+  Kept found;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(shelf(component), error)) {
     const auto number = parse_number(entry.path().filename().string());
     if (number && *number < std::numeric_limits<int>::max()) {  // has a next
-      numbers.push_back(*number);
+      found[*number] = entry.path();
     }
   }
-  std::sort(numbers.begin(), numbers.end(), std::greater<>());
-  return numbers;
-}
-
-fs::path Store::place(const Component& component, int number) const {
-  return shelf(component) / std::to_string(number);
+  return found;
 }
 
 std::optional<fs::path> Store::find(const Component& component,
                                     const Inputs& inputs,
                                     const CommitId& commit) const {
   const ActingAs user(user_);
-  for (const int number : numbers(component)) {
-    fs::path kept = place(component, number);
-    const std::optional<Label> label = read_label(kept);
+  for (const auto& [number, environment] : kept_of(component)) {
+    const std::optional<Label> label = read_label(environment);
     if (label && serves(*label, inputs, commit)) {
-      return kept;
+      return environment;
     }
   }
   return std::nullopt;
@@ -132,8 +124,9 @@ std::optional<fs::path> Store::find(const Component& component,
 fs::path Store::free_place(const Component& component) {
   const ActingAs user(user_);
   make_directories(shelf(component));
-  const std::vector<int> taken = numbers(component);
-  return place(component, taken.empty() ? 1 : taken.front() + 1);
+  const Kept taken = kept_of(component);
+  const int number = taken.empty() ? 1 : taken.begin()->first + 1;
+  return shelf(component) / std::to_string(number);
 }
 
 void Store::keep_staged(const Component& component, const Inputs& inputs) {
@@ -168,9 +161,12 @@ bool Store::exchange(const Component& component, const fs::path& kept) {
 }
 
 void Store::prune(const Component& component, std::size_t most) {
-  const std::vector<int> all = numbers(component);
-  for (std::size_t i = most; i < all.size(); ++i) {
-    remove(place(component, all[i]));
+  for (const auto& [number, environment] : kept_of(component)) {
+    if (most > 0) {
+      --most;
+    } else {
+      remove(environment);
+    }
   }
 }
 

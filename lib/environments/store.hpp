@@ -2,6 +2,9 @@
 // from, and the stage where new ones are built.
 #pragma once
 
+#include <functional>
+#include <map>
+
 #include "lib/base/user.hpp"
 #include "lib/model/config.hpp"
 #include "lib/model/label.hpp"
@@ -54,10 +57,10 @@ class Store {
   std::filesystem::path staged(const Component& component) const;
 
  private:
+  // Kept environments by number; the newest has the greatest, and comes first.
+  using Kept = std::map<int, std::filesystem::path, std::greater<>>;
+  Kept kept_of(const Component& component) const;
   std::filesystem::path shelf(const Component& component) const;
-  // The numbers of the kept environments, the newest and greatest first.
-  std::vector<int> numbers(const Component& component) const;
-  std::filesystem::path place(const Component& component, int number) const;
 
   // Removes a path below .git with this process's rights. Its user may put a
   // link anywhere below meanwhile: no link is followed on the way, and
