@@ -34,10 +34,6 @@ Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
   return *this;
 }
 
-int Descriptor::release() {
-  return std::exchange(fd_, -1);
-}
-
 void Descriptor::reset() {
   if (fd_ >= 0) {
     ::close(release());

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "lib/base/user.hpp"
 
@@ -23,10 +24,11 @@ class Descriptor {
 
   int get() const { return fd_; }
   bool is_open() const { return fd_ >= 0; }
-  int release();
   void reset();
 
  private:
+  int release() { return std::exchange(fd_, -1); }
+
   int fd_ = -1;
 };
 

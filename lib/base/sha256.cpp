@@ -1,7 +1,7 @@
 #include "lib/base/sha256.hpp"
 
 #include <dlfcn.h>
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <openssl/evp.h>
 #include <openssl/opensslv.h>
 
@@ -45,11 +45,7 @@ std::string sha256(std::string_view bytes) {
              nullptr) != 1) {
     throw Error("cannot compute a SHA-256: OpenSSL refused");
   }
-  std::string hex;
-  for (unsigned int i = 0; i < size; ++i) {
-    hex += fmt::format("{:02x}", hash[i]);
-  }
-  return hex;
+  return fmt::format("{:02x}", fmt::join(hash.data(), hash.data() + size, ""));
 }
 
 }  // namespace deployment

@@ -59,19 +59,17 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view white = " \t\r\n\f\v";
   const std::size_t first = text.find_first_not_of(white);
-  if (first == std::string_view::npos) {
-    return {};
-  }
-  return text.substr(first, text.find_last_not_of(white) - first + 1);
+  return first == std::string_view::npos
+             ? std::string_view()
+             : text.substr(first, text.find_last_not_of(white) - first + 1);
 }
 
 std::string_view tail(std::string_view text, std::size_t lines) {
   text = trimmed(text);
   std::size_t start = text.size();
-  while (lines > 0 && start != 0) {
+  for (; lines > 0 && start != 0; --lines) {
     const std::size_t newline = text.rfind('\n', start - 1);
     start = newline == std::string_view::npos ? 0 : newline;
-    --lines;
   }
   return trimmed(text.substr(start));
 }

@@ -16,9 +16,8 @@ namespace {
 std::vector<gid_t> groups_of(const char* name, gid_t gid) {
   int count = 64;
   std::vector<gid_t> groups(static_cast<std::size_t>(count));
-  if (getgrouplist(name, gid, groups.data(), &count) < 0) {
+  while (getgrouplist(name, gid, groups.data(), &count) < 0) {
     groups.resize(static_cast<std::size_t>(count));
-    getgrouplist(name, gid, groups.data(), &count);
   }
   groups.resize(static_cast<std::size_t>(count));
   return groups;
