@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <openssl/evp.h>
 #include <openssl/opensslv.h>
+#include <openssl/sha.h>
 
 #include <array>
 
@@ -39,13 +40,12 @@ std::string sha256(std::string_view bytes) {
   static auto* const algorithm =
       reinterpret_cast<decltype(&EVP_sha256)>(find("EVP_sha256"));
 
-  std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
-  unsigned int size = 0;
-  if (digest(bytes.data(), bytes.size(), hash.data(), &size, algorithm(),
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> hash{};
+  if (digest(bytes.data(), bytes.size(), hash.data(), nullptr, algorithm(),
              nullptr) != 1) {
     throw Error("cannot compute a SHA-256: OpenSSL refused");
   }
-  return fmt::format("{:02x}", fmt::join(hash.data(), hash.data() + size, ""));
+  return fmt::format("{:02x}", fmt::join(hash, ""));
 }
 
 }  // namespace deployment
