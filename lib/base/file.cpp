@@ -28,12 +28,6 @@ void write_all(int fd, std::string_view bytes, const std::string& name) {
 
 }  // namespace
 
-Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
-  reset();
-  fd_ = other.release();
-  return *this;
-}
-
 void Descriptor::reset() {
   if (fd_ >= 0) {
     ::close(release());

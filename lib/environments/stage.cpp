@@ -74,7 +74,6 @@ std::vector<Mount> lay_out(const CommitId& commit,
   const fs::path tree = store.staged_tree();
   const fs::path git_directory = context.directory / ".git";
   const fs::path index = store.stage() / "index";
-  const fs::path head = store.stage() / "HEAD";
   git.write_tree(commit, tree, index);
   store.write_in_stage("HEAD", commit.str() + '\n');
   for (const std::string& file : git.untracked_files(folders_of(components))) {
@@ -87,7 +86,7 @@ std::vector<Mount> lay_out(const CommitId& commit,
   }
   return {{.source = git_directory, .target = tree / ".git", .read_only = true},
           {.source = index, .target = tree / ".git" / "index"},
-          {.source = head, .target = tree / ".git" / "HEAD"},
+          {.source = store.stage() / "HEAD", .target = tree / ".git" / "HEAD"},
           {.source = tree, .target = context.directory}};
 }
 
