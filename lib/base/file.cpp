@@ -17,25 +17,16 @@ namespace {
 
 void write_all(int fd, std::string_view bytes, const std::string& name) {
   while (!bytes.empty()) {
-    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
-    if (count < 0 && errno != EINTR) {
+    const ssize_t count =
+        TEMP_FAILURE_RETRY(::write(fd, bytes.data(), bytes.size()));
+    if (count < 0) {
       throw_errno(fmt::format("write {}", name));
     }
-    bytes.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+    bytes.remove_prefix(static_cast<std::size_t>(count));
   }
 }
 
 }  // namespace
-
-Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
-  reset();
-  fd_ = other.release();
-  return *this;
-}
-
-int Descriptor::release() {
-  return std::exchange(fd_, -1);
-}
 
 void Descriptor::reset() {
   if (fd_ >= 0) {
@@ -67,74 +58,62 @@ std::string read_all(int fd, const std::string& name) {
   std::string content;
   std::array<char, 4096> buffer;  // NOLINT: read(2) fills it
   for (;;) {
-    const ssize_t count = ::read(fd, buffer.data(), buffer.size());
+    const ssize_t count =
+        TEMP_FAILURE_RETRY(::read(fd, buffer.data(), buffer.size()));
+    if (count < 0) {
+      throw_errno(fmt::format("read {}", name));
+    }
     if (count == 0) {
       return content;
     }
-    if (count < 0 && errno != EINTR) {
-      throw_errno(fmt::format("read {}", name));
-    }
-    content.append(buffer.data(),
-                   static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+    content.append(buffer.data(), static_cast<std::size_t>(count));
   }
 }
 
-Directory::Directory(std::filesystem::path path, Descriptor fd)
-    : path_(std::move(path)), fd_(std::move(fd)) {}
-
-std::optional<Directory> Directory::open_any(
-    const std::filesystem::path& path) {
-  Descriptor fd(
-      ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd.is_open()) {
-    if (errno == ENOENT) {
-      return std::nullopt;
-    }
-    throw_errno(fmt::format("open the directory {}", path.string()));
+Directory::Directory(std::filesystem::path path)
+    : path_(std::move(path)),
+      fd_(::open(path_.c_str(),
+                 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) {
+  if (!fd_.is_open() && errno != ENOENT) {
+    throw_errno(fmt::format("open the directory {}", path_.string()));
   }
-  return Directory(path, std::move(fd));
 }
 
-std::optional<Directory> Directory::open(const std::filesystem::path& path) {
-  std::optional<Directory> directory = open_any(path);
-  if (directory && geteuid() == 0 &&
-      others_can_write(directory->fd_.get(), path)) {
+Directory Directory::open_protected(const std::filesystem::path& path) {
+  Directory directory(path);
+  if (directory.fd_.is_open() && geteuid() == 0 &&
+      others_can_write(directory.fd_.get(), path)) {
     throw Error(
-        fmt::format("the state directory {} can be written by others than root",
+        fmt::format("the directory {} can be written by others than root",
                     path.string()),
         fmt::format("chown root: {0} && chmod 755 {0}", path.string()));
   }
   return directory;
 }
 
-Directory Directory::create(const std::filesystem::path& path) {
+Directory Directory::create_protected(const std::filesystem::path& path) {
   std::error_code ignored;
   std::filesystem::create_directories(path.parent_path(), ignored);
   if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) {
-    throw_errno(fmt::format("create the state directory {}", path.string()));
+    throw_errno(fmt::format("create the directory {}", path.string()));
   }
-  std::optional<Directory> directory = open(path);
-  if (!directory) {
-    throw_errno(fmt::format("open the state directory {}", path.string()));
-  }
-  return std::move(*directory);
+  return open_protected(path);
 }
 
 std::optional<std::string> Directory::read(const std::string& name) const {
   const std::string full = (path_ / name).string();
   const Descriptor fd(
       openat(fd_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd.is_open()) {
-    if (errno == ENOENT) {
-      return std::nullopt;
-    }
+  if (fd.is_open()) {
+    return read_all(fd.get(), full);
+  }
+  if (fd_.is_open() && errno != ENOENT) {
     throw_errno(fmt::format("open {}", full));
   }
-  return read_all(fd.get(), full);
+  return std::nullopt;
 }
 
-void Directory::replace(const std::string& name,
-                        std::string_view content) const {
+void Directory::replace(const std::string& name, std::string_view content) {
   const std::string aside = name + ".new";
   const std::string full = (path_ / aside).string();
   const Descriptor fd(
@@ -156,7 +135,7 @@ void Directory::replace(const std::string& name,
   }
 }
 
-TemporaryDirectory::TemporaryDirectory(uid_t uid, gid_t gid) {
+TemporaryDirectory::TemporaryDirectory(const std::optional<User>& user) {
   std::string name =
       (std::filesystem::temp_directory_path() / "deployment-update.XXXXXX")
           .string();
@@ -164,7 +143,7 @@ TemporaryDirectory::TemporaryDirectory(uid_t uid, gid_t gid) {
     throw_errno(fmt::format("create a temporary directory {}", name));
   }
   path_ = name;
-  if (uid != geteuid() && ::chown(path_.c_str(), uid, gid) != 0) {
+  if (user && ::chown(path_.c_str(), user->uid, user->gid) != 0) {
     throw_errno(fmt::format("give {} to its user", name));
   }
 }

@@ -1,12 +1,13 @@
 // Files and folders, reached by descriptors.
 #pragma once
 
-#include <sys/types.h>
-
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "lib/base/user.hpp"
 
 namespace deployment {
 
@@ -16,17 +17,22 @@ class Descriptor {
   Descriptor() = default;
   explicit Descriptor(int fd) : fd_(fd) {}
   Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
-  Descriptor& operator=(Descriptor&& other) noexcept;
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    reset();
+    fd_ = other.release();
+    return *this;
+  }
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   ~Descriptor() { reset(); }
 
   int get() const { return fd_; }
   bool is_open() const { return fd_ >= 0; }
-  int release();
   void reset();
 
  private:
+  int release() { return std::exchange(fd_, -1); }
+
   int fd_ = -1;
 };
 
@@ -34,15 +40,15 @@ class Descriptor {
 // that somebody may exchange meanwhile.
 class Directory {
  public:
-  // nullopt when there is none. Throws Error when it cannot be opened or is a
-  // symbolic link.
-  static std::optional<Directory> open_any(const std::filesystem::path& path);
+  // Opens a folder; when there is none, there are no files in it, and none can
+  // be written. Throws Error when it cannot be opened or is a symbolic link.
+  explicit Directory(std::filesystem::path path);
 
   // Also throws Error for root when others than root may write to it.
-  static std::optional<Directory> open(const std::filesystem::path& path);
+  static Directory open_protected(const std::filesystem::path& path);
 
-  // Opens it, and first makes it with mode 0755, and its parents, if absent.
-  static Directory create(const std::filesystem::path& path);
+  // First makes it with mode 0755, and its parents, if absent.
+  static Directory create_protected(const std::filesystem::path& path);
 
   // The content of a file; nullopt when there is none. Throws Error else.
   std::optional<std::string> read(const std::string& name) const;
@@ -50,11 +56,9 @@ class Directory {
   // Replaces a file by `content` so that after a crash or a power loss either
   // the old or the new content is there: write aside, fsync, rename, fsync of
   // the folder. Throws Error, and then the old file is as it was.
-  void replace(const std::string& name, std::string_view content) const;
+  void replace(const std::string& name, std::string_view content);
 
  private:
-  Directory(std::filesystem::path path, Descriptor fd);
-
   std::filesystem::path path_;
   Descriptor fd_;
 };
@@ -71,10 +75,11 @@ std::optional<std::string> read_regular_file(const std::filesystem::path& path);
 std::string read_all(int fd, const std::string& name);
 
 // A folder below $TMPDIR with a name that nobody can predict, removed with all
-// that is in it at the end of its life. It belongs to `uid`.
+// that is in it at the end of its life. It belongs to `user`; nullopt: to that
+// of this process.
 class TemporaryDirectory {
  public:
-  explicit TemporaryDirectory(uid_t uid, gid_t gid);
+  explicit TemporaryDirectory(const std::optional<User>& user);
   ~TemporaryDirectory();
   TemporaryDirectory(const TemporaryDirectory&) = delete;
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;

@@ -19,13 +19,10 @@ namespace {
 IniEntry to_entry(const po::option& option) {
   const std::string& name = option.string_key;
   const std::size_t dot = name.find('.');
-  const std::string value = option.value.empty() ? "" : option.value.front();
-  if (dot == std::string::npos) {
-    return {.section = {}, .key = name, .value = value};
-  }
-  return {.section = name.substr(0, dot),
-          .key = name.substr(dot + 1),
-          .value = value};
+  const bool in_section = dot != std::string::npos;
+  return {.section = in_section ? name.substr(0, dot) : "",
+          .key = in_section ? name.substr(dot + 1) : name,
+          .value = option.value.front()};
 }
 
 }  // namespace

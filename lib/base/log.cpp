@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
@@ -12,6 +12,13 @@
 #include "lib/base/text.hpp"
 
 namespace deployment {
+namespace {
+
+// By the number of the level.
+constexpr std::array prefixes = {
+    "", "", "critical: ", "error: ", "warning: ", "", "", ""};
+
+}  // namespace
 
 void print(const std::string& text) {
   if ((std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) &&
@@ -39,25 +46,14 @@ void Log::write(Level level, std::string_view text) {
     return;
   }
   clear_activity();
+  const auto number = static_cast<std::size_t>(level);
+  const std::string prefix = target_ == Target::journal
+                                 ? fmt::format("<{}>", number)
+                                 : prefixes.at(number);
   for (const std::string_view line : split(text, '\n')) {
-    write_line(level, line);
+    std::fputs((prefix + escaped(line) + '\n').c_str(), stream_);
   }
   std::fflush(stream_);
-}
-
-void Log::write_line(Level level, std::string_view line) {
-  std::string prefix;
-  if (target_ == Target::journal) {
-    prefix = fmt::format("<{}>", static_cast<int>(level));
-  } else if (level == Level::critical) {
-    prefix = "critical: ";
-  } else if (level == Level::error) {
-    prefix = "error: ";
-  } else if (level == Level::warning) {
-    prefix = "warning: ";
-  }
-  const std::string whole = prefix + escaped(line) + '\n';
-  std::fwrite(whole.data(), 1, whole.size(), stream_);
 }
 
 void Log::show_activity(std::string_view activity, std::chrono::seconds age) {
@@ -65,9 +61,9 @@ void Log::show_activity(std::string_view activity, std::chrono::seconds age) {
     return;
   }
   clear_activity();
-  const std::string line =
-      fmt::format("  ... {} ({} s)", escaped(activity), age.count());
-  std::fwrite(line.data(), 1, line.size(), stream_);
+  std::fputs(
+      fmt::format("  ... {} ({} s)", escaped(activity), age.count()).c_str(),
+      stream_);
   std::fflush(stream_);
   activity_shown_ = true;
 }

@@ -13,7 +13,7 @@ namespace deployment {
 void print(const std::string& text);
 
 // Numbers are those of syslog(3) and of sd-daemon(3)'s line prefix.
-enum class Level { critical = 2, error, warning, notice, info, debug };
+enum class Level { critical = 2, error, warning, info = 6, debug };
 
 // Writes whole lines, escaped, so that foreign text can neither move the
 // cursor nor forge a line. When the stream is the journal each line begins
@@ -41,7 +41,6 @@ class Log {
   void show_activity(std::string_view activity, std::chrono::seconds age);
 
  private:
-  void write_line(Level level, std::string_view line);
   void clear_activity();
 
   std::FILE* stream_;

@@ -1,9 +1,10 @@
 #include "lib/base/sha256.hpp"
 
 #include <dlfcn.h>
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <openssl/evp.h>
 #include <openssl/opensslv.h>
+#include <openssl/sha.h>
 
 #include <array>
 
@@ -39,17 +40,12 @@ std::string sha256(std::string_view bytes) {
   static auto* const algorithm =
       reinterpret_cast<decltype(&EVP_sha256)>(find("EVP_sha256"));
 
-  std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
-  unsigned int size = 0;
-  if (digest(bytes.data(), bytes.size(), hash.data(), &size, algorithm(),
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> hash{};
+  if (digest(bytes.data(), bytes.size(), hash.data(), nullptr, algorithm(),
              nullptr) != 1) {
     throw Error("cannot compute a SHA-256: OpenSSL refused");
   }
-  std::string hex;
-  for (unsigned int i = 0; i < size; ++i) {
-    hex += fmt::format("{:02x}", hash[i]);
-  }
-  return hex;
+  return fmt::format("{:02x}", fmt::join(hash, ""));
 }
 
 }  // namespace deployment

@@ -14,10 +14,6 @@ namespace deployment {
 // A tab becomes a blank.
 std::string escaped(std::string_view text);
 
-// A JSON string literal of `text`, quotes included (RFC 8259), in which the
-// same characters are \uNNNN; bytes that are no UTF-8 become U+FFFD.
-std::string json_string(std::string_view text);
-
 // The parts between `separator`s. A separator at the end closes the last part
 // and does not open an empty one; empty text has no parts.
 std::vector<std::string_view> split(std::string_view text, char separator);

@@ -16,9 +16,8 @@ namespace {
 std::vector<gid_t> groups_of(const char* name, gid_t gid) {
   int count = 64;
   std::vector<gid_t> groups(static_cast<std::size_t>(count));
-  if (getgrouplist(name, gid, groups.data(), &count) < 0) {
+  while (getgrouplist(name, gid, groups.data(), &count) < 0) {
     groups.resize(static_cast<std::size_t>(count));
-    getgrouplist(name, gid, groups.data(), &count);
   }
   groups.resize(static_cast<std::size_t>(count));
   return groups;
@@ -34,7 +33,7 @@ User find(const LookUp& look_up, Key key, const std::string& whom) {
   if (found == nullptr) {
     throw Error(fmt::format("there is no user {}{}", whom,
                             error == 0 ? "" : ": " + errno_text(error)),
-                "create the user, or name another one with run-as");
+                "create the user, or name another one");
   }
   return {.uid = entry.pw_uid,
           .gid = entry.pw_gid,

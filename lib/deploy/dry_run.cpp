@@ -1,8 +1,9 @@
 #include "lib/deploy/dry_run.hpp"
 
-#include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include "lib/base/file.hpp"
+#include "lib/base/json.hpp"
 #include "lib/base/text.hpp"
 #include "lib/deploy/report.hpp"
 #include "lib/model/transitions.hpp"
@@ -19,39 +20,46 @@ Plan plan_aside(Host& host, const Record& record, const Heads& heads,
   GitReader objects = host.git;
   std::optional<TemporaryDirectory> folder;
   if (!host.git.has_commit(heads.tip)) {
-    folder.emplace(host.user ? host.user->uid : geteuid(),
-                   host.user ? host.user->gid : getegid());
+    folder.emplace(host.user);
     objects = host.git.with_objects_aside(folder->path());
   }
   return host.plan(record, heads, objects, force);
 }
 
+Json to_json(const Step& step) {
+  Json json = {{"step", name_of(step)}};
+  if (const auto component = component_of(step)) {
+    json["component"] = *component;
+  }
+  json["description"] = describe(step);
+  return json;
+}
+
 Json to_json(Verdict verdict, const Record& record, const Plan& plan) {
   const bool deploys = plan.change.has_value();
-  std::vector<Json> steps;
+  Json steps = Json::array();
   for (const Step& step : plan.steps) {
     steps.push_back(to_json(step));
   }
   Json pending;
   if (verdict == Verdict::waiting) {
     const Failure failure = record.pending->failure.value_or(Failure{});
-    pending = Json::object({{"commit", record.pending->tip.str()},
-                            {"failed_step", failure.step},
-                            {"error", failure.error},
-                            {"attempts", record.pending->attempts},
-                            {"next_try", to_string(record.pending->next_try)}});
+    pending = {{"commit", record.pending->tip.str()},
+               {"failed_step", failure.step},
+               {"error", failure.error},
+               {"attempts", record.pending->attempts},
+               {"next_try", to_string(record.pending->next_try)}};
   }
-  return Json::object(
-      {{"verdict", to_string(verdict)},
-       {"from", deploys ? plan.change->from.str() : ""},
-       {"from_subject", deploys ? plan.change->from_subject : ""},
-       {"to", deploys ? plan.change->to.str() : ""},
-       {"to_subject", deploys ? plan.change->to_subject : ""},
-       {"steps", Json::array(steps)},
-       {"pending", pending},
-       {"quarantined", verdict == Verdict::quarantined
-                           ? Json(record.quarantined->str())
-                           : Json()}});
+  return {{"verdict", to_string(verdict)},
+          {"from", deploys ? plan.change->from.str() : ""},
+          {"from_subject", deploys ? plan.change->from_subject : ""},
+          {"to", deploys ? plan.change->to.str() : ""},
+          {"to_subject", deploys ? plan.change->to_subject : ""},
+          {"steps", steps},
+          {"pending", pending},
+          {"quarantined", verdict == Verdict::quarantined
+                              ? Json(record.quarantined->str())
+                              : Json()}};
 }
 
 void print_lines(const Plan& plan) {
@@ -89,7 +97,7 @@ int dry_run(Host& host, const Record& record, const Request& request) {
   const bool is_stuck =
       verdict == Verdict::waiting || verdict == Verdict::quarantined;
   if (request.json) {
-    print(to_json(verdict, seen, plan).text() + '\n');
+    print(json_line(to_json(verdict, seen, plan)));
   } else if (is_stuck) {
     host.log.error(describe_stuck(seen));
   } else {

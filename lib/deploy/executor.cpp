@@ -4,9 +4,8 @@
 
 #include "lib/checkout/work_tree.hpp"
 #include "lib/deploy/report.hpp"
-#include "lib/environments/npm.hpp"
+#include "lib/environments/installs.hpp"
 #include "lib/environments/stage.hpp"
-#include "lib/environments/venv.hpp"
 #include "lib/model/transitions.hpp"
 
 namespace deployment {
@@ -184,7 +183,6 @@ void apply_step(const Restart& step, Work& work) {
   Systemd& systemd = work.host.systemd;
   work.states_before[unit] = systemd.state_of(unit);
   work.journal.write(transition::restart_began, name);
-  systemd.reset_failed(unit);
   systemd.restart(unit);
   work.journal.write(transition::restart_ended, name, work.change->to);
 }

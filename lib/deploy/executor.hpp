@@ -12,7 +12,7 @@ struct Work {
   Host& host;
   Journal& journal;
   std::optional<Change> change = {};  // that the steps deploy
-  StatesBefore states_before = {};
+  UnitStates states_before = {};
   // An environment was put into use where there was none. A rollback would find
   // nothing to put back.
   bool made_first_environment = false;

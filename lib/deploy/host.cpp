@@ -4,8 +4,8 @@
 
 #include "lib/base/text.hpp"
 #include "lib/checkout/ownership.hpp"
+#include "lib/environments/installs.hpp"
 #include "lib/environments/stage.hpp"
-#include "lib/environments/venv.hpp"
 #include "lib/plan/observe.hpp"
 #include "lib/process/orphan.hpp"
 #include "lib/process/variables.hpp"

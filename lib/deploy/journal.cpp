@@ -8,10 +8,8 @@ namespace deployment {
 
 Journal::Journal(std::filesystem::path state_dir)
     : state_dir_(std::move(state_dir)) {
-  const std::optional<Directory> directory = Directory::open(state_dir_);
-  const std::optional<std::string> text =
-      directory ? directory->read(record_name) : std::nullopt;
-  if (text) {
+  if (const auto text =
+          Directory::open_protected(state_dir_).read(record_name)) {
     record_ = parse_record(*text, (state_dir_ / record_name).string());
   }
 }
@@ -20,7 +18,7 @@ void Journal::replace(Record next) {
   if (next == record_) {
     return;
   }
-  Directory::create(state_dir_).replace(record_name, to_text(next));
+  Directory::create_protected(state_dir_).replace(record_name, to_text(next));
   record_ = std::move(next);
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "lib/base/json.hpp"
 #include "lib/base/text.hpp"
 #include "lib/deploy/host.hpp"
@@ -91,67 +93,56 @@ std::string as_text(const std::string& path, const Record& record,
 }
 
 // The record's JSON has empty strings for what is not known.
-Json text_or_empty(const std::optional<CommitId>& commit) {
+std::string text_or_empty(const std::optional<CommitId>& commit) {
   return commit ? commit->str() : "";
-}
-
-Json text_or_null(const std::optional<CommitId>& commit) {
-  return commit ? Json(commit->str()) : Json();
 }
 
 Json to_json(const Pending& pending, const Subject& subject) {
   const Failure failure = pending.failure.value_or(Failure{});
-  return Json::object({{"commit", pending.tip.str()},
-                       {"subject", subject(pending.tip)},
-                       {"running", pending.running},
-                       {"failed_step", failure.step},
-                       {"error", failure.error},
-                       {"attempts", pending.attempts},
-                       {"since", to_string(pending.since)},
-                       {"next_try", to_string(pending.next_try)}});
-}
-
-Json to_json(const ComponentRecord& component) {
-  Json::Members inputs;
-  for (const auto& [input, hash] : component.inputs) {
-    inputs.emplace_back(input, hash);
-  }
-  return Json::object({{"commit", text_or_empty(component.commit)},
-                       {"inputs", Json::object(inputs)}});
+  return {{"commit", pending.tip.str()},
+          {"subject", subject(pending.tip)},
+          {"running", pending.running},
+          {"failed_step", failure.step},
+          {"error", failure.error},
+          {"attempts", pending.attempts},
+          {"since", to_string(pending.since)},
+          {"next_try", to_string(pending.next_try)}};
 }
 
 Json to_json(const Deployment& past) {
-  return Json::object(
-      {{"ended", to_string(past.ended)},
-       {"outcome", to_string(past.outcome)},
-       {"seconds", static_cast<long long>(past.duration.count())},
-       {"from", text_or_empty(past.from)},
-       {"to", past.to.str()}});
+  return {{"ended", to_string(past.ended)},
+          {"outcome", to_string(past.outcome)},
+          {"seconds", past.duration.count()},
+          {"from", text_or_empty(past.from)},
+          {"to", past.to.str()}};
 }
 
 Json as_json(const std::string& path, const Record& record,
              const Subject& subject) {
-  Json::Members components;
+  Json components = Json::object();
   for (const auto& [name, component] : record.components) {
-    components.emplace_back(name, to_json(component));
+    components[name] = {{"commit", text_or_empty(component.commit)},
+                        {"inputs", component.inputs}};
   }
-  std::vector<Json> history;
+  Json history = Json::array();
   for (const Deployment& past : record.history) {
     history.push_back(to_json(past));
   }
   const std::optional<Time> time = deployed_at(record);
-  return Json::object(
-      {{"deployed", Json::object({{"commit", text_or_empty(record.deployed)},
-                                  {"subject", subject(record.deployed)},
-                                  {"time", time ? to_string(*time) : ""}})},
-       {"pending", record.pending ? to_json(*record.pending, subject) : Json()},
-       {"quarantined", text_or_null(record.quarantined)},
-       {"remote_away_since", record.remote_away_since
-                                 ? Json(to_string(*record.remote_away_since))
-                                 : Json()},
-       {"components", Json::object(components)},
-       {"history", Json::array(history)},
-       {"record", path}});
+  return {
+      {"deployed",
+       {{"commit", text_or_empty(record.deployed)},
+        {"subject", subject(record.deployed)},
+        {"time", time ? to_string(*time) : ""}}},
+      {"pending", record.pending ? to_json(*record.pending, subject) : Json()},
+      {"quarantined",
+       record.quarantined ? Json(record.quarantined->str()) : Json()},
+      {"remote_away_since", record.remote_away_since
+                                ? Json(to_string(*record.remote_away_since))
+                                : Json()},
+      {"components", components},
+      {"history", history},
+      {"record", path}};
 }
 
 }  // namespace
@@ -169,7 +160,7 @@ std::string describe_status(const Config& config, bool json, Log& log,
   };
   const std::string path = (config.state_dir / record_name).string();
   if (json) {
-    return as_json(path, record, subject).text() + '\n';
+    return json_line(as_json(path, record, subject));
   }
   return as_text(path, record, subject);
 }

@@ -1,5 +1,6 @@
 #include "lib/environments/requirements.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "lib/base/text.hpp"
@@ -31,13 +32,10 @@ std::vector<std::string> logical_lines(std::string_view text) {
 
 // A comment begins at the start of a line or behind white space.
 std::string_view without_comment(std::string_view line) {
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    if (line[i] == '#' &&
-        (i == 0 || line[i - 1] == ' ' || line[i - 1] == '\t')) {
-      return line.substr(0, i);
-    }
+  if (line.starts_with('#')) {
+    return {};
   }
-  return line;
+  return line.substr(0, std::min(line.find(" #"), line.find("\t#")));
 }
 
 // The value of `option` at the start of `line`; empty when it is not there.
@@ -46,9 +44,7 @@ std::string_view value_of(std::string_view line, std::string_view option) {
     return {};
   }
   line.remove_prefix(option.size());
-  const bool is_long = option.starts_with("--");
-  if (is_long && !line.starts_with('=') && !line.starts_with(' ') &&
-      !line.starts_with('\t')) {
+  if (option.starts_with("--") && line.find_first_of("= \t") != 0) {
     return {};
   }
   if (line.starts_with('=')) {
@@ -75,11 +71,8 @@ std::vector<std::string> included_files(std::string_view text) {
     const std::string_view line = trimmed(without_comment(logical));
     for (const std::string_view option : options) {
       const std::string_view file = unquoted(value_of(line, option));
-      if (!file.empty()) {
-        if (file.find("://") == std::string_view::npos) {
-          files.emplace_back(file);
-        }
-        break;
+      if (!file.empty() && file.find("://") == std::string_view::npos) {
+        files.emplace_back(file);
       }
     }
   }

@@ -9,13 +9,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Command copy(const Context& context, const fs::path& from, const fs::path& to) {
-  Command copy{.purpose = "copying " + from.string(),
-               .program = "cp",
-               .arguments = {"-a", "--reflink=auto", "-T", "--", from, to},
-               .context = context};
-  copy.context.timeout = 10min;
-  return copy;
+Command copy(Context context, const fs::path& from, const fs::path& to) {
+  context.timeout = 10min;
+  return {.purpose = "copying " + from.string(),
+          .program = "cp",
+          .arguments = {"-a", "--reflink=auto", "-T", "--", from, to},
+          .context = std::move(context)};
 }
 
 // The folders whose untracked files a build may need: the checkout's own and
@@ -59,7 +58,6 @@ std::optional<std::string> why_not_staged(CommandRunner& runner,
   try {
     runner.run_checked({.purpose = "trying a mount namespace",
                         .program = "true",
-                        .arguments = {},
                         .context = context});
     return std::nullopt;
   } catch (const Error& error) {
@@ -70,13 +68,12 @@ std::optional<std::string> why_not_staged(CommandRunner& runner,
 
 std::vector<Mount> lay_out(const CommitId& commit,
                            const std::vector<Component>& components, Git& git,
-                           const Store& store, CommandRunner& runner,
+                           Store& store, CommandRunner& runner,
                            const Context& context, Log& log) {
   store.open_stage();
   const fs::path tree = store.staged_tree();
   const fs::path git_directory = context.directory / ".git";
   const fs::path index = store.stage() / "index";
-  const fs::path head = store.stage() / "HEAD";
   git.write_tree(commit, tree, index);
   store.write_in_stage("HEAD", commit.str() + '\n');
   for (const std::string& file : git.untracked_files(folders_of(components))) {
@@ -89,7 +86,7 @@ std::vector<Mount> lay_out(const CommitId& commit,
   }
   return {{.source = git_directory, .target = tree / ".git", .read_only = true},
           {.source = index, .target = tree / ".git" / "index"},
-          {.source = head, .target = tree / ".git" / "HEAD"},
+          {.source = store.stage() / "HEAD", .target = tree / ".git" / "HEAD"},
           {.source = tree, .target = context.directory}};
 }
 

@@ -20,7 +20,7 @@ std::optional<std::string> why_not_staged(CommandRunner& runner,
 // write.
 std::vector<Mount> lay_out(const CommitId& commit,
                            const std::vector<Component>& components, Git& git,
-                           const Store& store, CommandRunner& runner,
+                           Store& store, CommandRunner& runner,
                            const Context& context, Log& log);
 
 }  // namespace deployment

@@ -2,12 +2,11 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <limits>
 
 #include "lib/base/error.hpp"
@@ -22,67 +21,27 @@ namespace {
 
 constexpr const char* label_name = ".deployment-update";
 
+void require(const std::error_code& error, const char* action,
+             const fs::path& path) {
+  if (error) {
+    throw Error(fmt::format("cannot {} {}: {}", action, path.string(),
+                            error.message()));
+  }
+}
+
 void make_directories(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
-  if (error) {
-    throw Error(
-        fmt::format("cannot create {}: {}", path.string(), error.message()));
-  }
+  require(error, "create", path);
 }
 
 std::optional<Label> read_label(const fs::path& environment) {
-  const fs::path path = environment / label_name;
-  const Descriptor fd(
-      ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
-  if (!fd.is_open()) {
-    return std::nullopt;
-  }
-  return parse_label(read_all(fd.get(), path.string()));
-}
-
-void replace_file(const fs::path& folder, const std::string& name,
-                  std::string_view content) {
-  const std::optional<Directory> directory = Directory::open_any(folder);
-  if (!directory) {
-    throw Error(fmt::format("there is no {}", folder.string()));
-  }
-  directory->replace(name, content);
+  const auto text = read_regular_file(environment / label_name);
+  return text ? std::optional(parse_label(*text)) : std::nullopt;
 }
 
 void write_label(const fs::path& environment, const Label& label) {
-  replace_file(environment, label_name, to_text(label));
-}
-
-// Removes `path` below `root` with this process's rights. Its user may put a
-// link anywhere below meanwhile: no link is followed on the way, and
-// remove_all() follows none further down.
-void remove_below(const fs::path& root, const fs::path& path) {
-  const Descriptor top(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!top.is_open()) {
-    return;
-  }
-  const std::string parent =
-      path.parent_path().lexically_relative(root).string();
-  open_how how{};
-  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
-  const Descriptor folder(static_cast<int>(
-      syscall(SYS_openat2, top.get(), parent.c_str(), &how, sizeof(how))));
-  if (!folder.is_open()) {
-    if (errno == ENOENT) {
-      return;
-    }
-    throw_errno(fmt::format("open {}", path.parent_path().string()));
-  }
-  std::error_code error;
-  fs::remove_all(fmt::format("/proc/self/fd/{}/{}", folder.get(),
-                             path.filename().string()),
-                 error);
-  if (error) {
-    throw Error(
-        fmt::format("cannot remove {}: {}", path.string(), error.message()));
-  }
+  Directory(environment).replace(label_name, to_text(label));
 }
 
 }  // namespace
@@ -104,20 +63,19 @@ fs::path Store::shelf(const Component& component) const {
   return root_ / "environments" / component.name;
 }
 
-void Store::open_stage() const {
+void Store::open_stage() {
   remove_stage();
   const ActingAs user(user_);
   make_directories(staged_tree() / ".git");
 }
 
-void Store::write_in_stage(const std::string& name,
-                           std::string_view content) const {
+void Store::write_in_stage(const std::string& name, std::string_view content) {
   const ActingAs user(user_);
-  replace_file(stage(), name, content);
+  Directory(stage()).replace(name, content);
 }
 
-void Store::remove_stage() const {
-  remove_below(checkout_ / ".git", stage());
+void Store::remove_stage() {
+  remove(stage());
 }
 
 std::optional<Label> Store::live_label(const Component& component) const {
@@ -125,13 +83,12 @@ std::optional<Label> Store::live_label(const Component& component) const {
   return read_label(live(component));
 }
 
-void Store::set_live_label(const Component& component,
-                           const Label& label) const {
+void Store::set_live_label(const Component& component, const Label& label) {
   const ActingAs user(user_);
   write_label(live(component), label);
 }
 
-void Store::remove_live_label(const Component& component) const {
+void Store::remove_live_label(const Component& component) {
   const ActingAs user(user_);
   const fs::path path = live(component) / label_name;
   if (::unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) {
@@ -139,56 +96,52 @@ void Store::remove_live_label(const Component& component) const {
   }
 }
 
-std::vector<int> Store::numbers(const Component& component) const {
-  std::vector<int> numbers;
+Store::Kept Store::kept_of(const Component& component) const {
+  Kept found;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(shelf(component), error)) {
-    const std::string name = entry.path().filename();
-    const auto number = parse_number(name);
+    const auto number = parse_number(entry.path().filename().string());
     if (number && *number < std::numeric_limits<int>::max()) {  // has a next
-      numbers.push_back(*number);
+      found[*number] = entry.path();
     }
   }
-  std::sort(numbers.begin(), numbers.end());
-  return numbers;
+  return found;
 }
 
 std::optional<fs::path> Store::find(const Component& component,
                                     const Inputs& inputs,
                                     const CommitId& commit) const {
   const ActingAs user(user_);
-  const std::vector<int> all = numbers(component);
-  for (auto number = all.rbegin(); number != all.rend(); ++number) {
-    const fs::path kept = shelf(component) / std::to_string(*number);
-    const std::optional<Label> label = read_label(kept);
+  for (const auto& [number, environment] : kept_of(component)) {
+    const std::optional<Label> label = read_label(environment);
     if (label && serves(*label, inputs, commit)) {
-      return kept;
+      return environment;
     }
   }
   return std::nullopt;
 }
 
-fs::path Store::free_place(const Component& component) const {
+fs::path Store::free_place(const Component& component) {
   const ActingAs user(user_);
-  const std::vector<int> all = numbers(component);
   make_directories(shelf(component));
-  return shelf(component) / std::to_string(all.empty() ? 1 : all.back() + 1);
+  const Kept taken = kept_of(component);
+  const int number = taken.empty() ? 1 : taken.begin()->first + 1;
+  return shelf(component) / std::to_string(number);
 }
 
-void Store::keep_staged(const Component& component,
-                        const Inputs& inputs) const {
-  const fs::path place = free_place(component);
+void Store::keep_staged(const Component& component, const Inputs& inputs) {
   const ActingAs user(user_);
-  make_directories(staged(component));  // npm makes none without dependencies
-  write_label(staged(component), {.inputs = inputs});
-  if (::rename(staged(component).c_str(), place.c_str()) != 0) {
-    throw_errno(fmt::format("keep {}", staged(component).string()));
-  }
+  const fs::path built = staged(component);
+  make_directories(built);  // npm makes none without dependencies
+  write_label(built, {.inputs = inputs});
+  std::error_code error;
+  fs::rename(built, free_place(component), error);
+  require(error, "keep", built);
 }
 
-bool Store::exchange(const Component& component, const fs::path& kept) const {
+bool Store::exchange(const Component& component, const fs::path& kept) {
+  const ActingAs user(user_);
   const fs::path newest = free_place(component);
-  const ActingAs user(user_);
   const fs::path in_use = live(component);
   if (!fs::exists(in_use)) {
     if (::rename(kept.c_str(), in_use.c_str()) != 0) {
@@ -207,12 +160,40 @@ bool Store::exchange(const Component& component, const fs::path& kept) const {
   return true;
 }
 
-void Store::prune(const Component& component, std::size_t most) const {
-  std::vector<int> all = numbers(component);
-  all.resize(all.size() - std::min(all.size(), most));
-  for (const int number : all) {
-    remove_below(checkout_ / ".git", shelf(component) / std::to_string(number));
+void Store::prune(const Component& component, std::size_t most) {
+  for (const auto& [number, environment] : kept_of(component)) {
+    if (most > 0) {
+      --most;
+    } else {
+      remove(environment);
+    }
   }
+}
+
+void Store::remove(const fs::path& path) {
+  const fs::path git = checkout_ / ".git";
+  const Descriptor top(::open(git.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!top.is_open()) {
+    return;
+  }
+  const fs::path parent = path.parent_path();
+  const open_how how{.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+                     .mode = 0,
+                     .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+  const Descriptor folder(static_cast<int>(
+      syscall(SYS_openat2, top.get(), parent.lexically_relative(git).c_str(),
+              &how, sizeof(how))));
+  if (!folder.is_open()) {
+    if (errno == ENOENT) {
+      return;
+    }
+    throw_errno(fmt::format("open {}", parent.string()));
+  }
+  std::error_code error;
+  fs::remove_all(fmt::format("/proc/self/fd/{}/{}", folder.get(),
+                             path.filename().string()),
+                 error);
+  require(error, "remove", path);
 }
 
 }  // namespace deployment

@@ -2,6 +2,9 @@
 // from, and the stage where new ones are built.
 #pragma once
 
+#include <functional>
+#include <map>
+
 #include "lib/base/user.hpp"
 #include "lib/model/config.hpp"
 #include "lib/model/label.hpp"
@@ -21,15 +24,15 @@ class Store {
   std::filesystem::path staged_tree() const { return stage() / "tree"; }
 
   // Makes an empty stage; removes what an earlier run left in it.
-  void open_stage() const;
-  void write_in_stage(const std::string& name, std::string_view content) const;
-  void remove_stage() const;
+  void open_stage();
+  void write_in_stage(const std::string& name, std::string_view content);
+  void remove_stage();
 
   // Reads the label of the environment in use; nullopt when there is no
   // environment, or no label in it.
   std::optional<Label> live_label(const Component& component) const;
-  void set_live_label(const Component& component, const Label& label) const;
-  void remove_live_label(const Component& component) const;
+  void set_live_label(const Component& component, const Label& label);
+  void remove_live_label(const Component& component);
 
   // Finds the kept environment that serves `inputs` at `commit`.
   std::optional<std::filesystem::path> find(const Component& component,
@@ -37,26 +40,32 @@ class Store {
                                             const CommitId& commit) const;
 
   // Labels the environment that was built in the stage and keeps it.
-  void keep_staged(const Component& component, const Inputs& inputs) const;
+  void keep_staged(const Component& component, const Inputs& inputs);
 
   // Puts a kept environment into use and keeps the one that was. Returns
   // false when the file system cannot exchange two folders (renameat2(2):
   // EXDEV on overlayfs, ENOSYS, EINVAL): nothing has happened then.
-  bool exchange(const Component& component,
-                const std::filesystem::path& kept) const;
+  bool exchange(const Component& component, const std::filesystem::path& kept);
 
   // Returns a path to move the environment in use to, as the newest kept one.
-  std::filesystem::path free_place(const Component& component) const;
+  std::filesystem::path free_place(const Component& component);
 
   // Removes all kept environments but the `most` that were put there last.
-  void prune(const Component& component, std::size_t most) const;
+  void prune(const Component& component, std::size_t most);
 
   std::filesystem::path live(const Component& component) const;
   std::filesystem::path staged(const Component& component) const;
 
  private:
+  // Kept environments by number; the newest has the greatest, and comes first.
+  using Kept = std::map<int, std::filesystem::path, std::greater<>>;
+  Kept kept_of(const Component& component) const;
   std::filesystem::path shelf(const Component& component) const;
-  std::vector<int> numbers(const Component& component) const;  // ascending
+
+  // Removes a path below .git with this process's rights. Its user may put a
+  // link anywhere below meanwhile: no link is followed on the way, and
+  // remove_all() follows none further down.
+  void remove(const std::filesystem::path& path);
 
   std::filesystem::path checkout_;
   std::filesystem::path root_;

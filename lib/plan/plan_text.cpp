@@ -138,13 +138,4 @@ std::string describe(const Change& change) {
              : describe(change.from, change.from_subject) + " -> " + to;
 }
 
-Json to_json(const Step& step) {
-  Json::Members members = {{"step", name_of(step)}};
-  if (const auto component = component_of(step)) {
-    members.emplace_back("component", *component);
-  }
-  members.emplace_back("description", describe(step));
-  return Json::object(members);
-}
-
 }  // namespace deployment

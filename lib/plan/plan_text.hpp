@@ -1,7 +1,6 @@
-// Describes plans in words and as JSON.
+// Describes plans in words.
 #pragma once
 
-#include "lib/base/json.hpp"
 #include "lib/plan/plan.hpp"
 
 namespace deployment {
@@ -23,7 +22,5 @@ std::string describe(const CommitId& commit, const std::string& subject);
 
 // "1234567890ab (subject) -> …"
 std::string describe(const Change& change);
-
-Json to_json(const Step& step);
 
 }  // namespace deployment

@@ -61,12 +61,11 @@ Command Systemd::command(std::string purpose,
           .context = context_};
 }
 
-void Systemd::reset_failed(const std::string& unit) {
+void Systemd::restart(const std::string& unit) {
+  // A start limit that was hit would refuse the very restart that mends the
+  // unit. It is no failure when the unit is not loaded.
   runner_.run(command(fmt::format("clearing failures of {}", unit),
                       {"reset-failed", unit}));
-}
-
-void Systemd::restart(const std::string& unit) {
   const Command restart =
       command(fmt::format("restarting {}", unit), {"restart", unit});
   const CommandResult result = runner_.run(restart);

@@ -31,11 +31,8 @@ class Systemd {
   // this process does.
   Systemd(CommandRunner& runner, Context context);
 
-  // Clears a start limit that was hit, which would refuse the very restart
-  // that mends the unit. A unit that is not loaded is no failure here.
-  void reset_failed(const std::string& unit);
-
-  // Returns when the unit's start job is done. Throws CommandError.
+  // Restarts a unit, whatever start limit it hit. Returns when its start job is
+  // done. Throws CommandError.
   void restart(const std::string& unit);
 
   UnitState state_of(const std::string& unit) const;

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
 
@@ -23,64 +22,48 @@ bool is_alive(int pid) {
   return ::kill(pid, 0) == 0 || errno == EPERM;
 }
 
-// One service while it is watched.
-class Watched {
- public:
-  Watched(const Component& component, const StatesBefore& before,
-          const Systemd& systemd)
-      : component_(component), systemd_(systemd) {
-    const auto found = before.find(component.service);
-    if (found != before.end()) {  // otherwise an earlier run restarted it
-      before_ = found->second;
-    }
-  }
-
-  // Asks for the state once more. Trouble that was seen once stays.
-  void check_state() {
-    if (trouble_) {
-      return;
-    }
+// Asks for the state of each service once. A service without a state in
+// `before` was restarted by an earlier run; `first` keeps its first state here.
+Troubles look_at(const std::vector<Component>& components, UnitStates& before,
+                 UnitStates& first, const Systemd& systemd) {
+  Troubles troubles;
+  for (const Component& component : components) {
+    const std::string& unit = component.service;
     try {
-      const UnitState now = systemd_.state_of(component_.service);
-      if (!first_) {
-        first_ = now;
+      const UnitState now = systemd.state_of(unit);
+      first.try_emplace(unit, now);
+      if (const auto trouble = why_not_up(before[unit], first[unit], now)) {
+        troubles[component.name] = *trouble;
       }
-      trouble_ = why_not_up(before_, *first_, now);
     } catch (const Error& error) {
-      trouble_ = error.what();
+      troubles[component.name] = error.what();
     }
   }
+  return troubles;
+}
 
-  void check_health(milliseconds timeout, CommandRunner& runner,
-                    Context context) {
-    if (trouble_ || component_.health_check.empty()) {
-      return;
-    }
-    const auto deadline = steady_clock::now() + timeout;
-    context.timeout = timeout;
-    std::optional<std::string> problem;
-    do {
-      problem = ask_health(runner, context, component_.health_check);
-      if (!problem) {
-        return;
-      }
-      wait_for(pause);
-    } while (steady_clock::now() < deadline);
-    trouble_ =
-        fmt::format("{} does not answer within {}: {}", component_.health_check,
-                    describe_duration(timeout), *problem);
+// Asks until an answer is good, and says what is wrong when none is in time.
+// Without a URL there is nothing to ask.
+std::optional<std::string> why_not_healthy(const std::string& url,
+                                           milliseconds timeout,
+                                           CommandRunner& runner,
+                                           Context context) {
+  if (url.empty()) {
+    return std::nullopt;
   }
-
-  const std::string& name() const { return component_.name; }
-  const std::optional<std::string>& trouble() const { return trouble_; }
-
- private:
-  const Component& component_;
-  const Systemd& systemd_;
-  UnitState before_;
-  std::optional<UnitState> first_;
-  std::optional<std::string> trouble_;
-};
+  context.timeout = timeout;
+  const auto deadline = steady_clock::now() + timeout;
+  std::optional<std::string> problem;
+  do {
+    problem = ask_health(runner, context, url);
+    if (!problem) {
+      return std::nullopt;
+    }
+    wait_for(pause);
+  } while (steady_clock::now() < deadline);
+  return fmt::format("{} does not answer within {}: {}", url,
+                     describe_duration(timeout), *problem);
+}
 
 }  // namespace
 
@@ -108,40 +91,29 @@ std::optional<std::string> why_not_up(const UnitState& before,
   return std::nullopt;
 }
 
-std::map<std::string, std::string> verify(
-    const Config& config, const std::vector<Component>& components,
-    const StatesBefore& before, const Systemd& systemd, CommandRunner& runner,
-    const Context& context) {
-  std::vector<Watched> units;
-  for (const Component& component : components) {
-    units.emplace_back(component, before, systemd).check_state();
-  }
-  const auto all_up = [&] {
-    return std::all_of(units.begin(), units.end(),
-                       [](const Watched& unit) { return !unit.trouble(); });
-  };
+Troubles verify(const Config& config, const std::vector<Component>& components,
+                UnitStates before, const Systemd& systemd,
+                CommandRunner& runner, const Context& context) {
+  UnitStates first;
+  Troubles troubles = look_at(components, before, first, systemd);
   const auto deadline = steady_clock::now() + config.settle;
-  for (bool last = false; !last && all_up();) {
+  for (bool last = false; !last && troubles.empty();) {
     last = steady_clock::now() >= deadline;
-    for (Watched& unit : units) {
-      unit.check_state();
-    }
-    if (!last && all_up()) {
+    troubles = look_at(components, before, first, systemd);
+    if (!last && troubles.empty()) {
       wait_for(pause);
     }
   }
-  for (Watched& unit : units) {
-    if (all_up()) {
-      unit.check_health(config.health_timeout, runner, context);
+  if (!troubles.empty()) {
+    return troubles;
+  }
+  for (const Component& component : components) {
+    if (const auto trouble = why_not_healthy(
+            component.health_check, config.health_timeout, runner, context)) {
+      return {{component.name, *trouble}};
     }
   }
-  std::map<std::string, std::string> troubles;
-  for (const Watched& unit : units) {
-    if (unit.trouble()) {
-      troubles[unit.name()] = *unit.trouble();
-    }
-  }
-  return troubles;
+  return {};
 }
 
 }  // namespace deployment

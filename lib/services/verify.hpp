@@ -6,8 +6,8 @@
 
 namespace deployment {
 
-// The states of units before their restart, by unit.
-using StatesBefore = std::map<std::string, UnitState>;
+using UnitStates = std::map<std::string, UnitState>;  // by unit
+using Troubles = std::map<std::string, std::string>;  // by component
 
 // Says why `now` does not look like a unit that was restarted and has stayed up
 // since `first` was seen, just after the restart; nullopt when it does.
@@ -17,12 +17,12 @@ std::optional<std::string> why_not_up(const UnitState& before,
 
 // Watches the services of `components` for config.settle, then lets each health
 // check succeed once within config.health_timeout. Stops as soon as one service
-// is in trouble, since every further second may be an outage. Returns the
-// troubles by component; empty when all services stayed up. A query that fails
-// is trouble.
-std::map<std::string, std::string> verify(
-    const Config& config, const std::vector<Component>& components,
-    const StatesBefore& before, const Systemd& systemd, CommandRunner& runner,
-    const Context& context);
+// is in trouble, since every further second may be an outage. A query that
+// fails is trouble. `before` has the states before the restarts, but for those
+// of services that an earlier run restarted. Returns nothing when all services
+// stayed up.
+Troubles verify(const Config& config, const std::vector<Component>& components,
+                UnitStates before, const Systemd& systemd,
+                CommandRunner& runner, const Context& context);
 
 }  // namespace deployment

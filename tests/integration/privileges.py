@@ -145,8 +145,7 @@ class OfAUser(unittest.TestCase):
         self.assertEqual(run.returncode, 1)
         self.assertEqual(
             run.stderr, "error: there is no user 'no-such-user'\n"
-            "error: what to do: create the user, or name another one with "
-            "run-as\n")
+            "error: what to do: create the user, or name another one\n")
 
     def test_without_a_home_it_is_looked_up(self):
         # systemd starts services without one.

@@ -34,7 +34,7 @@ ONLY = {
 }
 
 # The facts and the plan are values: nothing in them runs, reads or writes.
-VALUES = re.compile(r"lib/(model/\w+|base/(error|json|text|time)|"
+VALUES = re.compile(r"lib/(model/\w+|base/(error|text|time)|"
                     r"plan/(facts|plan|verdict)|"
                     r"checkout/state)\.hpp")
 MADE_OF_VALUES = re.compile(r"lib/plan/(facts|plan|verdict)\.[ch]pp")

@@ -59,14 +59,6 @@ TEST_CASE("bytes that are no UTF-8 are written one by one") {
   }
 }
 
-TEST_CASE("a JSON string escapes what RFC 8259 wants escaped") {
-  CHECK(json_string("") == R"("")");
-  CHECK(json_string("tä\"s\\t") == R"("tä\"s\\t")");
-  CHECK(json_string("a\nb\x1f\0"sv) == R"("a\u000ab\u001f\u0000")");
-  CHECK(json_string("a\xff"
-                    "b") == R"("a\ufffdb")");
-}
-
 TEST_CASE("a separator at the end opens no part") {
   CHECK(split(""sv, '\n').empty());
   CHECK(split("a"sv, '\n') == Parts{"a"});

@@ -83,8 +83,7 @@ TEST_CASE("root keeps no record where others may write") {
   const Folder folder;
   REQUIRE(chmod(folder.path().c_str(), 0777) == 0);
   const auto error = error_of<Error>([&] { Journal journal(folder.path()); });
-  CHECK(std::string(error.what()) == "the state directory " +
-                                         folder.path().string() +
+  CHECK(std::string(error.what()) == "the directory " + folder.path().string() +
                                          " can be written by others than root");
   CHECK(contains(error.advice(), "chmod 755 " + folder.path().string()));
 }

@@ -1,5 +1,5 @@
-#include "lib/environments/npm.hpp"
-#include "lib/environments/venv.hpp"
+#include "lib/environments/installs.hpp"
+
 #include "tests/unit/support.hpp"
 
 namespace deployment {

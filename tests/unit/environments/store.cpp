@@ -68,7 +68,7 @@ TEST_CASE("a folder with the greatest number is no kept environment") {
 
 TEST_CASE("an exchange puts one into use and keeps the other") {
   const Checkout checkout;
-  const Store store = checkout.store();
+  Store store = checkout.store();
   store.set_live_label(web, {.inputs = first});
   checkout.keep(second, "new");
   REQUIRE(store.exchange(web, *store.find(web, second, commit('a'))));
@@ -111,7 +111,7 @@ TEST_CASE("pruning keeps those that came last") {
 
 TEST_CASE("what was in use just now is the newest of those kept") {
   const Checkout checkout;
-  const Store store = checkout.store();
+  Store store = checkout.store();
   store.set_live_label(web, {.inputs = first});
   checkout.keep(second, "older");
   checkout.keep({{"package.json", std::string(64, '3')}}, "newer");
@@ -132,7 +132,7 @@ TEST_CASE("an environment without label says nothing of itself") {
 
 TEST_CASE("a stage is opened empty, whatever a killed run left in it") {
   const Checkout checkout;
-  const Store store = checkout.store();
+  Store store = checkout.store();
   store.open_stage();
   write_file(store.staged_tree() / "left", "behind");
   store.open_stage();

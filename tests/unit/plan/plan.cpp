@@ -536,14 +536,6 @@ TEST_CASE("a rollback resets to the commit before and uses what is kept") {
   CHECK(lines[1].starts_with("backend: put the kept venv into use: "));
 }
 
-TEST_CASE("as JSON a step has its name, component and line") {
-  CHECK(to_json(Fetch{after}).text() ==
-        R"({"step":"fetch","description":"fetch bbbbbbbbbbbb: the remote has )"
-        R"(it, the checkout does not"})");
-  CHECK(contains(to_json(Skip{Config::default_components()[1]}).text(),
-                 R"({"step":"skip","component":"backend",)"));
-}
-
 TEST_CASE("a step has a short label") {
   CHECK(label_of(Fetch{after}) == "fetch");
   CHECK(label_of(Restart{Config::default_components()[0]}) ==

@@ -55,7 +55,6 @@ TEST_CASE("a number that is none is no state") {
 TEST_CASE("systemctl is asked for one unit by its name") {
   FakeRunner runner([](const Command&) { return CommandResult{.out = up}; });
   Systemd systemd(runner, {.directory = "/"});
-  systemd.reset_failed("a.service");
   systemd.restart("a.service");
   systemd.state_of("a.service");
   CHECK(runner.lines() ==
@@ -77,7 +76,6 @@ TEST_CASE("a restart that fails says where to look") {
                     "exited with code 1\nstart limit hit"));
   CHECK(error.advice() ==
         "look at: systemctl status a.service; journalctl -u a.service");
-  CHECK_NOTHROW(systemd.reset_failed("a.service"));
 }
 
 }  // namespace

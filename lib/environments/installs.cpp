@@ -1,4 +1,4 @@
-#include "lib/environments/venv.hpp"
+#include "lib/environments/installs.hpp"
 
 #include <fmt/format.h>
 
@@ -6,20 +6,8 @@
 
 namespace deployment {
 
-std::string python_version(CommandRunner& runner, Context context) {
-  context.on_line = nullptr;
-  const Command query{.purpose = "asking python3 for its version",
-                      .program = "python3",
-                      .arguments = {"--version"},
-                      .context = std::move(context)};
-  const CommandResult result = runner.run_checked(query);
-  const std::string_view answer = trimmed(result.out);
-  constexpr std::string_view prefix = "Python ";
-  if (!answer.starts_with(prefix)) {
-    throw Error(fmt::format("unexpected output from python3 --version: '{}'",
-                            std::string(answer)));
-  }
-  return std::string(answer.substr(prefix.size()));
+Sequence npm_install(const std::string& purpose, const Context& context) {
+  return {{purpose, "npm", {"install", "--no-save"}, context}};
 }
 
 Sequence rebuild_venv(const std::string& purpose, const Context& context,
@@ -36,6 +24,22 @@ Sequence rebuild_venv(const std::string& purpose, const Context& context,
           {purpose, "python3", {"-m", "venv", "venv"}, context},
           {purpose, pip, {"install", "--upgrade", "pip"}, inside},
           {purpose, pip, install, inside}};
+}
+
+std::string python_version(CommandRunner& runner, Context context) {
+  context.on_line = nullptr;
+  const CommandResult result =
+      runner.run_checked({.purpose = "asking python3 for its version",
+                          .program = "python3",
+                          .arguments = {"--version"},
+                          .context = std::move(context)});
+  const std::string_view answer = trimmed(result.out);
+  constexpr std::string_view prefix = "Python ";
+  if (!answer.starts_with(prefix)) {
+    throw Error(
+        fmt::format("unexpected output from python3 --version: '{}'", answer));
+  }
+  return std::string(answer.substr(prefix.size()));
 }
 
 Variables activated(Variables variables, const std::filesystem::path& venv) {

@@ -1,19 +1,26 @@
-// Makes a Python virtual environment by python3 -m venv and pip.
+// Installs what an environment is made of: by npm(1) a node_modules, by
+// python3 -m venv and pip a venv.
 #pragma once
 
 #include "lib/process/command.hpp"
 
 namespace deployment {
 
-// Returns the version of the python3 on the PATH of `context`, as "3.11.2".
-// Throws Error when it cannot be asked.
-std::string python_version(CommandRunner& runner, Context context);
+// Returns the commands that install what the package.json in the directory of
+// `context` asks for; `purpose` is theirs in errors. --no-save leaves
+// package-lock.json alone: another npm than the one that wrote it would rewrite
+// it, and git would refuse the next pull that changes it.
+Sequence npm_install(const std::string& purpose, const Context& context);
 
 // Returns the commands that remove the venv in the directory of `context`, make
 // a new one and install `requirements` into it; `purpose` is theirs in errors.
 // pip runs with the variables that the venv's activate script sets.
 Sequence rebuild_venv(const std::string& purpose, const Context& context,
                       const std::vector<std::filesystem::path>& requirements);
+
+// Returns the version of the python3 on the PATH of `context`, as "3.11.2".
+// Throws Error when it cannot be asked.
+std::string python_version(CommandRunner& runner, Context context);
 
 // Returns `variables` as bin/activate of `venv` changes them: VIRTUAL_ENV set,
 // its bin first in PATH, no PYTHONHOME
