@@ -93,6 +93,13 @@ std::string command_as(const std::optional<std::string>& user,
               : std::string(command);
 }
 
+bool contains_any(std::string_view text,
+                  std::initializer_list<std::string_view> parts) {
+  return std::ranges::any_of(parts, [&](std::string_view part) {
+    return text.find(part) != std::string_view::npos;
+  });
+}
+
 std::optional<int> parse_number(std::string_view text) {
   int number = 0;
   const char* const last = text.data() + text.size();

@@ -39,6 +39,10 @@ std::string counted(int count, std::string_view noun);
 std::string command_as(const std::optional<std::string>& user,
                        std::string_view command);
 
+// Returns true when one of `parts` is in `text`.
+bool contains_any(std::string_view text,
+                  std::initializer_list<std::string_view> parts);
+
 // Reads a decimal number that has digits only; nullopt for anything else, and
 // for a number that an int cannot hold.
 std::optional<int> parse_number(std::string_view text);

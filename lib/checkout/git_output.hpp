@@ -33,6 +33,8 @@ std::vector<LocalChange> parse_status(std::string_view text);
 struct TreeEntry {
   std::string mode = {};
   std::string id = {};
+
+  bool is_link() const { return mode == "120000"; }
 };
 std::map<std::string, TreeEntry> parse_ls_tree(std::string_view text);
 

@@ -8,7 +8,6 @@
 namespace deployment {
 namespace {
 
-constexpr std::string_view link_mode = "120000";
 constexpr int longest_link_chain = 5;
 constexpr std::size_t paths_per_command = 1000;  // well below ARG_MAX
 
@@ -220,7 +219,7 @@ std::map<std::string, std::string> GitReader::read_files(
   for (const auto& [path, entry] : list_tree(commit.str(), paths)) {
     TreeEntry file = entry;
     std::filesystem::path place = path;
-    for (int i = 0; file.mode == link_mode && i < longest_link_chain; ++i) {
+    for (int i = 0; file.is_link() && i < longest_link_chain; ++i) {
       place = (place.parent_path() / read_blob(file.id)).lexically_normal();
       const auto found = list_tree(commit.str(), {place.string()});
       file = found.empty() ? TreeEntry{} : found.begin()->second;

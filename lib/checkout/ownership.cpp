@@ -11,50 +11,43 @@ namespace deployment {
 namespace fs = std::filesystem;
 
 std::optional<User> checkout_user(const Config& config) {
+  std::optional<User> user;
+  if (!config.run_as.empty()) {
+    user = find_user(config.run_as);
+  }
   if (geteuid() != 0) {
-    if (!config.run_as.empty() && find_user(config.run_as).uid != geteuid()) {
+    if (user && user->uid != geteuid()) {
       throw UsageError(fmt::format(
           "run-as = {} is not allowed; only root can run as another user",
           config.run_as));
     }
     return std::nullopt;
   }
-  if (!config.run_as.empty()) {
-    const User user = find_user(config.run_as);
-    return user.uid == 0 ? std::nullopt : std::optional(user);
+  if (!user) {
+    struct stat status {};
+    if (stat(config.repo_dir.c_str(), &status) != 0) {
+      throw_errno(fmt::format("look at {}", config.repo_dir.string()));
+    }
+    user = find_user(status.st_uid);
   }
-  struct stat status {};
-  if (stat(config.repo_dir.c_str(), &status) != 0) {
-    throw_errno(fmt::format("look at {}", config.repo_dir.string()));
-  }
-  return status.st_uid == 0 ? std::nullopt
-                            : std::optional(find_user(status.st_uid));
+  return user->uid == 0 ? std::nullopt : user;
 }
 
-std::vector<fs::path> foreign_files(const fs::path& checkout,
-                                    const fs::path& folder, uid_t uid,
-                                    std::size_t most) {
-  std::vector<fs::path> found;
+std::optional<fs::path> find_foreign_file(const fs::path& checkout,
+                                          const fs::path& folder, uid_t uid) {
   std::error_code error;
   fs::recursive_directory_iterator entry(
       folder, fs::directory_options::skip_permission_denied, error);
-  for (; !error && entry != fs::end(entry) && found.size() < most;
-       entry.increment(error)) {
-    // Services leave files of their own in kept environments.
+  for (; !error && entry != fs::end(entry); entry.increment(error)) {
+    struct stat status {};
     if (entry->path() == own_folder(checkout)) {
       entry.disable_recursion_pending();
-      continue;
-    }
-    struct stat status {};
-    if (lstat(entry->path().c_str(), &status) == 0 && status.st_uid != uid) {
-      found.push_back(entry->path());
+    } else if (lstat(entry->path().c_str(), &status) == 0 &&
+               status.st_uid != uid) {
+      return entry->path();
     }
   }
-  return found;
-}
-
-std::string repair_command(const Config& config, const User& user) {
-  return fmt::format("chown -R {0}: {1}", user.name, config.repo_dir.string());
+  return std::nullopt;
 }
 
 }  // namespace deployment

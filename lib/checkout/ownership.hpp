@@ -12,14 +12,11 @@ namespace deployment {
 // is nullopt. Throws Error when there is no such user.
 std::optional<User> checkout_user(const Config& config);
 
-// Lists files below `folder` of `checkout` that do not belong to `uid`, at most
-// `most` of them: an earlier run as another user left them. Leaves out the
-// environments that are kept.
-std::vector<std::filesystem::path> foreign_files(
+// Finds a file below `folder` of `checkout` that does not belong to `uid`: an
+// earlier run as another user left it. Leaves out the environments that are
+// kept, since services leave files of their own there.
+std::optional<std::filesystem::path> find_foreign_file(
     const std::filesystem::path& checkout, const std::filesystem::path& folder,
-    uid_t uid, std::size_t most);
-
-// Returns the one command that gives the whole checkout back to `user`.
-std::string repair_command(const Config& config, const User& user);
+    uid_t uid);
 
 }  // namespace deployment

@@ -10,8 +10,6 @@
 namespace deployment {
 namespace {
 
-constexpr std::string_view link_mode = "120000";
-
 std::optional<std::string> read_link(const std::filesystem::path& path) {
   std::error_code error;
   const auto target = std::filesystem::read_symlink(path, error);
@@ -96,7 +94,7 @@ Paths half_written_files(const GitReader& git, const CommitId& commit,
     }
     const TreeEntry& entry = found->second;
     const auto content =
-        entry.mode == link_mode ? read_link(file) : read_regular_file(file);
+        entry.is_link() ? read_link(file) : read_regular_file(file);
     return content && git.read_blob(entry.id).starts_with(*content);
   };
   Paths half_written;

@@ -130,7 +130,7 @@ void apply_step(const Install& step, Work& work) {
   const Sequence commands = install_commands(step, work.host);
   require_success({&commands, 1},
                   work.host.runner.run_sequences({&commands, 1}));
-  work.journal.write(transition::install_ended, name, step.facts.inputs);
+  work.journal.write(transition::environment_ready, name, step.facts.inputs);
 }
 
 void apply_step(const Build& step, Work& work) {
@@ -173,7 +173,7 @@ void apply_step(const Exchange& step, Work& work) {
   if (!store.exchange(component, *kept)) {
     move_in_turn(component, *kept, work.host);
   }
-  work.journal.write(transition::exchange_ended, component.name,
+  work.journal.write(transition::environment_ready, component.name,
                      step.facts.inputs);
 }
 

@@ -1,7 +1,6 @@
 #include "lib/deploy/report.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "lib/base/text.hpp"
 #include "lib/checkout/ownership.hpp"
@@ -17,11 +16,8 @@ bool calls_itself_an_error(std::string_view line) {
 
 // True when an error says that some file may not be read or written.
 bool speaks_of_permission(std::string_view text) {
-  constexpr std::array<std::string_view, 4> words = {
-      "ermission denied", "not permitted", "dubious ownership", "EACCES"};
-  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
-    return text.find(word) != std::string_view::npos;
-  });
+  return contains_any(text, {"ermission denied", "not permitted",
+                             "dubious ownership", "EACCES"});
 }
 
 // Describes the files below `folder` that do not belong to the checkout's user;
@@ -31,16 +27,16 @@ std::optional<std::string> describe_foreign_files(
   if (!host.user) {
     return std::nullopt;
   }
-  const auto files =
-      foreign_files(host.config.repo_dir, folder, host.user->uid, 1);
-  if (files.empty()) {
+  const std::string checkout = host.config.repo_dir.string();
+  const auto file = find_foreign_file(checkout, folder, host.user->uid);
+  if (!file) {
     return std::nullopt;
   }
   return fmt::format(
       "files below {} do not belong to {} ({} for one); if they are in the "
-      "way: {}",
-      folder.string(), host.user->name, files.front().string(),
-      repair_command(host.config, *host.user));
+      "way: chown -R {}: {}",
+      folder.string(), host.user->name, file->string(), host.user->name,
+      checkout);
 }
 
 // Returns the answer, or the error of a question that failed, as one line.

@@ -19,13 +19,13 @@ Command copy(Context context, const fs::path& from, const fs::path& to) {
 
 // The folders whose untracked files a build may need: the checkout's own and
 // each component's.
-std::vector<std::string> folders_of(const std::vector<Component>& components) {
+std::set<std::string> folders_of(const std::vector<Component>& components) {
   std::set<std::string> folders = {""};
   for (const Component& component : components) {
     const fs::path folder = component.directory.lexically_normal();
     folders.insert(folder == "." ? "" : folder.generic_string());
   }
-  return {folders.begin(), folders.end()};
+  return folders;
 }
 
 // Copies the node_modules in use, to spare a download. A copy that fails is no

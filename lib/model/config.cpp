@@ -69,9 +69,7 @@ std::filesystem::path default_state_dir_to_look_at() {
 bool is_branch_name(std::string_view name) {
   if (name.empty() || name == "@" || name == "HEAD" || name.front() == '-' ||
       name.back() == '/' || name.back() == '.' ||
-      name.find("..") != std::string_view::npos ||
-      name.find("@{") != std::string_view::npos ||
-      name.find("//") != std::string_view::npos) {
+      contains_any(name, {"..", "@{", "//"})) {
     return false;
   }
   for (const std::string_view part : split(name, '/')) {

@@ -87,18 +87,13 @@ void install_began(Record& record, const std::string& component) {
   record.components[component].inputs.clear();
 }
 
-void install_ended(Record& record, const std::string& component,
-                   const Inputs& inputs) {
-  record.components[component].inputs = inputs;
-}
-
 void exchange_began(Record& record, const std::string& component) {
   record.components[component].commit.reset();
   reach(record, Reached::moved);
 }
 
-void exchange_ended(Record& record, const std::string& component,
-                    const Inputs& inputs) {
+void environment_ready(Record& record, const std::string& component,
+                       const Inputs& inputs) {
   record.components[component].inputs = inputs;
 }
 

@@ -32,11 +32,9 @@ void move_taken_back(Record& record);
 
 // An environment: while it is installed in place, nothing is known of it.
 void install_began(Record& record, const std::string& component);
-void install_ended(Record& record, const std::string& component,
-                   const Inputs& inputs);
 void exchange_began(Record& record, const std::string& component);
-void exchange_ended(Record& record, const std::string& component,
-                    const Inputs& inputs);
+void environment_ready(Record& record, const std::string& component,
+                       const Inputs& inputs);
 
 // A service.
 void restart_began(Record& record, const std::string& component);

@@ -55,8 +55,7 @@ bool is_lock_file_of_npm(const Config& config, const std::string& path) {
 Restore restoration_of(const Config& config, const Observation& seen) {
   const Target& target = *seen.target;
   const auto is_half_written = [&](const std::string& path) {
-    return std::ranges::find(target.half_written, path) !=
-           target.half_written.end();
+    return std::ranges::count(target.half_written, path) != 0;
   };
   Paths foreign;
   for (const std::string& path : target.in_the_way) {
@@ -103,7 +102,7 @@ Restore restoration_of(const Config& config, const Observation& seen) {
 void plan_move(Plan& plan, const Config& config, const Record& record,
                const Observation& seen, const CommitId& to) {
   const std::optional<CommitId>& local = local_commit(seen.heads);
-  const Divergence divergence = seen.divergence.value_or(Divergence{});
+  const Divergence& divergence = *seen.divergence;
   if (record.roll_back_to) {
     if (local && local != to) {
       plan.steps.emplace_back(

@@ -1,6 +1,7 @@
 #include "lib/plan/verdict.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace deployment {
 namespace {
@@ -39,17 +40,9 @@ Verdict decide(const Config& config, const Record& record, const Heads& heads,
 }
 
 std::string_view to_string(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::up_to_date:
-      return "up-to-date";
-    case Verdict::quarantined:
-      return "quarantined";
-    case Verdict::waiting:
-      return "waiting";
-    case Verdict::deploy:
-      break;
-  }
-  return "deploy";
+  constexpr std::array<std::string_view, 4> in_order = {
+      "up-to-date", "quarantined", "waiting", "deploy"};
+  return in_order.at(static_cast<std::size_t>(verdict));
 }
 
 const std::optional<CommitId>& local_commit(const Heads& heads) {

@@ -23,11 +23,8 @@ constexpr int patience = 10'000;  // milliseconds
 bool has_entry(const fs::path& process, const std::string& entry) {
   try {
     const auto text = read_regular_file(process / "environ");
-    if (!text) {
-      return false;  // another user's, or gone
-    }
-    const auto entries = split(*text, '\0');
-    return std::ranges::find(entries, entry) != entries.end();
+    // It cannot be read when it is another user's, or gone.
+    return text && std::ranges::count(split(*text, '\0'), entry) != 0;
   } catch (const Error&) {
     return false;  // it ended meanwhile
   }

@@ -81,8 +81,9 @@ class Child {
       : command_(command),
         result_(result),
         launched_(launch(command)),
-        out_(std::move(launched_.out), result.out, command.context),
-        err_(std::move(launched_.err), result.err, command.context) {}
+        streams_{
+            Stream(std::move(launched_.out), result.out, command.context),
+            Stream(std::move(launched_.err), result.err, command.context)} {}
 
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
@@ -101,24 +102,23 @@ class Child {
   steady_clock::time_point next_action() const { return next_action_; }
 
   void add_to(std::vector<pollfd>& fds) const {
-    for (const Stream* stream : {&out_, &err_}) {  // ppoll(2) skips -1
-      fds.push_back({.fd = stream->fd(), .events = POLLIN, .revents = 0});
+    for (const Stream& stream : streams_) {  // ppoll(2) skips -1
+      fds.push_back({.fd = stream.fd(), .events = POLLIN, .revents = 0});
     }
   }
 
-  // Takes the two entries that add_to() made.
-  void handle(const pollfd& out, const pollfd& err) {
-    if (out.revents != 0) {
-      out_.read_some();
-    }
-    if (err.revents != 0) {
-      err_.read_some();
+  // Takes the entries that add_to() made off `ready`.
+  void handle(const pollfd*& ready) {
+    for (Stream& stream : streams_) {
+      if ((ready++)->revents != 0) {
+        stream.read_some();
+      }
     }
     if (!exited_ && has_exited()) {
       exited_ = true;
       next_action_ = steady_clock::now() + ProcessRunner::drain;
     }
-    if (exited_ && !out_.is_open() && !err_.is_open()) {
+    if (exited_ && std::ranges::none_of(streams_, &Stream::is_open)) {
       finish();
     }
   }
@@ -156,8 +156,7 @@ class Child {
   }
 
   void finish() {
-    out_.close();
-    err_.close();
+    std::ranges::for_each(streams_, &Stream::close);
     ::kill(-pid_, SIGKILL);
     int status = 0;
     waitpid(std::exchange(pid_, 0), &status, 0);
@@ -174,8 +173,7 @@ class Child {
   steady_clock::time_point next_action_ = started_ + command_.context.timeout;
   Launched launched_;
   pid_t pid_ = launched_.pid;
-  Stream out_;
-  Stream err_;
+  std::array<Stream, 2> streams_;  // standard output, standard error
   bool exited_ = false;
   bool terminating_ = false;
 };
@@ -226,11 +224,10 @@ void wait_once(std::list<Track>& tracks) {
   }
   const timespec timeout = to_timespec(wake - steady_clock::now());
   ppoll(fds.data(), fds.size(), &timeout, &wait_mask());
-  auto ready = fds.begin();
+  const pollfd* ready = fds.data();
   for (Track& track : tracks) {
     Child& child = track.child();
-    child.handle(ready[0], ready[1]);
-    ready += 2;
+    child.handle(ready);
     if (!child.ended() && steady_clock::now() >= child.next_action()) {
       child.act();
     }

@@ -53,8 +53,7 @@ std::string how_to_examine(const std::string& unit) {
 Systemd::Systemd(CommandRunner& runner, Context context)
     : runner_(runner), context_(std::move(context)) {}
 
-Command Systemd::command(std::string purpose,
-                         std::vector<std::string> arguments) const {
+Command Systemd::command(std::string purpose, Words arguments) const {
   return {.purpose = std::move(purpose),
           .program = "systemctl",
           .arguments = std::move(arguments),

@@ -38,8 +38,7 @@ class Systemd {
   UnitState state_of(const std::string& unit) const;
 
  private:
-  Command command(std::string purpose,
-                  std::vector<std::string> arguments) const;
+  Command command(std::string purpose, Words arguments) const;
 
   CommandRunner& runner_;
   Context context_;

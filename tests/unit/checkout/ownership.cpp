@@ -83,31 +83,23 @@ TEST_CASE("tells which checkout cannot be looked at") {
         "cannot look at /no/such/checkout: No such file or directory");
 }
 
-// The foreign files of `checkout`, sorted, by their paths in it.
-Paths foreign(const Folder& checkout, const char* folder, uid_t uid,
-              std::size_t most = 10) {
-  Paths found =
-      foreign_files(checkout.path(), checkout.path() / folder, uid, most);
-  for (fs::path& path : found) {
-    path = path.lexically_relative(checkout.path());
-  }
-  std::sort(found.begin(), found.end());
-  return found;
+// The foreign file found below `folder`, by its path in `checkout`; empty:
+// none.
+std::string foreign(const Folder& checkout, const char* folder, uid_t uid) {
+  const auto file =
+      find_foreign_file(checkout.path(), checkout.path() / folder, uid);
+  return file ? file->lexically_relative(checkout.path()).string() : "";
 }
 
-TEST_CASE("lists the files of other users, but not those of services") {
+TEST_CASE("finds a file of another user, but not those of services") {
   const Folder checkout;
-  write_file(checkout / ".git/index", "");
   write_file(checkout / ".git/deployment-update/environments/web/1/log", "");
-  write_file(checkout / "web/package.json", "");
-  fs::create_symlink("/", checkout / "web/link");
-  CHECK(foreign(checkout, "", geteuid()).empty());
-
   const uid_t other = somebody_else().uid;
-  CHECK(foreign(checkout, "", other) ==
-        Paths{".git", ".git/index", "web", "web/link", "web/package.json"});
-  CHECK(foreign(checkout, ".git", other) == Paths{".git/index"});
-  CHECK(foreign(checkout, "missing", other).empty());
+  CHECK(foreign(checkout, ".git/deployment-update", other) != "");
+  CHECK(foreign(checkout, "missing", other) == "");
+  write_file(checkout / ".git/index", "");
+  CHECK(foreign(checkout, "", geteuid()) == "");
+  CHECK(foreign(checkout, ".git", other) == ".git/index");
 }
 
 TEST_CASE("tells a link's owner, not that of the file it leads to") {
@@ -119,23 +111,7 @@ TEST_CASE("tells a link's owner, not that of the file it leads to") {
   write_file(checkout / "mine", "");
   fs::create_symlink("mine", checkout / "link");
   REQUIRE(lchown((checkout / "link").c_str(), other.uid, other.gid) == 0);
-  CHECK(foreign(checkout, "", geteuid()) == Paths{"link"});
-}
-
-TEST_CASE("lists no more foreign files than it was asked for") {
-  const Folder checkout;
-  for (const char* name : {"a", "b", "c"}) {
-    write_file(checkout / name, "");
-  }
-  CHECK(foreign(checkout, "", somebody_else().uid, 2).size() == 2);
-}
-
-TEST_CASE("names the command that gives the checkout back") {
-  Config config;
-  config.repo_dir = "/srv/app";
-  const User other = somebody_else();
-  CHECK(repair_command(config, other) ==
-        "chown -R " + other.name + ": /srv/app");
+  CHECK(foreign(checkout, "", geteuid()) == "link");
 }
 
 }  // namespace

@@ -143,8 +143,8 @@ TEST_CASE("steps are noted before and after") {
          {"install began", running(),
           [](Record& r) { transition::install_began(r, "web"); },
           [](Record& r) { r.components["web"].inputs.clear(); }},
-         {"install ended", running(),
-          [](Record& r) { transition::install_ended(r, "new", inputs); },
+         {"environment installed", running(),
+          [](Record& r) { transition::environment_ready(r, "new", inputs); },
           [](Record& r) { r.components["new"].inputs = inputs; }},
          {"exchange began", running(),
           [](Record& r) { transition::exchange_began(r, "web"); },
@@ -152,8 +152,8 @@ TEST_CASE("steps are noted before and after") {
             r.components["web"].commit.reset();
             r.pending->reached = Reached::moved;
           }},
-         {"exchange ended", running(Reached::moved),
-          [](Record& r) { transition::exchange_ended(r, "web", {}); },
+         {"environment exchanged", running(Reached::moved),
+          [](Record& r) { transition::environment_ready(r, "web", {}); },
           [](Record& r) { r.components["web"].inputs.clear(); }},
          {"restart began", running(Reached::moved),
           [](Record& r) { transition::restart_began(r, "web"); },
