@@ -12,14 +12,14 @@ namespace fs = std::filesystem;
 
 std::optional<User> checkout_user(const Config& config) {
   std::optional<User> user;
-  if (!config.run_as.empty()) {
-    user = find_user(config.run_as);
+  if (config.run_as) {
+    user = find_user(*config.run_as);
   }
   if (geteuid() != 0) {
     if (user && user->uid != geteuid()) {
       throw UsageError(fmt::format(
           "run-as = {} is not allowed; only root can run as another user",
-          config.run_as));
+          *config.run_as));
     }
     return std::nullopt;
   }

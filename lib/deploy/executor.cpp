@@ -58,7 +58,7 @@ Sequence install_commands(const Install& install, const Host& host) {
 // Lets a rollback find the environment in use: one without a label gets it from
 // the record. Notes when there is none.
 void prepare_way_back(const Component& component, Work& work) {
-  const Store& store = work.host.store;
+  Store& store = work.host.store;
   if (!std::filesystem::exists(store.live(component))) {
     work.made_first_environment = true;
   } else if (!store.live_label(component)) {
@@ -71,7 +71,7 @@ void prepare_way_back(const Component& component, Work& work) {
 
 // Exchanges two folders on a file system that cannot do it at once.
 void move_in_turn(const Component& component, const std::filesystem::path& kept,
-                  const Host& host) {
+                  Host& host) {
   host.log.info(
       fmt::format("{}: the file system cannot exchange two folders; they are "
                   "moved one after the other",
@@ -162,7 +162,7 @@ void apply_step(const Build& step, Work& work) {
 
 void apply_step(const Exchange& step, Work& work) {
   const Component& component = step.component;
-  const Store& store = work.host.store;
+  Store& store = work.host.store;
   prepare_way_back(component, work);
   work.journal.write(transition::exchange_began, component.name);
   const auto kept = store.find(component, step.facts.inputs, work.change->to);

@@ -19,7 +19,7 @@ struct Component {
   std::filesystem::path directory = {};               // in the checkout
   std::vector<std::filesystem::path> manifests = {};  // in `directory`
   std::string service = {};                           // a systemd unit
-  std::string health_check = {};                      // http URL; empty: none
+  std::optional<std::string> health_check = {};       // http URL
 
   bool operator==(const Component&) const = default;
 };
@@ -36,9 +36,9 @@ struct Config {
   std::filesystem::path repo_dir = "/home/ubuntu/sinesiAI";
   std::string remote = "origin";
   std::string branch = "prod";
-  std::filesystem::path state_dir;  // empty: default_state_dir()
-  std::string run_as;               // empty: the owner of the checkout
-  bool new_privileges = false;      // that user's commands may use sudo
+  std::filesystem::path state_dir = {};    // empty: default_state_dir()
+  std::optional<std::string> run_as = {};  // nullopt: the checkout's owner
+  bool new_privileges = false;             // that user's commands may use sudo
   BuildMode build = BuildMode::staged;
   OnDivergence on_divergence = OnDivergence::fail;
   bool verify_signatures = false;

@@ -110,8 +110,8 @@ Setter<Target> to(Member Target::*member, const Parse& parse) {
 }
 
 // Sets `member` to a value that `accepts` takes.
-template <typename Target>
-Setter<Target> to(std::string Target::*member, bool accepts(std::string_view),
+template <typename Target, typename Member>
+Setter<Target> to(Member Target::*member, bool accepts(std::string_view),
                   const std::string& allowed) {
   return to(member, [=](const std::string& value) {
     return accepts(value) ? value : throw Refused{allowed};
@@ -228,13 +228,12 @@ Component& component_of(std::vector<Component>& components,
 // Fills in what follows from the type, and checks that nothing is missing.
 void complete(Component& component, const std::set<std::string>& keys,
               const std::string& source) {
-  for (const char* key : {"type", "service"}) {
+  for (const auto& [key, allowed] :
+       {std::pair("type", "npm or python"),
+        std::pair("service", "the name of a systemd service")}) {
     if (!keys.contains(key)) {
       throw UsageError(fmt::format("{}: component {} has no {}; it takes {}",
-                                   source, component.name, key,
-                                   std::string_view(key) == "type"
-                                       ? "npm or python"
-                                       : "the name of a systemd service"));
+                                   source, component.name, key, allowed));
     }
   }
   if (!keys.contains("directory")) {

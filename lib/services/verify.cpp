@@ -44,24 +44,23 @@ Troubles look_at(const std::vector<Component>& components, UnitStates& before,
 
 // Asks until an answer is good, and says what is wrong when none is in time.
 // Without a URL there is nothing to ask.
-std::optional<std::string> why_not_healthy(const std::string& url,
-                                           milliseconds timeout,
-                                           CommandRunner& runner,
-                                           Context context) {
-  if (url.empty()) {
+std::optional<std::string> why_not_healthy(
+    const std::optional<std::string>& url, milliseconds timeout,
+    CommandRunner& runner, Context context) {
+  if (!url) {
     return std::nullopt;
   }
   context.timeout = timeout;
   const auto deadline = steady_clock::now() + timeout;
   std::optional<std::string> problem;
   do {
-    problem = ask_health(runner, context, url);
+    problem = ask_health(runner, context, *url);
     if (!problem) {
       return std::nullopt;
     }
     wait_for(pause);
   } while (steady_clock::now() < deadline);
-  return fmt::format("{} does not answer within {}: {}", url,
+  return fmt::format("{} does not answer within {}: {}", *url,
                      describe_duration(timeout), *problem);
 }
 

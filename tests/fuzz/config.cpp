@@ -48,8 +48,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
     for (const auto& manifest : component.manifests) {
       REQUIRE(stays_inside(component.directory / manifest));
     }
-    REQUIRE(component.health_check.empty() ||
-            component.health_check.starts_with("http://"));
+    REQUIRE(!component.health_check ||
+            component.health_check->starts_with("http://"));
   }
   return 0;
 }

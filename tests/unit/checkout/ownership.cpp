@@ -18,10 +18,11 @@ User somebody_else() {
   return find_user(geteuid() == 0 ? "daemon" : "root");
 }
 
-Config config_of(const Folder& checkout, const std::string& run_as = {}) {
+Config config_of(const Folder& checkout,
+                 std::optional<std::string> run_as = {}) {
   Config config;
   config.repo_dir = checkout.path();
-  config.run_as = run_as;
+  config.run_as = std::move(run_as);
   return config;
 }
 
