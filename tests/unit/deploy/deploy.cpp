@@ -27,7 +27,9 @@ End end_of(FakeHost& fake, const Request& request = {}) {
 }
 
 Record deployed_a() {
-  return {.deployed = commit('a'), .components = {{"web", {}}, {"api", {}}}};
+  return {.deployed = commit('a'),
+          .components = {{"web", {.commit = commit('a')}},
+                         {"api", {.commit = commit('a')}}}};
 }
 
 // `b` failed twice, and is tried again after `wait`.
