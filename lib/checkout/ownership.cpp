@@ -11,26 +11,26 @@ namespace deployment {
 namespace fs = std::filesystem;
 
 std::optional<User> checkout_user(const Config& config) {
-  std::optional<User> user;
-  if (config.run_as) {
-    user = find_user(*config.run_as);
-  }
+  const std::optional<User> user =
+      config.run_as ? std::optional(find_user(*config.run_as)) : std::nullopt;
   if (geteuid() != 0) {
     if (user && user->uid != geteuid()) {
       throw UsageError(fmt::format(
           "run-as = {} is not allowed; only root can run as another user",
-          *config.run_as));
+          user->name));
     }
     return std::nullopt;
   }
-  if (!user) {
-    struct stat status {};
-    if (stat(config.repo_dir.c_str(), &status) != 0) {
-      throw_errno(fmt::format("look at {}", config.repo_dir.string()));
-    }
-    user = find_user(status.st_uid);
+  if (user) {
+    return user->uid == 0 ? std::nullopt : user;
   }
-  return user->uid == 0 ? std::nullopt : user;
+  struct stat status {};
+  if (stat(config.repo_dir.c_str(), &status) != 0) {
+    throw_errno(fmt::format("look at {}", config.repo_dir.string()));
+  }
+  // No look at the user database in the run of root that finds nothing to do.
+  return status.st_uid == 0 ? std::nullopt
+                            : std::optional(find_user(status.st_uid));
 }
 
 std::optional<fs::path> find_foreign_file(const fs::path& checkout,

@@ -150,16 +150,14 @@ void say_failure(const Host& host, const Error& error) {
 
 void say_mixture(const Host& host, const CommitId& roll_back_to,
                  const std::string& step) {
-  const auto say = [&](const std::string& line) {
-    host.log.write(Level::critical, line);
-  };
-  say(fmt::format("the rollback to {} failed at '{}'",
-                  roll_back_to.abbreviated(), step));
-  say("the checkout is at " +
-      answer([&] { return host.git.current_commit().str(); }));
+  std::string lines =
+      fmt::format("the rollback to {} failed at '{}'\nthe checkout is at {}",
+                  roll_back_to.abbreviated(), step,
+                  answer([&] { return host.git.current_commit().str(); }));
   for (const Component& component : host.config.components) {
-    say(describe_state(host, component));
+    lines += '\n' + describe_state(host, component);
   }
+  host.log.write(Level::critical, lines);
 }
 
 }  // namespace deployment

@@ -2,12 +2,12 @@
 
 #include <unistd.h>
 
-#include <set>
+#include <algorithm>
 
 namespace deployment {
 namespace {
 
-const std::set<std::string_view> of_this_process = {
+constexpr std::string_view of_this_process[] = {
     // git(1): where a repository is. Credentials and ssh settings stay.
     "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY",
     "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_NAMESPACE",
@@ -17,13 +17,14 @@ const std::set<std::string_view> of_this_process = {
     "SYSTEMD_EXEC_PID", "MAINPID", "MANAGERPID", "WATCHDOG_PID",
     "WATCHDOG_USEC"};
 
-const std::set<std::string_view> of_the_caller = {
+constexpr std::string_view of_the_caller[] = {
     "HOME", "USER",     "LOGNAME", "SHELL",
     "MAIL", "USERNAME", "OLDPWD",  "DBUS_SESSION_BUS_ADDRESS"};
 
 bool belongs_to_caller(std::string_view name) {
-  return of_the_caller.contains(name) || name.starts_with("SUDO_") ||
-         name.starts_with("XDG_") || name.starts_with("SSH_");
+  return std::ranges::count(of_the_caller, name) != 0 ||
+         name.starts_with("SUDO_") || name.starts_with("XDG_") ||
+         name.starts_with("SSH_");
 }
 
 }  // namespace
@@ -33,8 +34,8 @@ Variables child_variables(const std::optional<User>& user) {
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
     const std::string_view name = text.substr(0, text.find('='));
-    if (!of_this_process.contains(name) && !(user && belongs_to_caller(name)) &&
-        name.size() < text.size()) {
+    if (std::ranges::count(of_this_process, name) == 0 &&
+        !(user && belongs_to_caller(name)) && name.size() < text.size()) {
       variables.emplace(name, text.substr(name.size() + 1));
     }
   }
