@@ -84,14 +84,16 @@ po::variables_map parse_command_line(Options& options, int argc,
                   .run(),
               values);
   } catch (const po::error& error) {
-    // what() fills a template in, and never ends for "--%option%" and its like.
-    const bool may_end =
+    // Boost's what() never ends when an argument looks like its own template,
+    // "--%option%" for one.
+    const bool is_printable =
         std::none_of(argv, argv + argc, [](std::string_view word) {
           return word.find('%') != std::string_view::npos;
         });
-    throw UsageError(fmt::format(
-        "command line: {}; see --help",
-        may_end ? escaped(error.what()) : "an argument is not understood"));
+    throw UsageError(fmt::format("command line: {}; see --help",
+                                 is_printable
+                                     ? escaped(error.what())
+                                     : "an argument is not understood"));
   }
   if (values.contains("argument")) {
     throw UsageError(fmt::format(
@@ -192,7 +194,7 @@ std::string help_text() {
        << settings()
        << "\nExit codes:\n"
           "  0   up to date, or deployed\n"
-          "  1   failed; the deployment stays pending and is tried again\n"
+          "  1   failed, pending or quarantined\n"
           "  2   usage or configuration\n"
           "  75  another run holds the lock\n"
           "  128+N  ended by signal N\n";

@@ -57,7 +57,7 @@ std::string ini_escaped(std::string_view value) {
       out += c;
     }
   }
-  // What is left of special bytes, escaped() writes in the same form.
+  // escaped() writes the remaining special bytes in the same form.
   return escaped(out);
 }
 

@@ -19,7 +19,8 @@ struct IniEntry {
 std::vector<IniEntry> parse_ini(std::string_view text,
                                 const std::string& source);
 
-// `value` so that parse_ini() and unescaped() give it back whatever it holds.
+// `value` so that parse_ini() and ini_unescaped() give it back whatever it
+// holds.
 std::string ini_escaped(std::string_view value);
 std::string ini_unescaped(std::string_view value);
 

@@ -26,9 +26,10 @@ bool is_control(utf::code_point code) {
 std::string escaped(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (auto next = text.begin(); next != text.end();) {
-    const auto start = next;
-    const auto code = utf::utf_traits<char>::decode(next, text.end());
+  const char* const end = text.data() + text.size();
+  for (const char* next = text.data(); next != end;) {
+    const char* const start = next;
+    const auto code = utf::utf_traits<char>::decode(next, end);
     const bool valid = utf::is_valid_codepoint(code);
     if (!valid) {
       next = start + 1;  // a byte that begins no character is taken alone
@@ -38,7 +39,7 @@ std::string escaped(std::string_view text) {
     } else if (valid && !is_control(code) && !reorders_text(code)) {
       out.append(start, next);
     } else {
-      for (auto byte = start; byte != next; ++byte) {
+      for (const char* byte = start; byte != next; ++byte) {
         out += fmt::format("\\x{:02x}", static_cast<unsigned char>(*byte));
       }
     }

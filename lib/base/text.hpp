@@ -1,6 +1,7 @@
 // Text that came from elsewhere, made fit to be looked at or split.
 #pragma once
 
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>

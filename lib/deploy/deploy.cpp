@@ -128,9 +128,11 @@ void Run::end_orphans_of_a_killed_run() {
 int Run::deploy() {
   for (;; heads_ = host_.git.heads_here(heads_->tip)) {
     step_ = "planning";
-    const Plan plan = host_.plan(record(), *heads_, host_.git, request_.force);
+    // A rollback builds nothing that is kept.
+    const bool force = request_.force && !record().roll_back_to;
+    const Plan plan = host_.plan(record(), *heads_, host_.git, force);
     if (!plan.steps.empty() || plan.change) {
-      journal_.write(transition::begin, heads_->tip, now(), request_.force);
+      journal_.write(transition::begin, heads_->tip, now(), force);
     }
     try {
       apply(plan);

@@ -8,9 +8,9 @@
 
 namespace deployment {
 
-// Carries out one run and returns its exit code: 0 up to date or deployed, 1
-// a deployment is pending. Throws Error for everything that ends a run before
-// a deployment began, and Interrupted.
+// Carries out one run and returns its exit code: 0 up to date or deployed; 1
+// the remote is away, or its commit is pending or quarantined. Throws Error for
+// everything that ends a run before it began to plan, and Interrupted.
 int run(const Config& config, const Request& request, Log& log,
         CommandRunner& runner);
 

@@ -11,7 +11,8 @@
 namespace deployment {
 namespace {
 
-// After a move that failed halfway, so that no mixture of two commits serves.
+// Takes back what a move that failed halfway wrote, so that no service runs a
+// mixture of two commits.
 void take_back_half_written(const CommitId& commit, const Work& work) {
   try {
     Git& git = work.host.git;
@@ -28,7 +29,7 @@ void take_back_half_written(const CommitId& commit, const Work& work) {
   }
 }
 
-// Runs `move` while the record says that the work tree goes to `commit`.
+// Moves the work tree to `commit` by `move`, and records it before and after.
 template <typename Move>
 void move_to(const CommitId& commit, const Work& work, const Move& move) {
   work.journal.write(transition::move_began, commit);

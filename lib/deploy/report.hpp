@@ -1,5 +1,4 @@
-// Says in the log what a run does and what fails, and asks for what these lines
-// need.
+// Writes the log lines of a run, and asks the host for what they tell.
 #pragma once
 
 #include "lib/deploy/host.hpp"

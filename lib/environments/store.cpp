@@ -101,7 +101,8 @@ Store::Kept Store::kept_of(const Component& component) const {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(shelf(component), error)) {
     const auto number = parse_number(entry.path().filename().string());
-    if (number && *number < std::numeric_limits<int>::max()) {  // has a next
+    if (number &&
+        *number < std::numeric_limits<int>::max()) {  // room for a next one
       found[*number] = entry.path();
     }
   }
@@ -156,7 +157,8 @@ bool Store::exchange(const Component& component, const fs::path& kept) {
     }
     throw_errno(fmt::format("exchange {}", in_use.string()));
   }
-  ::rename(kept.c_str(), newest.c_str());  // only its age is lost if not
+  ::rename(kept.c_str(),
+           newest.c_str());  // if this fails, it only counts as older
   return true;
 }
 

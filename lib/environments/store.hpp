@@ -47,7 +47,7 @@ class Store {
   // EXDEV on overlayfs, ENOSYS, EINVAL): nothing has happened then.
   bool exchange(const Component& component, const std::filesystem::path& kept);
 
-  // Returns a path to move the environment in use to, as the newest kept one.
+  // Makes room for one more kept environment, the newest, and returns its path.
   std::filesystem::path free_place(const Component& component);
 
   // Removes all kept environments but the `most` that were put there last.

@@ -29,7 +29,7 @@ std::string environment_name(Component::Type type);
 
 enum class BuildMode { in_place, staged };
 
-// Decides when the remote's branch does not contain the checked out commit.
+// Decides when the checkout and the remote have commits that the other lacks.
 enum class OnDivergence { fail, reset };
 
 struct Config {

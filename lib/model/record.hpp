@@ -20,7 +20,8 @@ std::string to_line(const Inputs::value_type& input);
 bool add_line(Inputs& inputs, std::string_view line);
 
 struct ComponentRecord {
-  std::optional<CommitId> commit = {};  // its service was verified on it
+  // Its service was verified on this one, or had nothing of it to run.
+  std::optional<CommitId> commit = {};
   // Its service was restarted onto this one, which is not verified yet.
   std::optional<CommitId> unverified_commit = {};
   Inputs inputs = {};  // its environment was made from; empty: not known
@@ -66,13 +67,13 @@ struct Deployment {
 };
 
 struct Record {
-  std::optional<CommitId> deployed = {};  // all components run it
+  std::optional<CommitId> deployed = {};  // the last one that was deployed
   std::map<std::string, ComponentRecord> components = {};
   std::optional<Pending> pending = {};
   // Set while the work tree is moved to this commit: after a kill it tells that
   // half-written files and locks are this program's own.
   std::optional<CommitId> moving_to = {};
-  // Its services did not stay up: it is not tried again until another comes.
+  // It was taken back: it is not tried again until another comes.
   std::optional<CommitId> quarantined = {};
   // Set from the decision to roll back until that is done: the commit to
   // deploy, whatever the remote holds.

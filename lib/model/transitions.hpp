@@ -30,7 +30,8 @@ void move_began(Record& record, const CommitId& to);
 void move_ended(Record& record);
 void move_taken_back(Record& record);
 
-// An environment: while it is installed in place, nothing is known of it.
+// An environment. While it is installed in place, nothing is known of it; while
+// it is exchanged, what its service runs on.
 void install_began(Record& record, const std::string& component);
 void exchange_began(Record& record, const std::string& component);
 void environment_ready(Record& record, const std::string& component,
@@ -43,8 +44,9 @@ void restart_ended(Record& record, const std::string& component,
 void skipped(Record& record, const std::string& component,
              const CommitId& commit);
 
-// The watch over the restarted services ended; `stayed_up` has those that were
-// watched to the end, by component.
+// The watch over the restarted services ended. `stayed_up` has, by component,
+// true for those that did and false for those in trouble, not those that were
+// not watched to the end.
 void verify_ended(Record& record, const std::map<std::string, bool>& stayed_up,
                   const CommitId& commit);
 

@@ -28,7 +28,6 @@ struct Target {
 };
 
 struct Observation {
-  Time now{};
   // The user that git runs as, for advice; nullopt: that of this process.
   std::optional<std::string> git_user = {};
   Heads heads;

@@ -134,8 +134,7 @@ Observation observe(const Config& config, const Record& record,
                     const Heads& heads, bool force, const Sources& sources) {
   const GitReader& git = sources.git;
   const GitReader& objects = sources.objects;
-  Observation seen{.now = now(),
-                   .heads = heads,
+  Observation seen{.heads = heads,
                    .current_commit = git.current_commit(),
                    .current_branch = git.current_branch(),
                    .tip_is_here = git.has_commit(heads.tip),

@@ -12,7 +12,7 @@
 namespace deployment {
 namespace {
 
-bool is_interrupted(const Record& record) {
+bool was_killed(const Record& record) {
   return record.pending && record.pending->running;
 }
 
@@ -27,7 +27,7 @@ RemoveLock removal_of(const GitLock& lock, const Config& config,
             *lock.holder),
         "wait until it is done; the next run continues");
   }
-  if (is_interrupted(record)) {
+  if (was_killed(record)) {
     return {lock.path, "a run that was killed left it"};
   }
   if (lock.age <= config.git_timeout) {
@@ -110,7 +110,7 @@ void plan_move(Plan& plan, const Config& config, const Record& record,
     }
   } else if (divergence.theirs == 0) {
     return;
-  } else if (divergence.ours == 0 || !local) {
+  } else if (divergence.ours == 0) {
     plan.steps.emplace_back(FastForward{.from = local, .to = to});
   } else if (config.on_divergence == OnDivergence::reset) {
     plan.steps.emplace_back(

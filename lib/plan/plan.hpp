@@ -90,7 +90,8 @@ struct Change {
 
 struct Plan {
   std::vector<Step> steps = {};
-  // nullopt: the steps only put the branch in place, or there are none.
+  // nullopt: the steps only fetch or put the branch in place, or there are
+  // none.
   std::optional<Change> change = {};
   // The tip's objects are not here: apply these steps, observe and plan again.
   bool look_again = false;

@@ -10,7 +10,7 @@ namespace deployment {
 
 enum class Verdict {
   up_to_date,   // the tip is checked out, and its deployment is done
-  quarantined,  // the tip did not stay up; another commit has to come
+  quarantined,  // the tip was taken back; another commit has to come
   waiting,      // the tip failed, and its next try is not due
   deploy,       // observe, plan and apply
 };

@@ -58,7 +58,7 @@ struct SetupFailure {
   volatile int error = 0;
 };
 
-bool show_at(const Mount& bind) {
+bool bind_mount(const Mount& bind) {
   const char* const target = bind.target.c_str();
   return mount(bind.source.c_str(), target, nullptr, MS_BIND | MS_REC,
                nullptr) == 0 &&
@@ -73,10 +73,10 @@ bool has_controlling_terminal() {
   return has;
 }
 
-bool show_mounts(const std::vector<Mount>& mounts) {
+bool bind_mounts(const std::vector<Mount>& mounts) {
   return unshare(CLONE_NEWNS) == 0 &&
          mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-         std::ranges::all_of(mounts, show_at);
+         std::ranges::all_of(mounts, bind_mount);
 }
 
 bool become(const User& user) {
@@ -92,7 +92,7 @@ bool connect_streams(int out, int err) {
          close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
 }
 
-void take_all_signals() {
+void reset_signals() {
   std::signal(SIGPIPE, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
@@ -147,7 +147,7 @@ struct Setup {
   [[noreturn]] void run(int out, int err) {
     require(has_terminal ? setsid() >= 0 : setpgid(0, 0) == 0,
             "start a process group in");
-    require(context.mounts.empty() || show_mounts(context.mounts),
+    require(context.mounts.empty() || bind_mounts(context.mounts),
             "bind mounts for");
     require(connect_streams(out, err), "connect the streams in");
     require(!context.user || become(*context.user), "become the user in");
@@ -157,7 +157,7 @@ struct Setup {
     require(chdir(context.directory.c_str()) == 0, "enter the directory");
     require(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "tie to the parent in");
     require(getppid() == parent, "outlive the parent in");
-    take_all_signals();
+    reset_signals();
     execve(arguments.data()[0], arguments.data(), variables.data());
     require(false, "run the program in");
     _exit(127);

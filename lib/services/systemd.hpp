@@ -27,11 +27,11 @@ std::string how_to_examine(const std::string& unit);
 
 class Systemd {
  public:
-  // `context` carries environment, directory and timeout; systemctl runs as
+  // `context` carries variables, directory and timeout; systemctl runs as
   // this process does.
   Systemd(CommandRunner& runner, Context context);
 
-  // Restarts a unit, whatever start limit it hit. Returns when its start job is
+  // Restarts a unit, even past its start limit. Returns when its start job is
   // done. Throws CommandError.
   void restart(const std::string& unit);
 

@@ -18,8 +18,8 @@ std::optional<std::string> why_not_up(const UnitState& before,
 // Watches the services of `components` for config.settle, then lets each health
 // check succeed once within config.health_timeout. Stops as soon as one service
 // is in trouble, since every further second may be an outage. A query that
-// fails is trouble. `before` has the states before the restarts, but for those
-// of services that an earlier run restarted. Returns nothing when all services
+// fails is trouble. `before` has the states before the restarts; a unit that
+// an earlier run restarted has none. Returns nothing when all services
 // stayed up.
 Troubles verify(const Config& config, const std::vector<Component>& components,
                 UnitStates before, const Systemd& systemd,

@@ -122,6 +122,15 @@ class Staged(unittest.TestCase):
         self.deploy(0, "--force")
         self.assertEqual(self.world.commit(), second)
 
+    def test_a_forced_deployment_is_rolled_back_without_a_build(self):
+        self.world.push_version(2, crash="yes\n")
+        text = self.deploy(1, "--force")
+        self.assertIn(f"rolled back to {self.first[:12]} (First)", text)
+        self.assertEqual(self.world.in_use(), made_from(1))
+        self.assertEqual(
+            [call for call in self.world.calls() if call.startswith("npm")],
+            ["npm install --no-save"])
+
     def test_a_code_only_push_is_rolled_back_too(self):
         self.world.push("Crash", {"crash": "yes\n"})
         self.deploy(1)

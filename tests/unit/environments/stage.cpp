@@ -57,7 +57,7 @@ class Stage : public FakeHost {
                                runner, host.as_user, log.log);
   }
 
-  // What was copied, from the checkout to the stage, by their paths in these.
+  // The copied files: their paths in the checkout and in the stage.
   Lines copied() const {
     Lines copies;
     for (const Command& command : runner.asked) {

@@ -43,8 +43,7 @@ Record settled_record() {
 
 // The remote has one commit more, which changes no manifest.
 Observation one_commit_ahead() {
-  return {.now = noon,
-          .heads = {.tip = after,
+  return {.heads = {.tip = after,
                     .local = before,
                     .tracking = before,
                     .on_branch = true},
