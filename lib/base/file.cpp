@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "lib/base/error.hpp"
+#include "lib/base/text.hpp"
 
 namespace deployment {
 namespace {
@@ -86,7 +87,7 @@ Directory Directory::open_protected(const std::filesystem::path& path) {
     throw Error(
         fmt::format("the directory {} can be written by others than root",
                     path.string()),
-        fmt::format("chown root: {0} && chmod 755 {0}", path.string()));
+        fmt::format("chown root: {0} && chmod 755 {0}", quoted(path)));
   }
   return directory;
 }

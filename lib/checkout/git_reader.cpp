@@ -75,7 +75,7 @@ CommandResult GitReader::run_checked(const Command& command) const {
 
 // The former objects stay beside: commits may be in them that only they hold.
 std::string GitReader::how_to_fetch_anew() const {
-  const std::string objects = directory() / ".git" / "objects";
+  const std::string objects = quoted(directory() / ".git" / "objects");
   return fmt::format(
       "the repository is damaged, as after a power loss; fetch its objects "
       "anew: {} && {} && {}",
@@ -85,8 +85,8 @@ std::string GitReader::how_to_fetch_anew() const {
 }
 
 std::string GitReader::advised(const std::string& arguments) const {
-  return command_as(user_name(), fmt::format("git -C {} {}",
-                                             directory().string(), arguments));
+  return command_as(
+      user_name(), fmt::format("git -C {} {}", quoted(directory()), arguments));
 }
 
 std::optional<std::string> GitReader::user_name() const {

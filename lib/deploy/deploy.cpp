@@ -30,7 +30,7 @@ milliseconds since(steady_clock::time_point start) {
 class Run {
  public:
   Run(Host& host, const Request& request)
-      : host_(host), request_(request), journal_(host.config.state_dir) {}
+      : host_(host), request_(request), journal_(*host.config.state_dir) {}
 
   int deploy_tip();
   int roll_back();
@@ -269,7 +269,7 @@ int run(const Config& config, const Request& request, Log& log,
   if (request.dry_run) {
     require_checkout(config.repo_dir);
     Host host(config, log, runner);
-    return dry_run(host, Journal(config.state_dir).record(), request);
+    return dry_run(host, Journal(*config.state_dir).record(), request);
   }
   const Lock lock(config.repo_dir, request.wait);
   Host host(config, log, runner);

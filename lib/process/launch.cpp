@@ -146,20 +146,20 @@ struct Setup {
   // failed setuid would run the program as root.
   [[noreturn]] void run(int out, int err) {
     require(has_terminal ? setsid() >= 0 : setpgid(0, 0) == 0,
-            "start a process group in");
+            "start a process group");
     require(context.mounts.empty() || bind_mounts(context.mounts),
-            "bind mounts for");
-    require(connect_streams(out, err), "connect the streams in");
-    require(!context.user || become(*context.user), "become the user in");
+            "bind its mounts");
+    require(connect_streams(out, err), "connect its streams");
+    require(!context.user || become(*context.user), "become its user");
     require(!context.no_new_privileges ||
                 prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0,
-            "give up new privileges in");
-    require(chdir(context.directory.c_str()) == 0, "enter the directory");
-    require(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "tie to the parent in");
-    require(getppid() == parent, "outlive the parent in");
+            "set no_new_privs");
+    require(chdir(context.directory.c_str()) == 0, "enter its directory");
+    require(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "tie it to this process");
+    require(getppid() == parent, "outlive this process");
     reset_signals();
     execve(arguments.data()[0], arguments.data(), variables.data());
-    require(false, "run the program in");
+    require(false, "run the program");
     _exit(127);
   }
 };
@@ -183,10 +183,10 @@ Launched launch(const Command& command) {
   }
   if (setup.failure.action != nullptr) {
     waitpid(pid, nullptr, 0);
-    throw Error(fmt::format("{} failed: {}: cannot {} {}: {}", command.purpose,
-                            describe(command), setup.failure.action,
-                            command.context.directory.string(),
-                            errno_text(setup.failure.error)));
+    throw Error(
+        fmt::format("{} failed: {} in {}: cannot {}: {}", command.purpose,
+                    describe(command), command.context.directory.string(),
+                    setup.failure.action, errno_text(setup.failure.error)));
   }
   return {pid, std::move(out.read), std::move(err.read)};
 }
