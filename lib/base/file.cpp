@@ -95,10 +95,15 @@ Directory Directory::open_protected(const std::filesystem::path& path) {
 Directory Directory::create_protected(const std::filesystem::path& path) {
   std::error_code ignored;
   std::filesystem::create_directories(path.parent_path(), ignored);
-  if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) {
+  const bool made = ::mkdir(path.c_str(), 0755) == 0;
+  if (!made && errno != EEXIST) {
     throw_errno(fmt::format("create the directory {}", path.string()));
   }
-  return open_protected(path);
+  Directory directory = open_protected(path);
+  if (made) {  // whatever the umask: users may look at the record
+    fchmod(directory.fd_.get(), 0755);
+  }
+  return directory;
 }
 
 std::optional<std::string> Directory::read(const std::string& name) const {

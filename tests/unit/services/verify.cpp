@@ -121,6 +121,19 @@ TEST_CASE("a service that stays up is verified") {
   CHECK(host.verify({}, web).empty());
 }
 
+TEST_CASE("a service is watched to the end of the settle window") {
+  Host host;
+  const Systemd systemd(host.runner, {.directory = "/"});
+  Config config;
+  config.settle = 1s;
+  const auto start = std::chrono::steady_clock::now();
+  CHECK(deployment::verify(config, {web}, {}, systemd, host.runner,
+                           {.directory = "/"})
+            .empty());
+  CHECK(std::chrono::steady_clock::now() - start >= 1s);
+  CHECK(host.runner.asked.size() >= 3);  // first, between, and at the end
+}
+
 TEST_CASE("what an earlier run restarted is verified too") {
   Host host;
   const Systemd systemd(host.runner, {.directory = "/"});
