@@ -17,23 +17,24 @@ FUNCTION = 60
 SUBJECTS = re.compile(r"\s*// ?(What|Where|Why|Whether|Who|How|Those)\b")
 COMMENT = re.compile(r"\s*//")
 
-# In Google's format a function that is not indented ends with a lone brace.
-# Its head ends with one after a parenthesis or a qualifier.
-HEAD = re.compile(r"(?!namespace|struct|class|enum|extern).*"
-                  r"(\)|const|noexcept|override)\s*\{$")
+# In Google's format the head of a function ends with a brace after a
+# parenthesis or a qualifier, and its end is a brace that is indented like it.
+HEAD = re.compile(r"( *)(?!if|for|while|switch)\S.*"
+                  r"(\)|const|noexcept|override) \{$")
 
 
 def complaints_of(name, lines):
     if len(lines) > LINES:
         yield f"{name}: {len(lines)} lines; at most {LINES}"
-    start, in_comment = None, False
+    start, end, in_comment = None, None, False
     for number, line in enumerate(lines, 1):
         if SUBJECTS.match(line) and not in_comment:
             yield f"{name}:{number}: begins without a verb: {line.strip()}"
         in_comment = bool(COMMENT.match(line))
-        if start is None and HEAD.match(line):
-            start = number
-        if line == "}" and start is not None:
+        head = HEAD.match(line)
+        if start is None and head:
+            start, end = number, head.group(1) + "}"
+        if start is not None and line == end:
             if number - start > FUNCTION:
                 yield (f"{name}:{start}: a function of {number - start} "
                        f"lines; at most {FUNCTION}")
