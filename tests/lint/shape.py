@@ -18,27 +18,34 @@ SUBJECTS = re.compile(r"\s*// ?(What|Where|Why|Whether|Who|How|Those)\b")
 COMMENT = re.compile(r"\s*//")
 
 # In Google's format the head of a function ends with a brace after a
-# parenthesis or a qualifier, and its end is a brace that is indented like it.
-HEAD = re.compile(r"( *)(?!if|for|while|switch)\S.*"
+# parenthesis or a qualifier. Its end is a brace indented like its first line.
+HEAD = re.compile(r"( *)(?!if |for |while |switch |\}|return )\S.*"
                   r"(\)|const|noexcept|override) \{$")
+BETWEEN = re.compile(r"$|\s*//|#|.*[;{}:]$")
+
+
+def end_of_function(lines, head):
+    """The line that ends it, for the index of the line that ends its head."""
+    first = head
+    while first > 0 and not BETWEEN.match(lines[first - 1]):
+        first -= 1
+    indent = re.match(" *", lines[first]).group()
+    return lines.index(indent + "}", head)
 
 
 def complaints_of(name, lines):
     if len(lines) > LINES:
         yield f"{name}: {len(lines)} lines; at most {LINES}"
-    start, end, in_comment = None, None, False
-    for number, line in enumerate(lines, 1):
+    end, in_comment = 0, False
+    for i, line in enumerate(lines):
         if SUBJECTS.match(line) and not in_comment:
-            yield f"{name}:{number}: begins without a verb: {line.strip()}"
+            yield f"{name}:{i + 1}: begins without a verb: {line.strip()}"
         in_comment = bool(COMMENT.match(line))
-        head = HEAD.match(line)
-        if start is None and head:
-            start, end = number, head.group(1) + "}"
-        if start is not None and line == end:
-            if number - start > FUNCTION:
-                yield (f"{name}:{start}: a function of {number - start} "
-                       f"lines; at most {FUNCTION}")
-            start = None
+        if i >= end and HEAD.match(line):
+            end = end_of_function(lines, i)
+            if end - i > FUNCTION:
+                yield (f"{name}:{i + 1}: a function of {end - i} lines; at "
+                       f"most {FUNCTION}")
 
 
 def main():
