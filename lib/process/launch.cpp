@@ -99,37 +99,22 @@ void reset_signals() {
   sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-// The arguments or variables of a program, as execve(2) takes them.
-class Block {
- public:
-  explicit Block(std::vector<std::string> words) : words_(std::move(words)) {
-    for (std::string& word : words_) {
-      pointers_.push_back(word.data());
-    }
-    pointers_.push_back(nullptr);
+// Points to arguments or variables as execve(2) takes them.
+std::vector<char*> pointers_to(Words& words) {
+  std::vector<char*> pointers;
+  for (std::string& word : words) {
+    pointers.push_back(word.data());
   }
-
-  char* const* data() const { return pointers_.data(); }
-
- private:
-  std::vector<std::string> words_;
-  std::vector<char*> pointers_;
-};
-
-Block variables_of(const Context& context) {
-  std::vector<std::string> entries;
-  for (const auto& [name, value] : context.variables) {
-    entries.push_back(name + '=' + value);
-  }
-  return Block(std::move(entries));
+  pointers.push_back(nullptr);
+  return pointers;
 }
 
 // A child on its way to the program. All that it needs is made before, since
 // nothing may be allocated in the memory that it borrows.
 struct Setup {
   const Context& context;
-  const Block arguments;
-  const Block variables;
+  const std::vector<char*> arguments;
+  const std::vector<char*> variables;
   const pid_t parent = getpid();
   const bool has_terminal = has_controlling_terminal();
   SetupFailure failure = {};
@@ -169,11 +154,15 @@ struct Setup {
 Launched launch(const Command& command) {
   Pipe out = make_pipe();
   Pipe err = make_pipe();
-  std::vector<std::string> words = command.arguments;
-  words.insert(words.begin(), find_program(command));
+  Words arguments = command.arguments;
+  arguments.insert(arguments.begin(), find_program(command));
+  Words variables;
+  for (const auto& [name, value] : command.context.variables) {
+    variables.push_back(name + '=' + value);
+  }
   Setup setup{.context = command.context,
-              .arguments = Block(std::move(words)),
-              .variables = variables_of(command.context)};
+              .arguments = pointers_to(arguments),
+              .variables = pointers_to(variables)};
   const pid_t pid = vfork();  // NOLINT: Setup keeps to what its child may do
   if (pid == 0) {
     setup.run(out.write.get(), err.write.get());
