@@ -63,8 +63,8 @@ class GitLocks(unittest.TestCase):
         path = self.leave_lock("index", 1)
         run = self.world.run()
         self.assertEqual(run.returncode, 1)
-        self.assertRegex(run.stderr, rf"{path} has existed for \d+\.\d s, but no "
-                         "git process is running in the checkout")
+        self.assertRegex(run.stderr, rf"{path} has existed for \d+\.\d s, "
+                         "but no git process is running in the checkout")
         self.assertIn(f"or: rm {path}", run.stderr)
         self.assertTrue(path.exists())
         self.assertEqual(self.world.commit(), self.first)
