@@ -55,6 +55,10 @@ std::string describe(const ExitStatus& status, const Command& command) {
     return fmt::format("was killed by signal {} ({})", status.signal,
                        strsignal(status.signal));
   }
+  if (status.dropped != 0) {
+    return fmt::format("printed {} bytes more than the {} that are read",
+                       status.dropped, longest_answer);
+  }
   return fmt::format("exited with code {}", status.code);
 }
 
