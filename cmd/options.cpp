@@ -51,7 +51,7 @@ po::options_description actions(Options& options) {
       ("dry-run", po::bool_switch(&request.dry_run),
        "print the plan and change nothing")  //
       ("force", po::bool_switch(&request.force),
-       "install and restart every component at the remote's tip although "
+       "install and restart every component at the remote's tip even if "
        "nothing changed, and try a failed deployment again now")  //
       ("rollback", po::bool_switch(&request.roll_back),
        "return to the deployment before this one and quarantine the remote's "
@@ -116,8 +116,8 @@ void read_config_file(Config& config, const std::string& path, bool required) {
   // A user who can write the configuration decides what root runs.
   if (geteuid() == 0 && others_can_write(fd.get(), path)) {
     throw UsageError(fmt::format(
-        "{0}: others than root can write it; chown root: {0} && chmod go-w {0}",
-        path));
+        "{0}: others than root can write it; chown root: {1} && chmod go-w {1}",
+        path, quoted(path)));
   }
   apply_config_file(config, read_all(fd.get(), path), path);
 }
@@ -141,6 +141,10 @@ void require_sense(const Options& options) {
   const Request& request = options.request;
   if (request.json && !only_looks(options)) {
     throw UsageError("command line: --json goes with --dry-run or --status");
+  }
+  if (options.status && (request.dry_run || request.force ||
+                         request.roll_back || request.wait.count() != 0)) {
+    throw UsageError("command line: --status goes with --json alone");
   }
   if (request.roll_back && (request.dry_run || request.force)) {
     throw UsageError(
@@ -174,7 +178,7 @@ Options parse_options(int argc, const char* const argv[]) {
   }
   require_sense(options);
   read_settings(options.config, values);
-  if (options.config.state_dir.empty()) {
+  if (!options.config.state_dir) {
     options.config.state_dir = only_looks(options)
                                    ? default_state_dir_to_look_at()
                                    : default_state_dir();

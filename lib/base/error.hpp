@@ -1,8 +1,9 @@
 // The errors that stop a run, and the one place that names an errno.
 #pragma once
 
-#include <stdexcept>
+#include <cerrno>
 #include <string>
+#include <system_error>
 
 namespace deployment {
 
@@ -36,9 +37,13 @@ class UsageError : public Error {
 };
 
 // "No such file or directory" for ENOENT, and so on.
-std::string errno_text(int error_number);
+inline std::string errno_text(int error_number) {
+  return std::generic_category().message(error_number);
+}
 
 // Throws Error: "cannot ACTION: TEXT OF errno".
-[[noreturn]] void throw_errno(const std::string& action);
+[[noreturn]] inline void throw_errno(const std::string& action) {
+  throw Error("cannot " + action + ": " + errno_text(errno));
+}
 
 }  // namespace deployment

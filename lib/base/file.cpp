@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "lib/base/error.hpp"
+#include "lib/base/text.hpp"
 
 namespace deployment {
 namespace {
@@ -92,7 +93,7 @@ Directory Directory::open_protected(const std::filesystem::path& path) {
     throw Error(
         fmt::format("the directory {} can be written by others than root",
                     path.string()),
-        fmt::format("chown root: {0} && chmod 755 {0}", path.string()));
+        fmt::format("chown root: {0} && chmod 755 {0}", quoted(path)));
   }
   return directory;
 }
@@ -100,10 +101,15 @@ Directory Directory::open_protected(const std::filesystem::path& path) {
 Directory Directory::create_protected(const std::filesystem::path& path) {
   std::error_code ignored;
   std::filesystem::create_directories(path.parent_path(), ignored);
-  if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) {
+  const bool made = ::mkdir(path.c_str(), 0755) == 0;
+  if (!made && errno != EEXIST) {
     throw_errno(fmt::format("create the directory {}", path.string()));
   }
-  return open_protected(path);
+  Directory directory = open_protected(path);
+  if (made) {  // whatever the umask: users may look at the record
+    fchmod(directory.fd_.get(), 0755);
+  }
+  return directory;
 }
 
 std::optional<std::string> Directory::read(const std::string& name) const {

@@ -39,9 +39,10 @@ std::vector<IniEntry> parse_ini(std::string_view text,
     }
   } catch (const po::invalid_syntax& error) {
     // Its what() never ends for a line that holds "%invalid_line%".
-    throw UsageError(fmt::format(
-        "{}: the line '{}' is no 'key = value', no [section] and no # comment",
-        source, escaped(error.tokens())));
+    throw UsageError(
+        fmt::format("{}: the line '{}' is neither 'key = value' nor [section] "
+                    "nor # comment",
+                    source, escaped(error.tokens())));
   }
   return entries;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/algorithm/string/replace.hpp>
 #include <boost/locale/utf.hpp>
 #include <charconv>
 
@@ -15,6 +16,11 @@ bool reorders_text(utf::code_point code) {
   return code == 0x061C || (code >= 0x200E && code <= 0x200F) ||
          (code >= 0x2028 && code <= 0x202E) ||
          (code >= 0x2066 && code <= 0x2069);
+}
+
+bool is_letter_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         (c >= '0' && c <= '9');
 }
 
 bool is_control(utf::code_point code) {
@@ -88,6 +94,16 @@ std::string counted(int count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : ending);
 }
 
+std::string quoted(const std::string& word) {
+  constexpr std::string_view plain = "%+,-./:=@_^";
+  const bool is_plain = std::ranges::all_of(word, [&](char c) {
+    return is_letter_or_digit(c) || plain.find(c) != std::string_view::npos;
+  });
+  return is_plain && !word.empty()
+             ? word
+             : '\'' + boost::replace_all_copy(word, "'", "'\\''") + '\'';
+}
+
 std::string command_as(const std::optional<std::string>& user,
                        std::string_view command) {
   return user ? fmt::format("runuser -u {} -- {}", *user, command)
@@ -112,10 +128,10 @@ std::optional<int> parse_number(std::string_view text) {
 }
 
 bool is_plain_name(std::string_view text) {
-  constexpr std::string_view allowed =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
   return !text.empty() && text.front() != '-' &&
-         text.find_first_not_of(allowed) == std::string_view::npos;
+         std::ranges::all_of(text, [](char c) {
+           return is_letter_or_digit(c) || c == '-' || c == '_';
+         });
 }
 
 bool is_object_id(std::string_view text) {

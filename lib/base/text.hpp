@@ -35,6 +35,10 @@ std::string times(int count);
 // "1 commit", "2 commits", "3 processes".
 std::string counted(int count, std::string_view noun);
 
+// Returns `word` as a shell takes it for one word: in quotes when it needs
+// them.
+std::string quoted(const std::string& word);
+
 // Returns a command for a person to paste: as root, it has to be run as `user`
 // (runuser(1)); nullopt: as whoever runs this program.
 std::string command_as(const std::optional<std::string>& user,

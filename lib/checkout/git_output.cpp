@@ -1,5 +1,7 @@
 #include "lib/checkout/git_output.hpp"
 
+#include <algorithm>
+
 #include "lib/base/error.hpp"
 #include "lib/base/text.hpp"
 
@@ -33,15 +35,13 @@ Heads parse_for_each_ref(std::string_view text, const std::string& local_ref,
                          const CommitId& tip) {
   Heads heads{.tip = tip};
   for (const std::string_view line : split(text, '\n')) {
-    const std::size_t gap = line.find(' ', 2);
-    if (gap == std::string_view::npos || line[1] != ' ') {
+    const auto words =
+        split(line.substr(std::min<std::size_t>(2, line.size())), ' ');
+    const auto id = CommitId::parse(words.empty() ? "" : words[0]);
+    if (words.size() != 2 || !id || line[1] != ' ') {
       refuse("for-each-ref", line);
     }
-    const auto id = CommitId::parse(line.substr(2, gap - 2));
-    if (!id) {
-      refuse("for-each-ref", line);
-    }
-    const std::string_view name = line.substr(gap + 1);
+    const std::string_view name = words[1];
     if (name == local_ref) {
       heads.local = id;
       heads.on_branch = line.front() == '*';

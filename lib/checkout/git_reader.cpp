@@ -75,22 +75,23 @@ CommandResult GitReader::run_checked(const Command& command) const {
 
 // The former objects stay beside: commits may be in them that only they hold.
 std::string GitReader::how_to_fetch_anew() const {
-  const std::string objects = directory() / ".git" / "objects";
+  const std::string objects = quoted(directory() / ".git" / "objects");
   return fmt::format(
       "the repository is damaged, as after a power loss; fetch its objects "
       "anew: {} && {} && {}",
-      command_as(user_name(), fmt::format("mv {0} {0}.damaged", objects)),
-      command_as(user_name(), "mkdir " + objects),
+      as_user(fmt::format("mv {0} {0}.damaged", objects)),
+      as_user("mkdir " + objects),
       advised(fmt::format("fetch --refetch {} {}", remote_, branch_)));
 }
 
 std::string GitReader::advised(const std::string& arguments) const {
-  return command_as(user_name(), fmt::format("git -C {} {}",
-                                             directory().string(), arguments));
+  return as_user(fmt::format("git -C {} {}", quoted(directory()), arguments));
 }
 
-std::optional<std::string> GitReader::user_name() const {
-  return context_.user ? std::optional(context_.user->name) : std::nullopt;
+std::string GitReader::as_user(const std::string& command) const {
+  return command_as(
+      context_.user ? std::optional(context_.user->name) : std::nullopt,
+      command);
 }
 
 std::string GitReader::remote_ref() const {

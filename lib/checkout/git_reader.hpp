@@ -84,9 +84,9 @@ class GitReader {
   // for packed refs, linked work trees and the reftable format.
   std::optional<CommitId> checked_out_branch() const;
   std::string how_to_fetch_anew() const;
-  // "git -C CHECKOUT ARGUMENTS" for a person to paste.
+  // Commands for a person to paste; `advised` is "git -C CHECKOUT ARGUMENTS".
+  std::string as_user(const std::string& command) const;
   std::string advised(const std::string& arguments) const;
-  std::optional<std::string> user_name() const;
 
   CommandRunner* runner_;
   Context context_;

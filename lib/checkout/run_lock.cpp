@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -117,7 +116,7 @@ Lock::Lock(const std::filesystem::path& checkout, std::chrono::seconds patience)
     if (steady_clock::now() - start >=
         (is_gone(holder) ? std::max(patience, end_of_a_killed_run)
                          : patience)) {
-      throw Error(fmt::format("another run is at work in {}: {} holds the lock",
+      throw Error(fmt::format("another run is active in {}: {} holds the lock",
                               checkout.string(), describe_holder(holder)),
                   "try again later, or wait for it with --wait SECONDS",
                   exit_locked);

@@ -13,7 +13,7 @@ namespace {
 
 // Takes back what a move that failed halfway wrote, so that no service runs a
 // mixture of two commits.
-void take_back_half_written(const CommitId& commit, const Work& work) {
+void take_back_half_written(const CommitId& commit, Work& work) {
   try {
     Git& git = work.host.git;
     const auto written = half_written_files(
@@ -31,7 +31,7 @@ void take_back_half_written(const CommitId& commit, const Work& work) {
 
 // Moves the work tree to `commit` by `move`, and records it before and after.
 template <typename Move>
-void move_to(const CommitId& commit, const Work& work, const Move& move) {
+void move_to(const CommitId& commit, Work& work, const Move& move) {
   work.journal.write(transition::move_began, commit);
   try {
     move();

@@ -50,9 +50,9 @@ std::string describe_pending(const Pending& pending, const Subject& subject) {
   std::string text =
       line("pending", describe(pending.tip, subject(pending.tip)));
   if (pending.running) {
-    text += line("", "a run works on it now, or was killed at it");
+    text += line("", "a run is in progress, or was killed");
   }
-  if (pending.failure && pending.attempts > 0) {
+  if (pending.failure) {
     text += line(
         "", fmt::format("failed at '{}', {} since {}; next try at {}",
                         pending.failure->step, times(pending.attempts),
@@ -149,7 +149,7 @@ Json as_json(const std::string& path, const Record& record,
 
 std::string describe_status(const Config& config, bool json, Log& log,
                             CommandRunner& runner) {
-  const Record record = Journal(config.state_dir).record();
+  const Record record = Journal(*config.state_dir).record();
   const Host host(config, log, runner);
   const Subject subject = [&](const std::optional<CommitId>& commit) {
     try {
@@ -158,7 +158,7 @@ std::string describe_status(const Config& config, bool json, Log& log,
       return std::string();
     }
   };
-  const std::string path = (config.state_dir / record_name).string();
+  const std::string path = (*config.state_dir / record_name).string();
   if (json) {
     return json_line(as_json(path, record, subject));
   }

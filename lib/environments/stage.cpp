@@ -40,8 +40,8 @@ void copy_node_modules(const Component& component, const Store& store,
   const CommandResult result =
       runner.run(copy(context, from, store.staged(component)));
   if (!result.status.success()) {
-    log.warning(
-        fmt::format("{} could not be copied; npm starts anew", from.string()));
+    log.warning(fmt::format("{} could not be copied; npm installs from scratch",
+                            from.string()));
   }
 }
 

@@ -4,9 +4,8 @@
 #include <fmt/format.h>
 
 #include <compare>
-#include <optional>
-#include <string>
-#include <string_view>
+
+#include "lib/base/text.hpp"
 
 namespace deployment {
 
@@ -14,12 +13,16 @@ namespace deployment {
 class CommitId {
  public:
   // Returns nullopt for any other text.
-  static std::optional<CommitId> parse(std::string_view text);
+  static std::optional<CommitId> parse(std::string_view text) {
+    return is_object_id(text) ? std::optional(CommitId(text)) : std::nullopt;
+  }
 
   const std::string& str() const { return text_; }
 
   // The first twelve digits, for people.
-  std::string_view abbreviated() const;
+  std::string_view abbreviated() const {
+    return deployment::abbreviated(text_);
+  }
 
   auto operator<=>(const CommitId&) const = default;
 

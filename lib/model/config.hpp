@@ -36,7 +36,7 @@ struct Config {
   std::filesystem::path repo_dir = "/home/ubuntu/sinesiAI";
   std::string remote = "origin";
   std::string branch = "prod";
-  std::filesystem::path state_dir = {};    // empty: default_state_dir()
+  std::optional<std::filesystem::path> state_dir = {};  // nullopt: default
   std::optional<std::string> run_as = {};  // nullopt: the checkout's owner
   bool new_privileges = false;             // that user's commands may use sudo
   BuildMode build = BuildMode::staged;

@@ -102,7 +102,7 @@ std::string written(const std::string& value) {
 void read(std::vector<Deployment>& history, std::string_view text) {
   const auto words = split(text, ' ');
   if (words.size() != 5) {
-    throw Malformed{"a deployment of the history has not five words"};
+    throw Malformed{"a deployment of the history does not have five words"};
   }
   using Outcome = Deployment::Outcome;
   Deployment deployment{
@@ -253,9 +253,9 @@ std::string to_text(const Record& record) {
 
 Record parse_record(std::string_view text, const std::string& source) {
   const auto refuse = [&](const std::string& why) -> Error {
-    return Error(
-        fmt::format("the record {} cannot be read: {}", source, why),
-        fmt::format("mend that line, or start anew: mv {0} {0}.old", source));
+    return Error(fmt::format("the record {} cannot be read: {}", source, why),
+                 fmt::format("fix that line, or start over: mv {0} {0}.old",
+                             quoted(source)));
   };
   Record record;
   try {

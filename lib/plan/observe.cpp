@@ -1,6 +1,5 @@
 #include "lib/plan/observe.hpp"
 
-#include <algorithm>
 #include <set>
 
 #include "lib/base/sha256.hpp"

@@ -18,7 +18,7 @@ bool was_killed(const Record& record) {
 
 // A lock may be removed when no git holds it and it is known to be a leftover.
 RemoveLock removal_of(const GitLock& lock, const Config& config,
-                      const Record& record) {
+                      const Record& record, const Observation& seen) {
   const std::string path = lock.path.string();
   if (lock.holder) {
     throw Error(
@@ -32,11 +32,12 @@ RemoveLock removal_of(const GitLock& lock, const Config& config,
   }
   if (lock.age <= config.git_timeout) {
     throw Error(
-        fmt::format("{} has existed for {} s, but no git process is running in "
+        fmt::format("{} has existed for {}, but no git process is running in "
                     "the checkout",
-                    path, lock.age.count()),
-        fmt::format("it will be removed when it is older than {} s; or: rm {}",
-                    config.git_timeout.count(), path));
+                    path, describe_duration(lock.age)),
+        fmt::format("it will be removed when it is older than {}; or: {}",
+                    describe_duration(config.git_timeout),
+                    command_as(seen.git_user, "rm " + quoted(path))));
   }
   return {lock.path,
           fmt::format("it is {} old, and no git process is running in "
@@ -69,13 +70,12 @@ Restore restoration_of(const Config& config, const Observation& seen) {
                     "changed:\n{}",
                     fmt::join(foreign, "\n")),
         "commit them, or put them aside: " +
-            command_as(seen.git_user, fmt::format("git -C {} stash "
-                                                  "--include-untracked",
-                                                  config.repo_dir.string())));
+            command_as(seen.git_user, "git -C " + quoted(config.repo_dir) +
+                                          " stash --include-untracked"));
   }
   return {target.in_the_way,
           target.half_written.empty()
-              ? "npm rewrote it, and it would block the fast-forward"
+              ? "npm rewrites it, and its changes would block the move"
               : "an earlier run was stopped while it wrote them"};
 }
 
@@ -95,7 +95,7 @@ Restore restoration_of(const Config& config, const Observation& seen) {
           "on-divergence = reset",
           command_as(seen.git_user,
                      fmt::format("git -C {} reset --keep {}",
-                                 config.repo_dir.string(), tip))));
+                                 quoted(config.repo_dir), tip))));
 }
 
 // Moves the branch to `to`, unless it is there.
@@ -273,7 +273,7 @@ Plan make_plan(const Config& config, const Record& record,
                const Observation& seen, bool force) {
   Plan plan;
   for (const GitLock& lock : seen.git_locks) {
-    plan.steps.emplace_back(removal_of(lock, config, record));
+    plan.steps.emplace_back(removal_of(lock, config, record, seen));
   }
   if (!seen.tip_is_here) {
     plan.steps.emplace_back(Fetch{seen.heads.tip});

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <boost/algorithm/string/replace.hpp>
 #include <cstring>
 
 #include "lib/base/text.hpp"
@@ -12,16 +11,6 @@ namespace deployment {
 namespace {
 
 constexpr std::size_t tail_lines = 20;
-
-std::string quoted(const std::string& word) {
-  constexpr std::string_view plain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-      "%+,-./:=@_^";
-  if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) {
-    return word;
-  }
-  return fmt::format("'{}'", boost::replace_all_copy(word, "'", "'\\''"));
-}
 
 std::string failure_text(const Command& command, const CommandResult& result) {
   std::string text =

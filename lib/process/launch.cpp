@@ -99,37 +99,22 @@ void reset_signals() {
   sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-// The arguments or variables of a program, as execve(2) takes them.
-class Block {
- public:
-  explicit Block(std::vector<std::string> words) : words_(std::move(words)) {
-    for (std::string& word : words_) {
-      pointers_.push_back(word.data());
-    }
-    pointers_.push_back(nullptr);
+// Points to arguments or variables as execve(2) takes them.
+std::vector<char*> pointers_to(Words& words) {
+  std::vector<char*> pointers;
+  for (std::string& word : words) {
+    pointers.push_back(word.data());
   }
-
-  char* const* data() const { return pointers_.data(); }
-
- private:
-  std::vector<std::string> words_;
-  std::vector<char*> pointers_;
-};
-
-Block variables_of(const Context& context) {
-  std::vector<std::string> entries;
-  for (const auto& [name, value] : context.variables) {
-    entries.push_back(name + '=' + value);
-  }
-  return Block(std::move(entries));
+  pointers.push_back(nullptr);
+  return pointers;
 }
 
 // A child on its way to the program. All that it needs is made before, since
 // nothing may be allocated in the memory that it borrows.
 struct Setup {
   const Context& context;
-  const Block arguments;
-  const Block variables;
+  const std::vector<char*> arguments;
+  const std::vector<char*> variables;
   const pid_t parent = getpid();
   const bool has_terminal = has_controlling_terminal();
   SetupFailure failure = {};
@@ -146,20 +131,20 @@ struct Setup {
   // failed setuid would run the program as root.
   [[noreturn]] void run(int out, int err) {
     require(has_terminal ? setsid() >= 0 : setpgid(0, 0) == 0,
-            "start a process group in");
+            "start a process group");
     require(context.mounts.empty() || bind_mounts(context.mounts),
-            "bind mounts for");
-    require(connect_streams(out, err), "connect the streams in");
-    require(!context.user || become(*context.user), "become the user in");
+            "bind its mounts");
+    require(connect_streams(out, err), "connect its streams");
+    require(!context.user || become(*context.user), "become its user");
     require(!context.no_new_privileges ||
                 prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0,
-            "give up new privileges in");
-    require(chdir(context.directory.c_str()) == 0, "enter the directory");
-    require(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "tie to the parent in");
-    require(getppid() == parent, "outlive the parent in");
+            "set no_new_privs");
+    require(chdir(context.directory.c_str()) == 0, "enter its directory");
+    require(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "tie it to this process");
+    require(getppid() == parent, "outlive this process");
     reset_signals();
     execve(arguments.data()[0], arguments.data(), variables.data());
-    require(false, "run the program in");
+    require(false, "run the program");
     _exit(127);
   }
 };
@@ -169,11 +154,15 @@ struct Setup {
 Launched launch(const Command& command) {
   Pipe out = make_pipe();
   Pipe err = make_pipe();
-  std::vector<std::string> words = command.arguments;
-  words.insert(words.begin(), find_program(command));
+  Words arguments = command.arguments;
+  arguments.insert(arguments.begin(), find_program(command));
+  Words variables;
+  for (const auto& [name, value] : command.context.variables) {
+    variables.push_back(name + '=' + value);
+  }
   Setup setup{.context = command.context,
-              .arguments = Block(std::move(words)),
-              .variables = variables_of(command.context)};
+              .arguments = pointers_to(arguments),
+              .variables = pointers_to(variables)};
   const pid_t pid = vfork();  // NOLINT: Setup keeps to what its child may do
   if (pid == 0) {
     setup.run(out.write.get(), err.write.get());
@@ -183,10 +172,10 @@ Launched launch(const Command& command) {
   }
   if (setup.failure.action != nullptr) {
     waitpid(pid, nullptr, 0);
-    throw Error(fmt::format("{} failed: {}: cannot {} {}: {}", command.purpose,
-                            describe(command), setup.failure.action,
-                            command.context.directory.string(),
-                            errno_text(setup.failure.error)));
+    throw Error(
+        fmt::format("{} failed: {} in {}: cannot {}: {}", command.purpose,
+                    describe(command), command.context.directory.string(),
+                    setup.failure.action, errno_text(setup.failure.error)));
   }
   return {pid, std::move(out.read), std::move(err.read)};
 }

@@ -26,7 +26,8 @@ UnitState parse_unit_state(std::string_view text, const std::string& unit) {
   const Properties properties = properties_of(text);
   const auto require = [&](bool has, const char* key) {
     if (!has) {
-      throw Error(fmt::format("systemctl show {} gave no {}", unit, key));
+      throw Error(
+          fmt::format("systemctl show {} printed no valid {}", unit, key));
     }
   };
   const auto text_of = [&](const char* key) {

@@ -78,8 +78,9 @@ std::optional<std::string> why_not_up(const UnitState& before,
   }
   if (now.invocation_id != first.invocation_id ||
       now.restarts > first.restarts) {
-    return fmt::format("systemd had to start it again ({})",
-                       times(now.restarts));
+    return now.restarts == 0 ? "somebody started it again meanwhile"
+                             : fmt::format("systemd had to start it again ({})",
+                                           times(now.restarts));
   }
   if (now.main_pid == 0 && now.sub_state != "exited") {
     return "it has no main process";

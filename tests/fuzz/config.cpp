@@ -32,7 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   REQUIRE(is_branch_name(config.branch));
   REQUIRE(is_no_option(config.branch));
   REQUIRE(config.repo_dir.is_absolute());
-  REQUIRE(config.state_dir.empty() || config.state_dir.is_absolute());
+  REQUIRE(!config.state_dir || config.state_dir->is_absolute());
   REQUIRE(config.git_timeout.count() > 0);
   REQUIRE(config.install_timeout.count() > 0);
   REQUIRE(config.systemctl_timeout.count() > 0);

@@ -63,7 +63,7 @@ class GitLocks(unittest.TestCase):
         path = self.leave_lock("index", 1)
         run = self.world.run()
         self.assertEqual(run.returncode, 1)
-        self.assertRegex(run.stderr, rf"{path} has existed for \d+ s, but no "
+        self.assertRegex(run.stderr, rf"{path} has existed for \d+\.\d s, but no "
                          "git process is running in the checkout")
         self.assertIn(f"or: rm {path}", run.stderr)
         self.assertTrue(path.exists())

@@ -173,7 +173,7 @@ class InPlace(unittest.TestCase):
         self.world.push("Lock again", {"frontend/package-lock.json": "2\n"})
         run = self.world.run()
         self.assertEqual(run.returncode, 0, run.stderr)
-        self.assertIn("restore frontend/package-lock.json: npm rewrote it",
+        self.assertIn("restore frontend/package-lock.json: npm rewrites it",
                       run.stderr)
         self.assertEqual(lock.read_text(), "2\n")
 

@@ -38,11 +38,11 @@ void FakeHost::push(char tip) {
 }
 
 void FakeHost::save(const Record& record) const {
-  write_file(config.state_dir / record_name, to_text(record));
+  write_file(*config.state_dir / record_name, to_text(record));
 }
 
 Record FakeHost::saved() const {
-  return Journal(config.state_dir).record();
+  return Journal(*config.state_dir).record();
 }
 
 }  // namespace deployment

@@ -1,7 +1,6 @@
 #include "lib/checkout/git_locks.hpp"
 
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>

@@ -2,8 +2,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-
 #include "lib/base/error.hpp"
 #include "tests/unit/support.hpp"
 

@@ -41,7 +41,7 @@ TEST_CASE("a second run is refused with 75 and told who is at work") {
   const auto error = error_of<Error>([&] { Lock(checkout.path(), 0s); });
   CHECK(error.exit_code() == exit_locked);
   CHECK(std::string(error.what())
-            .starts_with("another run is at work in " +
+            .starts_with("another run is active in " +
                          checkout.path().string() + ": unit-tests (process " +
                          std::to_string(holder.pid()) + ") since 20"));
   CHECK(contains(error.advice(), "--wait"));

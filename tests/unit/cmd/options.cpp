@@ -101,6 +101,10 @@ TEST_CASE("refuses in one line what the command line cannot say") {
                 "--rollback goes neither with --dry-run nor --force"},
            Case{{"--rollback", "--dry-run"},
                 "--rollback goes neither with --dry-run nor --force"},
+           Case{{"--status", "--rollback"}, "--status goes with --json alone"},
+           Case{{"--status", "--force"}, "--status goes with --json alone"},
+           Case{{"--status", "--dry-run"}, "--status goes with --json alone"},
+           Case{{"--status", "--wait=1"}, "--status goes with --json alone"},
            Case{{"--wait", "soon"},
                 "--wait = 'soon' is not allowed; it takes a whole number of "
                 "seconds"},

@@ -49,7 +49,7 @@ TEST_CASE("a run with nothing to do says so and writes no record") {
   CHECK(end.code == 0);
   CHECK(end.out == no_changes);
   CHECK(end.log.empty());
-  CHECK_FALSE(std::filesystem::exists(fake.config.state_dir));
+  CHECK_FALSE(std::filesystem::exists(*fake.config.state_dir));
 }
 
 TEST_CASE("a run fails while the remote is away, and records since when") {

@@ -78,7 +78,7 @@ class Deploying : public FakeHost {
                      .pending = Pending{.tip = commit('b'), .running = true}};
     record.components["web"] = {.commit = commit('a'), .inputs = {{"f", "1"}}};
     save(record);
-    return config.state_dir;
+    return *config.state_dir;
   }
 };
 

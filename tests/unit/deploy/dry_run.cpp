@@ -21,7 +21,7 @@ struct End {
 End end_of(FakeHost& fake, const Record& record, const Request& request) {
   End end;
   end.out = printed_by([&] { end.code = dry_run(fake.host, record, request); });
-  CHECK_FALSE(std::filesystem::exists(fake.config.state_dir));
+  CHECK_FALSE(std::filesystem::exists(*fake.config.state_dir));
   CHECK_FALSE(fake.runner.has_run("maintenance.auto=false"));  // changes
   return end;
 }

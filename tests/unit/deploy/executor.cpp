@@ -1,7 +1,5 @@
 #include "lib/deploy/executor.hpp"
 
-#include <algorithm>
-
 #include "lib/base/error.hpp"
 #include "lib/base/signals.hpp"
 #include "lib/model/record_text.hpp"

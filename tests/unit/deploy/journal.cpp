@@ -1,6 +1,7 @@
 #include "lib/deploy/journal.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/base/error.hpp"
 #include "lib/model/record_text.hpp"
@@ -86,6 +87,27 @@ TEST_CASE("root keeps no record where others may write") {
   CHECK(std::string(error.what()) == "the directory " + folder.path().string() +
                                          " can be written by others than root");
   CHECK(contains(error.advice(), "chmod 755 " + folder.path().string()));
+}
+
+TEST_CASE("root keeps no record in somebody else's folder") {
+  if (!is_root()) {
+    return;
+  }
+  const Folder folder;
+  REQUIRE(chown(folder.path().c_str(), 65534, 65534) == 0);
+  CHECK_THROWS_AS(Journal(folder.path()), Error);
+}
+
+TEST_CASE("the state directory can be read by all, whatever the umask") {
+  const Folder folder;
+  const mode_t before = umask(077);
+  Journal(folder / "state").write(become, deployed());
+  umask(before);
+  struct stat status {};
+  REQUIRE(stat((folder / "state").c_str(), &status) == 0);
+  CHECK((status.st_mode & 07777U) == 0755);
+  REQUIRE(stat((folder / "state/record").c_str(), &status) == 0);
+  CHECK((status.st_mode & 07777U) == 0644);
 }
 
 TEST_CASE("a change that changes nothing writes nothing") {

@@ -27,8 +27,9 @@ class ForeignHost : public FakeHost {
 
   // The line about the files below `below`; `first` is one of them.
   std::string complaint(const fs::path& below, const fs::path& first) const {
-    return "files below " + below.string() + " do not belong to ubuntu (" +
-           first.string() + " for one); if they are in the way: chown -R " +
+    return "not all files below " + below.string() +
+           " belong to ubuntu: " + first.string() +
+           " does not; if they are in the way: chown -R " +
            "ubuntu: " + checkout().string() + "\n";
   }
 };

@@ -112,7 +112,7 @@ TEST_CASE("tells that a run is at work, and not of failures it never had") {
   Record record;
   record.pending = Pending{.tip = commit('b'), .running = true};
   const std::string text = status_of(record);
-  CHECK(contains(text, "\n           a run works on it now, or was killed"));
+  CHECK(contains(text, "\n           a run is in progress, or was killed"));
   CHECK_FALSE(contains(text, "failed at"));
   CHECK(contains(status_of(record, true), json("'running':true")));
 }

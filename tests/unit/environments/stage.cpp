@@ -157,8 +157,9 @@ TEST_CASE("goes on without node_modules that cannot be copied") {
   fs::create_directories(in_use);
   stage.runner.answer("cp ", failed(1));
   CHECK(stage.lay_out().size() == 4);
-  CHECK(stage.log.text() == "warning: " + in_use.string() +
-                                " could not be copied; npm starts anew\n");
+  CHECK(stage.log.text() ==
+        "warning: " + in_use.string() +
+            " could not be copied; npm installs from scratch\n");
 }
 
 }  // namespace

@@ -1,7 +1,5 @@
 #include "lib/environments/store.hpp"
 
-#include <fstream>
-
 #include "lib/base/error.hpp"
 #include "tests/unit/support.hpp"
 

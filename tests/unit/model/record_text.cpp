@@ -136,7 +136,7 @@ TEST_CASE("text that is no record is refused, with what to do about it") {
     CHECK(std::string(error.what())
               .starts_with("the record /state/record cannot be read: "));
     CHECK(error.advice() ==
-          "mend that line, or start anew: mv /state/record /state/record.old");
+          "fix that line, or start over: mv /state/record /state/record.old");
     CHECK(error.exit_code() == exit_failed);
   }
 }

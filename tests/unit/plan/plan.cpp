@@ -419,8 +419,21 @@ TEST_CASE("a young lock is left alone") {
   Observation seen = one_commit_ahead();
   seen.git_locks = {lock_of_age(120s)};
   const auto error = error_of<Error>([&] { plan(seen); });
-  CHECK(contains(error.what(), "/app/.git/index.lock has existed for 120 s"));
-  CHECK(contains(error.advice(), "rm /app/.git/index.lock"));
+  CHECK(
+      contains(error.what(), "/app/.git/index.lock has existed for 2 min 0 s"));
+  CHECK(error.advice() ==
+        "it will be removed when it is older than 2 min 0 s; "
+        "or: rm /app/.git/index.lock");
+}
+
+TEST_CASE("what root is told to paste runs as the owner, whatever its name") {
+  Observation seen = one_commit_ahead();
+  seen.git_user = "ubuntu";
+  seen.git_locks = {lock_of_age(1s)};
+  seen.git_locks[0].path = "/app/.git/a; reboot; 'b'.lock";
+  CHECK(contains(error_of<Error>([&] { plan(seen); }).advice(),
+                 "or: runuser -u ubuntu -- rm "
+                 "'/app/.git/a; reboot; '\\''b'\\''.lock'"));
 }
 
 TEST_CASE("a young lock of this program's own killed git is removed") {
@@ -469,8 +482,8 @@ TEST_CASE("a lock file that npm rewrote is restored") {
   Observation seen = one_commit_ahead();
   seen.target->in_the_way = {"frontend/package-lock.json"};
   CHECK(lines_of(plan(seen)) ==
-        Lines{"restore frontend/package-lock.json: npm rewrote it, and it "
-              "would block the fast-forward",
+        Lines{"restore frontend/package-lock.json: npm rewrites it, and its "
+              "changes would block the move",
               fast_forward} +
             restarts);
 }

@@ -213,8 +213,9 @@ TEST_CASE("a missing directory is an error, and nothing runs elsewhere") {
   Command touch = command("touch", {"../marker"});
   touch.context.directory = folder / "missing";
   CHECK(message_of<Error>([&] { run(touch); }) ==
-        "testing failed: touch ../marker: cannot enter the directory " +
-            touch.context.directory.string() + ": No such file or directory");
+        "testing failed: touch ../marker in " +
+            touch.context.directory.string() +
+            ": cannot enter its directory: No such file or directory");
   CHECK_FALSE(std::filesystem::exists("../marker"));
   CHECK(std::filesystem::is_empty(folder.path()));
   CHECK(has_no_child());

@@ -36,9 +36,9 @@ TEST_CASE("a unit that never ran has an empty invocation") {
 TEST_CASE("an answer with a key missing is no state") {
   for (const char* key : {"MainPID", "NRestarts", "Result", "ActiveState",
                           "SubState", "InvocationID"}) {
-    CHECK(message_of<Error>([&] {
-            parse_unit_state(without(key), "a.service");
-          }) == std::string("systemctl show a.service gave no ") + key);
+    CHECK(message_of<Error>(
+              [&] { parse_unit_state(without(key), "a.service"); }) ==
+          std::string("systemctl show a.service printed no valid ") + key);
   }
 }
 
@@ -48,7 +48,7 @@ TEST_CASE("a number that is none is no state") {
             parse_unit_state(
                 without("NRestarts") + "NRestarts=" + number + "\n",
                 "a.service");
-          }) == "systemctl show a.service gave no NRestarts");
+          }) == "systemctl show a.service printed no valid NRestarts");
   }
 }
 

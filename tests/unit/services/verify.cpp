@@ -71,7 +71,7 @@ TEST_CASE("whatever else a unit is, it is not up") {
        changed([](UnitState& s) { s.invocation_id = "1"; })},
       {"it is the same invocation as before the restart",
        changed([](UnitState& s) { s.invocation_id = ""; })},
-      {"systemd had to start it again (0 times)",
+      {"somebody started it again meanwhile",
        changed([](UnitState& s) { s.invocation_id = "3"; })},
       {"systemd had to start it again (2 times)",
        changed([](UnitState& s) { s.restarts = 2; })},
@@ -119,6 +119,19 @@ const Component web = {.name = "web", .service = "web.service"};
 TEST_CASE("a service that stays up is verified") {
   Host host;
   CHECK(host.verify({}, web).empty());
+}
+
+TEST_CASE("a service is watched to the end of the settle window") {
+  Host host;
+  const Systemd systemd(host.runner, {.directory = "/"});
+  Config config;
+  config.settle = 1s;
+  const auto start = std::chrono::steady_clock::now();
+  CHECK(deployment::verify(config, {web}, {}, systemd, host.runner,
+                           {.directory = "/"})
+            .empty());
+  CHECK(std::chrono::steady_clock::now() - start >= 1s);
+  CHECK(host.runner.asked.size() >= 3);  // first, between, and at the end
 }
 
 TEST_CASE("what an earlier run restarted is verified too") {
@@ -171,7 +184,7 @@ TEST_CASE("a question that fails is a failure, not a state") {
   Host host;
   host.state = [](int) { return std::string(); };
   CHECK(host.verify({}, web) ==
-        "systemctl show web.service gave no ActiveState");
+        "systemctl show web.service printed no valid ActiveState");
 }
 
 TEST_CASE("a health check may fail until it succeeds once") {
