@@ -45,8 +45,7 @@ std::string describe(const ExitStatus& status, const Command& command) {
                        strsignal(status.signal));
   }
   if (status.dropped != 0) {
-    return fmt::format("printed {} bytes more than the {} that are read",
-                       status.dropped, longest_answer);
+    return fmt::format("printed more than {} MiB", 2 * longest_answer >> 20);
   }
   return fmt::format("exited with code {}", status.code);
 }

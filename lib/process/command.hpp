@@ -58,15 +58,18 @@ struct Command {
 // "npm install --no-save", quoted where a shell would need it, for people.
 std::string describe(const Command& command);
 
-// An answer that is longer is none. git lists 100,000 files in it.
-constexpr std::size_t longest_answer = 16 << 20;
+// Bytes of a command's output that are kept in any case. Twice as many may be:
+// an answer that is longer still is none, and of what is no answer, standard
+// error and both streams of a command whose lines are shown, the end is kept.
+constexpr std::size_t longest_answer = 8 << 20;
+constexpr std::size_t longest_end = 64 << 10;
 
 // The end of a process.
 struct ExitStatus {
   int code = 0;    // exit code when signal is 0
   int signal = 0;  // the signal that ended it
   bool timed_out = false;
-  std::size_t dropped = 0;  // bytes of an answer that was too long to be kept
+  std::size_t dropped = 0;  // bytes of an answer that was too long
 
   bool success() const {
     return code == 0 && signal == 0 && !timed_out && dropped == 0;
@@ -77,8 +80,6 @@ struct ExitStatus {
 // 2 min 0 s and was killed".
 std::string describe(const ExitStatus& status, const Command& command);
 
-// Only the last 64 KiB are kept of what is not an answer: standard error, and
-// both streams of a command whose lines are shown.
 struct CommandResult {
   ExitStatus status = {};
   std::string out = {};

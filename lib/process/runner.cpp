@@ -20,19 +20,20 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// One of a child's two output streams.
+// One of a child's two output streams, of which at least the last `limit` bytes
+// are kept.
 class Stream {
  public:
-  // `dropped` counts what does not fit; nullptr: the end is kept.
   Stream(Descriptor fd, std::string& kept, const Context& context,
-         std::size_t* dropped)
+         std::size_t limit)
       : fd_(std::move(fd)),
         kept_(&kept),
         on_line_(context.on_line),
-        dropped_(context.on_line ? nullptr : dropped) {}
+        limit_(limit) {}
 
   bool is_open() const { return fd_.is_open(); }
   int fd() const { return fd_.get(); }
+  std::size_t dropped() const { return dropped_; }
 
   void read_some() {
     std::array<char, 4096> buffer;  // NOLINT: read(2) fills it
@@ -53,23 +54,13 @@ class Stream {
 
  private:
   static constexpr std::size_t longest_line = 8192;
-  static constexpr std::size_t kept_at_the_end = 65536;
-
-  void keep(std::string_view bytes) {
-    if (dropped_ != nullptr) {
-      const std::size_t fits =
-          std::min(bytes.size(), longest_answer - kept_->size());
-      *dropped_ += bytes.size() - fits;
-      bytes = bytes.substr(0, fits);
-    }
-    kept_->append(bytes);
-    if (dropped_ == nullptr && kept_->size() > 2 * kept_at_the_end) {
-      kept_->erase(0, kept_->size() - kept_at_the_end);
-    }
-  }
 
   void take(std::string_view bytes) {
-    keep(bytes);
+    kept_->append(bytes);
+    if (kept_->size() > 2 * limit_) {
+      dropped_ += kept_->size() - limit_;
+      kept_->erase(0, kept_->size() - limit_);
+    }
     for (const char c : on_line_ ? bytes : std::string_view()) {
       if (c != '\n') {
         line_.push_back(c);
@@ -83,7 +74,8 @@ class Stream {
   Descriptor fd_;
   std::string* kept_;
   std::function<void(std::string_view)> on_line_;
-  std::size_t* dropped_;
+  std::size_t limit_;
+  std::size_t dropped_ = 0;
   std::string line_;
 };
 
@@ -95,9 +87,9 @@ class Child {
         result_(result),
         launched_(launch(command)),
         streams_{Stream(std::move(launched_.out), result.out, command.context,
-                        &result.status.dropped),
+                        command.context.on_line ? longest_end : longest_answer),
                  Stream(std::move(launched_.err), result.err, command.context,
-                        nullptr)} {}
+                        longest_end)} {}
 
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
@@ -177,6 +169,9 @@ class Child {
 
   void finish() {
     std::ranges::for_each(streams_, &Stream::close);
+    if (!command_.context.on_line) {
+      result_.status.dropped = streams_.front().dropped();
+    }
     send(SIGKILL);
     int status = 0;
     waitpid(std::exchange(pid_, 0), &status, 0);

@@ -105,10 +105,9 @@ TEST_CASE("an answer that is too long is a failure, and is not kept") {
   const Command endless = shell("head -c 50000000 /dev/zero");
   const CommandResult result = run(endless);
   CHECK_FALSE(result.status.success());
-  CHECK(result.out.size() == longest_answer);
-  CHECK(result.status.dropped == 50'000'000 - longest_answer);
-  CHECK(describe(result.status, endless) ==
-        "printed 33222784 bytes more than the 16777216 that are read");
+  CHECK(result.out.size() <= 2 * longest_answer);
+  CHECK(result.out.size() + result.status.dropped == 50'000'000);
+  CHECK(describe(result.status, endless) == "printed more than 16 MiB");
 }
 
 TEST_CASE("of standard error only the end is kept") {
