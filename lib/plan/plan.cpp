@@ -12,10 +12,6 @@
 namespace deployment {
 namespace {
 
-bool was_killed(const Record& record) {
-  return record.pending && record.pending->running;
-}
-
 // A lock may be removed when no git holds it and it is known to be a leftover.
 RemoveLock removal_of(const GitLock& lock, const Config& config,
                       const Record& record, const Observation& seen) {
@@ -27,7 +23,7 @@ RemoveLock removal_of(const GitLock& lock, const Config& config,
             *lock.holder),
         "wait until it is done; the next run continues");
   }
-  if (was_killed(record)) {
+  if (record.pending && record.pending->running) {
     return {lock.path, "a run that was killed left it"};
   }
   if (lock.age <= config.git_timeout) {

@@ -6,11 +6,6 @@
 namespace deployment {
 namespace {
 
-bool is_quarantined(const Record& record, const Heads& heads) {
-  return !record.pending && !record.roll_back_to &&
-         record.quarantined == heads.tip;
-}
-
 bool is_waiting(const Record& record, const Heads& heads, Time now) {
   using namespace std::chrono_literals;
   if (!record.pending || record.pending->running ||
@@ -33,7 +28,8 @@ Verdict decide(const Config& config, const Record& record, const Heads& heads,
       is_settled(config, record, heads)) {
     return Verdict::up_to_date;
   }
-  if (is_quarantined(record, heads)) {
+  if (!record.pending && !record.roll_back_to &&
+      record.quarantined == heads.tip) {
     return Verdict::quarantined;
   }
   return is_waiting(record, heads, now) ? Verdict::waiting : Verdict::deploy;

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <csignal>
+#include <cstdlib>
 #include <utility>
 
 #include "tests/unit/support.hpp"
@@ -97,6 +98,39 @@ int Helper::wait() {
   int status = 0;
   waitpid(std::exchange(pid_, 0), &status, 0);
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+void set_variables(const Variables& variables) {
+  for (const auto& [name, value] : variables) {
+    setenv(name.c_str(), value.c_str(), 1);
+  }
+}
+
+Family::Family(const std::filesystem::path& pipe, const Variables& variables)
+    : fifo_(pipe), parent_([&] { return live(variables); }) {
+  fifo_.wait_for_text("both live");
+}
+
+// The parent is not reaped yet: its group cannot have become another one.
+Family::~Family() {
+  ::kill(-parent_.pid(), SIGKILL);
+}
+
+bool Family::parent_lives() const {
+  return !parent_.ends_within(milliseconds(0));
+}
+
+// Both hold the pipe, so that its end is the end of both. Neither becomes
+// another program after it said that it lives: it would have no variables for a
+// moment.
+int Family::live(const Variables& variables) const {
+  setpgid(0, 0);
+  set_variables(variables);
+  const std::string script =
+      "exec 3>'" + fifo_.path() +
+      "'; sh -c 'echo both live >&3; kill -STOP $$' & wait";
+  execl("/bin/sh", "sh", "-c", script.c_str(), nullptr);
+  return 98;
 }
 
 }  // namespace deployment

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "lib/base/file.hpp"
+#include "lib/process/command.hpp"
 
 namespace deployment {
 
@@ -55,6 +56,31 @@ class Helper {
 
  private:
   pid_t pid_;
+};
+
+// Adds `variables` to those of this process, for the program that the work of a
+// Helper becomes.
+void set_variables(const Variables& variables);
+
+// A process that has these variables, and a child of it, which both stay until
+// they are killed; at the end of its life at the latest.
+class Family {
+ public:
+  Family(const std::filesystem::path& pipe, const Variables& variables);
+  ~Family();
+  Family(const Family&) = delete;
+  Family& operator=(const Family&) = delete;
+
+  bool parent_lives() const;
+
+  // Fails the test when one of them does not end in time.
+  void wait_for_end() { fifo_.wait_for_end(); }
+
+ private:
+  int live(const Variables& variables) const;
+
+  Fifo fifo_;
+  Helper parent_;
 };
 
 }  // namespace deployment

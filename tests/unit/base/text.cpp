@@ -96,7 +96,40 @@ TEST_CASE("an object id has 40 or 64 lower-case hexadecimal digits") {
 TEST_CASE("a count agrees with its noun") {
   CHECK(counted(0, "commit") == "0 commits");
   CHECK(counted(1, "commit") == "1 commit");
+  CHECK(counted(2, "commit") == "2 commits");
+  CHECK(counted(0, "process") == "0 processes");
+  CHECK(counted(1, "process") == "1 process");
   CHECK(counted(2, "process") == "2 processes");
+}
+
+TEST_CASE("one time is once") {
+  CHECK(times(0) == "0 times");
+  CHECK(times(1) == "once");
+  CHECK(times(2) == "2 times");
+  CHECK(times(11) == "11 times");
+}
+
+TEST_CASE("one part of several is enough to be found") {
+  CHECK(contains_any("no such host", {"denied", "such"}));
+  CHECK(contains_any("no such host", {"no ", "denied"}));
+  CHECK(contains_any("no such host", {"host"}));
+  CHECK_FALSE(contains_any("no such host", {"No", "hosts", "nosuch"}));
+  CHECK_FALSE(contains_any("", {"a"}));
+  CHECK_FALSE(contains_any("no such host", {}));
+}
+
+TEST_CASE(
+    "a plain name is letters, digits, - and _, and looks like no option") {
+  for (const char* text : {"web", "a", "A-z_09", "_a", "9", "a-"}) {
+    INFO(text);
+    CHECK(is_plain_name(text));
+  }
+  for (const std::string_view text :
+       {""sv, "-"sv, "-a"sv, "a b"sv, "a.b"sv, "a/b"sv, ".."sv, "a\n"sv,
+        "a\0b"sv, "ä"sv, "a@b"sv}) {
+    INFO(text);
+    CHECK_FALSE(is_plain_name(text));
+  }
 }
 
 TEST_CASE("a number is digits that an int can hold") {

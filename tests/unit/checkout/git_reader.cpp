@@ -107,6 +107,74 @@ TEST_CASE("the entries of a tree are read by path") {
   }
 }
 
+TEST_CASE("paths go to git by the thousand, in their order") {
+  struct Case {
+    std::size_t paths;
+    std::vector<std::size_t> sizes;
+  };
+  for (const Case& c :
+       {Case{0, {}}, Case{1, {1}}, Case{999, {999}}, Case{1000, {1000}},
+        Case{1001, {1000, 1}}, Case{2000, {1000, 1000}},
+        Case{2500, {1000, 1000, 500}}}) {
+    INFO(c.paths);
+    Paths paths;
+    while (paths.size() < c.paths) {
+      paths.push_back(std::to_string(paths.size()));
+    }
+    Paths together;
+    std::vector<std::size_t> sizes;
+    for (const Paths& batch : batches_of(paths)) {
+      sizes.push_back(batch.size());
+      together = joined(together, batch);
+    }
+    CHECK(sizes == c.sizes);
+    CHECK((together == paths));
+  }
+}
+
+GitReader reader(FakeRunner& runner) {
+  return {runner, {.directory = "/app"}, "origin", "prod"};
+}
+
+TEST_CASE("the tree of no paths asks git nothing") {
+  FakeRunner runner;
+  CHECK(reader(runner).list_tree("HEAD", {}).empty());
+  CHECK(runner.asked.empty());
+}
+
+TEST_CASE("more paths than a command takes are one list of entries") {
+  FakeRunner runner([](const Command& command) {
+    return printed("100644 blob " + id('a') + '\t' + command.arguments.back() +
+                   '\0');
+  });
+  Paths paths(1000, "first");
+  paths.emplace_back("last");
+  const auto entries = reader(runner).list_tree("HEAD", paths);
+  CHECK(runner.asked.size() == 2);
+  CHECK(entries.size() == 2);
+  CHECK(entries.contains("first"));
+  CHECK(entries.contains("last"));
+}
+
+TEST_CASE("only untracked files directly in the folders are listed") {
+  struct Case {
+    std::set<std::string> folders;
+    Paths files;
+  };
+  for (const Case& c :
+       {Case{{}, {}}, Case{{""}, {".env"}}, Case{{"web"}, {"web/.npmrc"}},
+        Case{{"", "web"}, {".env", "web/.npmrc"}},
+        Case{{"web/src"}, {"web/src/x"}},
+        // Folders that git does not look into.
+        Case{{"web/dist"}, {}}, Case{{"build"}, {}}, Case{{"missing"}, {}}}) {
+    FakeRunner runner([](const Command&) {
+      return printed(
+          ".env\0build/\0web/.npmrc\0web/dist/\0web/src/x\0webs/y\0"s);
+    });
+    CHECK(reader(runner).untracked_files(c.folders) == c.files);
+  }
+}
+
 // Answers the two questions of heads().
 class Remote {
  public:

@@ -1,8 +1,14 @@
 #include "lib/deploy/deploy.hpp"
 
+#include <algorithm>
+
+#include "lib/base/sha256.hpp"
 #include "lib/base/signals.hpp"
+#include "lib/checkout/run_lock.hpp"
 #include "lib/deploy/report.hpp"
+#include "lib/process/orphan.hpp"
 #include "tests/unit/host.hpp"
+#include "tests/unit/processes.hpp"
 
 namespace deployment {
 namespace {
@@ -24,6 +30,20 @@ End end_of(FakeHost& fake, const Request& request = {}) {
       [&] { end.code = run(fake.config, request, fake.log.log, fake.runner); });
   end.log = fake.log.text().substr(logged_before);
   return end;
+}
+
+// True when `parts` are in `text` one after the other.
+bool has_in_order(std::string_view text,
+                  std::initializer_list<std::string> parts) {
+  for (const std::string& part : parts) {
+    const std::size_t found = text.find(part);
+    if (found == std::string_view::npos) {
+      UNSCOPED_INFO("it lacks, or has too early: " << part);
+      return false;
+    }
+    text.remove_prefix(found + part.size());
+  }
+  return true;
 }
 
 Record deployed_a() {
@@ -216,6 +236,352 @@ TEST_CASE("--rollback refuses without an earlier deployment on record") {
         "there is no earlier deployment on record to roll back to");
   CHECK(fake.runner.asked.empty());
   CHECK(fake.saved() == deployed_a());
+}
+
+TEST_CASE("a run that finds the checkout locked ends with 75, asks nothing") {
+  FakeHost fake;
+  fake.push('b');
+  fake.save(deployed_a());
+  const Lock lock(fake.checkout(), 0s);
+  for (const Request& request :
+       {Request{}, Request{.force = true}, Request{.roll_back = true}}) {
+    const auto error = error_of<Error>([&] { end_of(fake, request); });
+    CHECK(error.exit_code() == exit_locked);
+  }
+  CHECK(fake.runner.asked.empty());
+  CHECK(fake.saved() == deployed_a());
+  CHECK(end_of(fake, {.dry_run = true}).code == 0);  // it only looks
+}
+
+TEST_CASE("a run that deployed but cannot tidy only warns") {
+  FakeHost fake;
+  fake.push('b');
+  fake.save(deployed_a());
+  fake.runner.answer(" gc --auto", failed(128, "fatal: no space left\n"));
+  const End end = end_of(fake);
+  CHECK(end.code == 0);
+  CHECK(has_in_order(end.log, {"\ndeployed bbbbbbbbbbbb",
+                               "\nwarning: ", "fatal: no space left\n"}));
+  CHECK_FALSE(contains(end.log, "error: "));
+  CHECK(fake.saved().deployed == commit('b'));
+  CHECK(fake.saved().pending == std::nullopt);
+}
+
+TEST_CASE("a run looks for processes left behind only after a killed one") {
+  Record killed = deployed_a();
+  killed.pending = Pending{.tip = commit('b'), .running = true};
+  struct Case {
+    Record before;
+    bool looks;
+  };
+  for (const Case& c : {Case{deployed_a(), false}, Case{pending_b(-1s), false},
+                        Case{killed, true}}) {
+    FakeHost fake;
+    fake.push('b');
+    fake.save(c.before);
+    const Family left(fake.folder / "pipe", marked({}, fake.checkout()));
+    const End end = end_of(fake);
+    CHECK(end.code == 0);
+    CHECK(left.parent_lives() != c.looks);
+    CHECK(contains(end.log, "warning: ended 2 processes") == c.looks);
+  }
+}
+
+// A host on which web runs `a`; the remote has `b`, with another package.json.
+// The commands do what they should: the branch moves, an environment is what
+// package.json says, and the service is restarted.
+class Application : public FakeHost {
+ public:
+  Application() {
+    config.components = {web};
+    write_file(checkout() / "web/node_modules/what", "a");
+    save(start());
+    push('b');
+    answer_for_git();
+    answer_for_npm_and_systemd();
+  }
+
+  static Record start() {
+    return {.deployed = commit('a'),
+            .components = {{"web",
+                            {.commit = commit('a'),
+                             .inputs = {{"package.json", sha256("a")}}}}}};
+  }
+
+  std::string in_use() const {
+    return read_file(checkout() / "web/node_modules/what");
+  }
+
+  // The commands that were run, one a line.
+  std::string commands() const {
+    std::string text;
+    for (const std::string& line : runner.lines()) {
+      text += line + '\n';
+    }
+    return text;
+  }
+
+  // How often a command with `part` was run.
+  std::size_t count(std::string_view part) const {
+    const auto lines = runner.lines();
+    return static_cast<std::size_t>(std::count_if(
+        lines.begin(), lines.end(),
+        [&](const std::string& line) { return contains(line, part); }));
+  }
+
+  // From here on a reset works, or works again.
+  void let_reset_work() {
+    runner.answer("reset --quiet --keep", [this](const Command& command) {
+      head = contains(describe(command), id('a')) ? 'a' : 'b';
+      return CommandResult{};
+    });
+  }
+
+  char head = 'a';            // that the branch is at
+  bool stays_up_at_b = true;  // the service
+
+ private:
+  void answer_for_git() {
+    runner.answer("rev-parse --verify",
+                  [this](const Command&) { return printed(id(head) + "\n"); });
+    runner.answer("for-each-ref", [this](const Command&) {
+      return printed("* " + id(head) + " refs/heads/prod\n");
+    });
+    runner.answer("rev-list --left-right", [this](const Command&) {
+      return printed(head == 'a' ? "0\t1\n" : "0\t0\n");
+    });
+    runner.answer("ls-tree", [](const Command& command) {
+      const bool is_b = contains(describe(command), id('b'));
+      return printed("100644 blob " + id(is_b ? '2' : '1') +
+                     "\tweb/package.json" + '\0');
+    });
+    runner.answer("cat-file blob " + id('1'), printed("a"));
+    runner.answer("cat-file blob " + id('2'), printed("b"));
+    runner.answer(" merge ", [this](const Command&) {
+      head = 'b';
+      return CommandResult{};
+    });
+    let_reset_work();
+  }
+
+  void answer_for_npm_and_systemd() {
+    runner.answer("npm install", [this](const Command&) {
+      write_file(host.store.staged(web) / "what", "b");
+      return CommandResult{};
+    });
+    runner.answer("systemctl show",
+                  [this](const Command&) { return printed(unit_); });
+    runner.answer("systemctl restart", [this](const Command&) {
+      const std::string invocation = std::to_string(++restarts_);
+      unit_ = head == 'a' || stays_up_at_b
+                  ? running_unit(invocation)
+                  : "ActiveState=failed\nSubState=failed\nResult=exit-code\n"
+                    "MainPID=0\nInvocationID=" +
+                        invocation + "\nNRestarts=0\n";
+      return CommandResult{};
+    });
+  }
+
+  std::string unit_ = running_unit("0");
+  int restarts_ = 0;
+};
+
+// `a` runs again, everywhere, and `b` is not tried again.
+void check_rolled_back(const Application& app) {
+  CHECK(app.head == 'a');
+  CHECK(app.in_use() == "a");
+  const Record record = app.saved();
+  CHECK(record.deployed == commit('a'));
+  CHECK(record.components == Application::start().components);
+  CHECK(record.quarantined == commit('b'));
+  CHECK(record.pending == std::nullopt);
+  CHECK(record.roll_back_to == std::nullopt);
+  CHECK(record.moving_to == std::nullopt);
+  REQUIRE(record.history.size() == 2);
+  CHECK(record.history[0].outcome == Outcome::failed);
+  CHECK(record.history[0].from == commit('a'));
+  CHECK(record.history[0].to == commit('b'));
+  CHECK(record.history[1].outcome == Outcome::rolled_back);
+  CHECK(record.history[1].from == commit('b'));
+  CHECK(record.history[1].to == commit('a'));
+}
+
+TEST_CASE("a run whose service stays up puts the new environment into use") {
+  Application app;
+  CHECK(end_of(app).code == 0);
+  CHECK(app.head == 'b');
+  CHECK(app.in_use() == "b");
+  const Record record = app.saved();
+  CHECK(record.deployed == commit('b'));
+  CHECK(record.components.at("web") ==
+        ComponentRecord{.commit = commit('b'),
+                        .inputs = {{"package.json", sha256("b")}}});
+}
+
+TEST_CASE("a run whose service does not stay up rolls back, and quarantines") {
+  Application app;
+  app.stays_up_at_b = false;
+  const End end = end_of(app);
+  CHECK(end.code == exit_failed);
+  CHECK(has_in_order(
+      app.commands(),
+      {"npm install", " merge ", "systemctl restart web.service",
+       "reset --quiet --keep " + id('a'), "systemctl restart web.service"}));
+  CHECK(has_in_order(end.log,
+                     {"deploying aaaaaaaaaaaa", "\nerror: web.service ",
+                      "\nrolling back to aaaaaaaaaaaa",
+                      "\nwarning: rolled back to aaaaaaaaaaaa", "\nerror: "}));
+  CHECK(end.log.ends_with("\nerror: " + describe_stuck(app.saved()) + "\n"));
+  check_rolled_back(app);
+  // It need not be built again.
+  const auto kept =
+      app.host.store.find(web, {{"package.json", sha256("b")}}, commit('b'));
+  REQUIRE(kept.has_value());
+  CHECK(read_file(*kept / "what") == "b");
+  CHECK(app.count("npm install") == 1);
+}
+
+TEST_CASE("a run records that it rolls back before it takes anything back") {
+  Application app;
+  app.stays_up_at_b = false;
+  std::optional<Record> during;
+  app.runner.answer("reset --quiet --keep", [&](const Command&) {
+    during = app.saved();
+    app.head = 'a';
+    return CommandResult{};
+  });
+  end_of(app);
+  REQUIRE(during.has_value());
+  CHECK(during->roll_back_to == commit('a'));
+  CHECK(during->quarantined == commit('b'));
+  REQUIRE(during->pending.has_value());
+  CHECK(during->pending->tip == commit('b'));
+  CHECK(during->pending->running);
+  CHECK(during->deployed == commit('a'));
+}
+
+TEST_CASE("a run that fails before the restart rolls back, and tries again") {
+  Application app;
+  int asked = 0;
+  app.runner.answer("systemctl show", [&](const Command&) {
+    return ++asked == 1 ? failed(1, "no bus\n")
+                        : printed(running_unit(
+                              std::to_string(app.count("systemctl restart"))));
+  });
+  const End end = end_of(app);
+  CHECK(end.code == exit_failed);
+  CHECK(app.head == 'a');
+  CHECK(app.in_use() == "a");
+  const Record record = app.saved();
+  CHECK(end.log.ends_with("\nerror: " + describe_stuck(record) + "\n"));
+  CHECK(record.deployed == commit('a'));
+  CHECK(record.roll_back_to == std::nullopt);
+  CHECK(record.quarantined == std::nullopt);
+  REQUIRE(record.pending.has_value());
+  CHECK(record.pending->tip == commit('b'));
+  CHECK(record.pending->attempts == 1);
+  CHECK_FALSE(record.pending->running);
+  CHECK(record.pending->reached == Reached::nothing);
+}
+
+// A deployment of `b` whose service did not stay up, and that cannot be taken
+// back: the branch cannot be reset.
+class CannotRollBack : public Application {
+ public:
+  CannotRollBack() {
+    stays_up_at_b = false;
+    runner.answer("reset --quiet --keep", failed(128, "fatal: disk full\n"));
+  }
+};
+
+TEST_CASE("a rollback that fails says where everything is, and stays pending") {
+  CannotRollBack app;
+  const End end = end_of(app);
+  CHECK(end.code == exit_failed);
+  CHECK(has_in_order(
+      end.log, {"\nrolling back to aaaaaaaaaaaa", "\nerror: resetting ",
+                "fatal: disk full", "\ncritical: ", "aaaaaaaaaaaa", "'reset'",
+                "\ncritical: ", id('b'), "\ncritical: web: ", "failed",
+                "package.json", "\nerror: "}));
+  const Record record = app.saved();
+  CHECK(end.log.ends_with("\nerror: " + describe_stuck(record) + "\n"));
+  CHECK(record.roll_back_to == commit('a'));
+  CHECK(record.quarantined == commit('b'));
+  CHECK(record.deployed == commit('a'));
+  REQUIRE(record.pending.has_value());
+  CHECK(record.pending->tip == commit('b'));
+  CHECK_FALSE(record.pending->running);
+  CHECK(record.pending->attempts == 2);
+  CHECK(record.pending->failure->step == "reset");
+  CHECK(record.pending->next_try > now());
+  REQUIRE(record.history.size() == 1);
+  CHECK(record.history[0].outcome == Outcome::failed);
+}
+
+TEST_CASE("a rollback that failed goes on with the next run that is due") {
+  CannotRollBack app;
+  end_of(app);
+  app.let_reset_work();
+  const Record waiting = app.saved();
+  CHECK(end_of(app).log == "error: " + describe_stuck(waiting) + "\n");
+  CHECK(app.head == 'b');
+
+  Record due = waiting;
+  due.pending->next_try = now();
+  app.save(due);
+  const End end = end_of(app);
+  CHECK(end.code == exit_failed);
+  CHECK(end.log.starts_with("rolling back to aaaaaaaaaaaa"));
+  CHECK(end.log.ends_with("\nerror: " + describe_stuck(app.saved()) + "\n"));
+  check_rolled_back(app);
+  CHECK(app.count("npm install") == 1);
+}
+
+TEST_CASE("--force deploys instead of going on with a rollback") {
+  CannotRollBack app;
+  end_of(app);
+  app.stays_up_at_b = true;
+  CHECK(end_of(app, {.force = true}).code == 0);
+  CHECK(app.in_use() == "b");
+  const Record record = app.saved();
+  CHECK(record.deployed == commit('b'));
+  CHECK(record.roll_back_to == std::nullopt);
+  CHECK(record.quarantined == std::nullopt);
+  CHECK(record.pending == std::nullopt);
+}
+
+// `b` is the remote's tip and was taken back.
+Record quarantined_b() {
+  Record record = Application::start();
+  record.quarantined = commit('b');
+  return record;
+}
+
+TEST_CASE("--force deploys a quarantined tip") {
+  Application app;
+  app.save(quarantined_b());
+  CHECK(end_of(app).code == exit_failed);
+  CHECK(app.head == 'a');
+  const End end = end_of(app, {.force = true});
+  CHECK(end.code == 0);
+  CHECK(contains(end.log, "\ndeployed bbbbbbbbbbbb"));
+  CHECK(app.head == 'b');
+  CHECK(app.in_use() == "b");
+  const Record record = app.saved();
+  CHECK(record.deployed == commit('b'));
+  CHECK(record.quarantined == std::nullopt);
+  CHECK(record.pending == std::nullopt);
+}
+
+TEST_CASE("a tip that fails with --force is quarantined again, and no more") {
+  Application app;
+  app.stays_up_at_b = false;
+  app.save(quarantined_b());
+  CHECK(end_of(app, {.force = true}).code == exit_failed);
+  check_rolled_back(app);
+  // The way back builds nothing, though it is forced.
+  CHECK(app.count("npm install") == 1);
+  CHECK(app.count("systemctl restart") == 2);
 }
 
 }  // namespace

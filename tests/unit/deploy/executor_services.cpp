@@ -1,3 +1,7 @@
+#include <sys/stat.h>
+
+#include <memory>
+
 #include "lib/base/error.hpp"
 #include "lib/deploy/executor.hpp"
 #include "tests/unit/deploy/deploying.hpp"
@@ -80,6 +84,51 @@ TEST_CASE("tells that it put the first environment into use") {
   fake.apply(new_modules);
   CHECK(fake.work.made_first_environment);
   CHECK(fs::exists(fake.checkout() / "web/node_modules/what"));
+}
+
+dev_t device_of(const fs::path& path) {
+  struct stat status {};
+  REQUIRE(stat(path.c_str(), &status) == 0);
+  return status.st_dev;
+}
+
+// Makes a folder in memory; skips the test where that is no other file system.
+std::unique_ptr<Folder> folder_elsewhere(const Deploying& fake) {
+  const fs::path memory = "/dev/shm";
+  if (!fs::is_directory(memory) ||
+      device_of(memory) == device_of(fake.checkout())) {
+    WARN("skipped: there is no second file system");
+    return nullptr;
+  }
+  const Variable place("TMPDIR", memory.c_str());
+  return std::make_unique<Folder>();
+}
+
+TEST_CASE("moves in turn the environments that cannot be exchanged") {
+  Deploying fake;
+  const auto elsewhere = folder_elsewhere(fake);
+  if (!elsewhere) {
+    return;
+  }
+  fake.keep("new");
+  fs::create_directory_symlink(elsewhere->path(), fake.checkout() / "web");
+  const fs::path in_use = *elsewhere / "node_modules/what";
+  write_file(in_use, "old");
+  fake.runner.answer("mv -T -- ", [](const Command& move) {
+    const fs::path from = move.arguments[2];
+    CHECK_FALSE(fs::exists(move.arguments[3]));
+    fs::copy(from, move.arguments[3], fs::copy_options::recursive);
+    fs::remove_all(from);
+    return CommandResult{};
+  });
+  fake.apply(new_modules);
+  CHECK(read_file(in_use) == "new");
+  const auto kept = fake.host.store.find(web, {{"f", "1"}}, commit('a'));
+  REQUIRE(kept.has_value());
+  CHECK(read_file(*kept / "what") == "old");
+  CHECK(contains(fake.log.text(), "one after the other"));
+  CHECK_FALSE(fake.work.made_first_environment);
+  CHECK(fake.saved().components.at("web").inputs == inputs);
 }
 
 TEST_CASE("refuses to exchange an environment that is not kept") {
