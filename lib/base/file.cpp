@@ -16,6 +16,8 @@
 namespace deployment {
 namespace {
 
+constexpr std::size_t longest_file = 16 << 20;
+
 void write_all(int fd, std::string_view bytes, const std::string& name) {
   while (!bytes.empty()) {
     const ssize_t count =
@@ -68,6 +70,10 @@ std::string read_all(int fd, const std::string& name) {
       return content;
     }
     content.append(buffer.data(), static_cast<std::size_t>(count));
+    if (content.size() > longest_file) {
+      throw Error(
+          fmt::format("{} is longer than {} bytes", name, longest_file));
+    }
   }
 }
 
@@ -108,8 +114,8 @@ Directory Directory::create_protected(const std::filesystem::path& path) {
 
 std::optional<std::string> Directory::read(const std::string& name) const {
   const std::string full = (path_ / name).string();
-  const Descriptor fd(
-      openat(fd_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  const Descriptor fd(openat(fd_.get(), name.c_str(),
+                             O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (fd.is_open()) {
     return read_all(fd.get(), full);
   }
@@ -122,9 +128,10 @@ std::optional<std::string> Directory::read(const std::string& name) const {
 void Directory::replace(const std::string& name, std::string_view content) {
   const std::string aside = name + ".new";
   const std::string full = (path_ / aside).string();
-  const Descriptor fd(
-      openat(fd_.get(), aside.c_str(),
-             O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644));
+  // Somebody else may have put anything there, a fifo that blocks for one.
+  unlinkat(fd_.get(), aside.c_str(), 0);
+  const Descriptor fd(openat(fd_.get(), aside.c_str(),
+                             O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (!fd.is_open()) {
     throw_errno(fmt::format("create {}", full));
   }
@@ -149,7 +156,9 @@ TemporaryDirectory::TemporaryDirectory(const std::optional<User>& user) {
     throw_errno(fmt::format("create a temporary directory {}", name));
   }
   path_ = name;
-  if (user && ::chown(path_.c_str(), user->uid, user->gid) != 0) {
+  const Descriptor fd(
+      ::open(name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (user && ::fchown(fd.get(), user->uid, user->gid) != 0) {
     throw_errno(fmt::format("give {} to its user", name));
   }
 }

@@ -71,7 +71,9 @@ bool others_can_write(int fd, const std::filesystem::path& path);
 // place; nullopt when there is none. Throws Error when it cannot be read.
 std::optional<std::string> read_regular_file(const std::filesystem::path& path);
 
-// The whole content of what `fd` reads from.
+// The whole content of what `fd` reads from. Throws Error when that is more
+// than 16 MiB: no configuration, record, label or ref is as long, and somebody
+// else may have written it.
 std::string read_all(int fd, const std::string& name);
 
 // A folder below $TMPDIR with a name that nobody can predict, removed with all

@@ -174,7 +174,8 @@ void Store::prune(const Component& component, std::size_t most) {
 
 void Store::remove(const fs::path& path) {
   const fs::path git = checkout_ / ".git";
-  const Descriptor top(::open(git.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor top(
+      ::open(git.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!top.is_open()) {
     return;
   }

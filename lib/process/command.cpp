@@ -44,6 +44,9 @@ std::string describe(const ExitStatus& status, const Command& command) {
     return fmt::format("was killed by signal {} ({})", status.signal,
                        strsignal(status.signal));
   }
+  if (status.dropped != 0) {
+    return fmt::format("printed more than {} MiB", 2 * longest_answer >> 20);
+  }
   return fmt::format("exited with code {}", status.code);
 }
 

@@ -58,13 +58,22 @@ struct Command {
 // "npm install --no-save", quoted where a shell would need it, for people.
 std::string describe(const Command& command);
 
+// Bytes of a command's output that are kept in any case. Twice as many may be:
+// an answer that is longer still is none, and of what is no answer, standard
+// error and both streams of a command whose lines are shown, the end is kept.
+constexpr std::size_t longest_answer = 8 << 20;
+constexpr std::size_t longest_end = 64 << 10;
+
 // The end of a process.
 struct ExitStatus {
   int code = 0;    // exit code when signal is 0
   int signal = 0;  // the signal that ended it
   bool timed_out = false;
+  std::size_t dropped = 0;  // bytes of an answer that was too long
 
-  bool success() const { return code == 0 && signal == 0 && !timed_out; }
+  bool success() const {
+    return code == 0 && signal == 0 && !timed_out && dropped == 0;
+  }
 };
 
 // "exited with code 1", "was killed by signal 9 (Killed)", "did not end within

@@ -20,14 +20,20 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// One of a child's two output streams.
+// One of a child's two output streams, of which at least the last `limit` bytes
+// are kept.
 class Stream {
  public:
-  Stream(Descriptor fd, std::string& kept, const Context& context)
-      : fd_(std::move(fd)), kept_(&kept), on_line_(context.on_line) {}
+  Stream(Descriptor fd, std::string& kept, const Context& context,
+         std::size_t limit)
+      : fd_(std::move(fd)),
+        kept_(&kept),
+        on_line_(context.on_line),
+        limit_(limit) {}
 
   bool is_open() const { return fd_.is_open(); }
   int fd() const { return fd_.get(); }
+  std::size_t dropped() const { return dropped_; }
 
   void read_some() {
     std::array<char, 4096> buffer;  // NOLINT: read(2) fills it
@@ -48,17 +54,14 @@ class Stream {
 
  private:
   static constexpr std::size_t longest_line = 8192;
-  static constexpr std::size_t kept_of_shown = 65536;
 
   void take(std::string_view bytes) {
     kept_->append(bytes);
-    if (!on_line_) {
-      return;
+    if (kept_->size() > 2 * limit_) {
+      dropped_ += kept_->size() - limit_;
+      kept_->erase(0, kept_->size() - limit_);
     }
-    if (kept_->size() > 2 * kept_of_shown) {
-      kept_->erase(0, kept_->size() - kept_of_shown);
-    }
-    for (const char c : bytes) {
+    for (const char c : on_line_ ? bytes : std::string_view()) {
       if (c != '\n') {
         line_.push_back(c);
       }
@@ -71,6 +74,8 @@ class Stream {
   Descriptor fd_;
   std::string* kept_;
   std::function<void(std::string_view)> on_line_;
+  std::size_t limit_;
+  std::size_t dropped_ = 0;
   std::string line_;
 };
 
@@ -81,9 +86,10 @@ class Child {
       : command_(command),
         result_(result),
         launched_(launch(command)),
-        streams_{
-            Stream(std::move(launched_.out), result.out, command.context),
-            Stream(std::move(launched_.err), result.err, command.context)} {}
+        streams_{Stream(std::move(launched_.out), result.out, command.context,
+                        command.context.on_line ? longest_end : longest_answer),
+                 Stream(std::move(launched_.err), result.err, command.context,
+                        longest_end)} {}
 
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
@@ -91,7 +97,7 @@ class Child {
   // An exception between launch and end must leave nothing behind.
   ~Child() {
     if (pid_ > 0) {
-      ::kill(-pid_, SIGKILL);
+      send(SIGKILL);
       waitpid(pid_, nullptr, 0);
     }
   }
@@ -128,7 +134,7 @@ class Child {
     if (exited_) {
       finish();
     } else if (terminating_) {
-      ::kill(-pid_, SIGKILL);
+      send(SIGKILL);
       next_action_ = steady_clock::time_point::max();
     } else {
       result_.status.timed_out = true;
@@ -140,12 +146,18 @@ class Child {
   void terminate() {
     if (!terminating_ && !exited_) {
       terminating_ = true;
-      ::kill(-pid_, SIGTERM);
+      send(SIGTERM);
       next_action_ = steady_clock::now() + ProcessRunner::grace;
     }
   }
 
  private:
+  // To the group, and to its leader, which may have left it.
+  void send(int signal) const {
+    ::kill(-pid_, signal);
+    ::kill(pid_, signal);
+  }
+
   // Does not reap yet: the zombie reserves the pid, so kill(-pid_) cannot hit
   // another group.
   bool has_exited() const {
@@ -157,7 +169,10 @@ class Child {
 
   void finish() {
     std::ranges::for_each(streams_, &Stream::close);
-    ::kill(-pid_, SIGKILL);
+    if (!command_.context.on_line) {
+      result_.status.dropped = streams_.front().dropped();
+    }
+    send(SIGKILL);
     int status = 0;
     waitpid(std::exchange(pid_, 0), &status, 0);
     if (WIFSIGNALED(status)) {

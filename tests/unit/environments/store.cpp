@@ -155,6 +155,12 @@ TEST_CASE("removing follows no link out of the checkout") {
   fs::create_directory_symlink(elsewhere.path(), root);
   CHECK_THROWS_AS(checkout.store().remove_stage(), Error);
   CHECK(fs::exists(elsewhere / "stage/precious"));
+
+  fs::remove_all(checkout.path() / ".git");
+  fs::create_directory_symlink(elsewhere.path(), checkout.path() / ".git");
+  fs::create_directories(elsewhere / "deployment-update/stage/precious");
+  checkout.store().remove_stage();
+  CHECK(fs::exists(elsewhere / "deployment-update/stage/precious"));
 }
 
 }  // namespace

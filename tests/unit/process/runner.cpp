@@ -97,7 +97,40 @@ TEST_CASE("two megabytes on both streams at once do not block") {
                 "head -c 2097152 /dev/zero | tr '\\0' e >&2; wait"));
   CHECK(result.status.success());
   CHECK((result.out == std::string(size, 'o')));
-  CHECK((result.err == std::string(size, 'e')));
+  CHECK(result.err.size() >= 65536);
+  CHECK((result.err == std::string(result.err.size(), 'e')));
+}
+
+TEST_CASE("an answer that is too long is a failure, and is not kept") {
+  const Command endless = shell("head -c 50000000 /dev/zero");
+  const CommandResult result = run(endless);
+  CHECK_FALSE(result.status.success());
+  CHECK(result.out.size() <= 2 * longest_answer);
+  CHECK(result.out.size() + result.status.dropped == 50'000'000);
+  CHECK(describe(result.status, endless) == "printed more than 16 MiB");
+}
+
+TEST_CASE("of standard error only the end is kept") {
+  const CommandResult result =
+      run(shell("head -c 50000000 /dev/zero >&2; echo the end >&2"));
+  CHECK(result.status.success());
+  CHECK(result.err.ends_with("the end\n"));
+  CHECK(result.err.size() < 200'000);
+}
+
+TEST_CASE("a child that left its group is ended at its deadline") {
+  Command runaway =
+      command("python3", {"-c",
+                          "import os, signal\n"
+                          "os.setpgid(0, os.getpgid(os.getppid()))\n"
+                          "signal.pause()\n"});
+  runaway.context.timeout = 1s;
+  const Stopwatch watch;
+  const CommandResult result = run(runaway);
+  CHECK(result.status.timed_out);
+  CHECK(result.status.signal == SIGTERM);
+  CHECK(watch.elapsed() < 9s);
+  CHECK(has_no_child());
 }
 
 TEST_CASE("of shown output every line is shown and the end is kept") {
