@@ -226,7 +226,6 @@ class Obstacles(unittest.TestCase):
 
     def test_a_fifo_in_the_place_of_a_label_blocks_nobody(self):
         modules = self.world.checkout / "frontend/node_modules"
-        (modules / ".deployment-update").unlink()
         os.mkfifo(modules / ".deployment-update")
         os.mkfifo(modules / ".deployment-update.new")
         self.deploy("second", 0)
