@@ -225,7 +225,9 @@ class Obstacles(unittest.TestCase):
         return run.stderr
 
     def test_a_fifo_in_the_place_of_a_label_blocks_nobody(self):
+        self.deploy("first", 0)
         modules = self.world.checkout / "frontend/node_modules"
+        (modules / ".deployment-update").unlink()
         os.mkfifo(modules / ".deployment-update")
         os.mkfifo(modules / ".deployment-update.new")
         self.deploy("second", 0)
