@@ -51,13 +51,6 @@ std::string find_program(const Command& command) {
                           command.program, folders));
 }
 
-// The step that a child could not take before it became the program. vfork(2)
-// lends the child this process's memory until then, so it is written in place.
-struct SetupFailure {
-  const char* volatile action = nullptr;
-  volatile int error = 0;
-};
-
 bool bind_mount(const Mount& bind) {
   const char* const target = bind.target.c_str();
   return mount(bind.source.c_str(), target, nullptr, MS_BIND | MS_REC,
@@ -109,20 +102,22 @@ std::vector<char*> pointers_to(Words& words) {
   return pointers;
 }
 
-// A child on its way to the program. All that it needs is made before, since
-// nothing may be allocated in the memory that it borrows.
+// A child on its way to the program. vfork(2) lends it this process's memory
+// until then: all that it needs is made before, since it may allocate nothing,
+// and it writes the step that failed in place.
 struct Setup {
   const Context& context;
   const std::vector<char*> arguments;
   const std::vector<char*> variables;
   const pid_t parent = getpid();
   const bool has_terminal = has_controlling_terminal();
-  SetupFailure failure = {};
+  const char* volatile failed_step = nullptr;
+  volatile int error = 0;
 
-  void require(bool done, const char* action) {
+  void require(bool done, const char* step) {
     if (!done) {
-      failure.error = errno;
-      failure.action = action;
+      error = errno;
+      failed_step = step;
       _exit(127);
     }
   }
@@ -170,12 +165,12 @@ Launched launch(const Command& command) {
   if (pid < 0) {
     throw_errno("start a process for " + describe(command));
   }
-  if (setup.failure.action != nullptr) {
+  if (setup.failed_step != nullptr) {
     waitpid(pid, nullptr, 0);
-    throw Error(
-        fmt::format("{} failed: {} in {}: cannot {}: {}", command.purpose,
-                    describe(command), command.context.directory.string(),
-                    setup.failure.action, errno_text(setup.failure.error)));
+    throw Error(fmt::format("{} failed: {} in {}: cannot {}: {}",
+                            command.purpose, describe(command),
+                            command.context.directory.string(),
+                            setup.failed_step, errno_text(setup.error)));
   }
   return {pid, std::move(out.read), std::move(err.read)};
 }

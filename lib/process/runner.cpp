@@ -152,10 +152,12 @@ class Child {
   }
 
  private:
-  // To the group, and to its leader, which may have left it.
+  // To the group, and to its leader if that has left it.
   void send(int signal) const {
     ::kill(-pid_, signal);
-    ::kill(pid_, signal);
+    if (getpgid(pid_) != pid_) {
+      ::kill(pid_, signal);
+    }
   }
 
   // Does not reap yet: the zombie reserves the pid, so kill(-pid_) cannot hit
