@@ -138,7 +138,7 @@ struct Setup {
     require(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "tie it to this process");
     require(getppid() == parent, "outlive this process");
     reset_signals();
-    execve(arguments.data()[0], arguments.data(), variables.data());
+    execve(arguments[0], arguments.data(), variables.data());
     require(false, "run the program");
     _exit(127);
   }

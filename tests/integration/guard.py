@@ -1,4 +1,5 @@
-"""A run without a change stays as cheap as it is. Nothing here is a timing.
+"""A run without a change stays as cheap as it is, and output fills no memory.
+Nothing here is a timing.
 
 Each figure has a ceiling below, with its reason. Who makes such a run dearer
 on purpose raises the ceiling in the same commit and says why; who makes it
@@ -92,3 +93,31 @@ class Guard(unittest.TestCase):
         for name, ceiling in CEILINGS.items():
             with self.subTest(name):
                 self.assertGreater(found[name], ceiling)
+
+
+class Output(unittest.TestCase):
+    """A command that prints without end, as a script of a package may."""
+
+    MOST = 50 * 1024  # KiB
+
+    def setUp(self):
+        self.world = self.enterContext(World())
+        self.world.link_tool("head")
+        self.world.link_tool("yes")
+        self.world.push("Second", {"backend/requirements.txt": "flask==2\n"})
+
+    def peak_with(self, python3):
+        self.world.stand_in("python3", f"#!/bin/sh\n{python3}\n")
+        status, peak = peak_memory(self.world.arguments(),
+                                   self.world.environment)
+        self.assertEqual(status, 1)
+        self.assertLess(peak, self.MOST)
+
+    def test_answers_do_not_fill_the_memory(self):
+        self.peak_with("yes | head -c 400000000")
+        self.assertIn("printed more than 16 MiB",
+                      self.world.record.read_text())
+
+    def test_errors_do_not_fill_the_memory(self):
+        self.peak_with("yes | head -c 400000000 >&2; echo the end >&2; exit 3")
+        self.assertIn("the end", self.world.record.read_text())

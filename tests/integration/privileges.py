@@ -7,7 +7,6 @@ import subprocess
 import unittest
 
 from support import NOBODY, needs_staging
-from support.peak import peak_memory
 from support.world import World, built_aside, listing
 
 NOTE = """#!/bin/sh
@@ -180,34 +179,6 @@ exec {real} "$@"
             self.assertRegex(name, r"\Adeployment-update\.\w{6}\Z")
             self.assertEqual(mode, "drwx------")
         self.assertEqual(list(temporary.iterdir()), [])
-
-
-class Output(unittest.TestCase):
-    """A command that prints without end, as a script of a package may."""
-
-    MOST = 50 * 1024  # KiB
-
-    def setUp(self):
-        self.world = self.enterContext(World())
-        self.world.link_tool("head")
-        self.world.link_tool("yes")
-        self.world.push("Second", {"backend/requirements.txt": "flask==2\n"})
-
-    def peak_with(self, python3):
-        self.world.stand_in("python3", f"#!/bin/sh\n{python3}\n")
-        status, peak = peak_memory(self.world.arguments(),
-                                   self.world.environment)
-        self.assertEqual(status, 1)
-        self.assertLess(peak, self.MOST)
-
-    def test_answers_do_not_fill_the_memory(self):
-        self.peak_with("yes | head -c 400000000")
-        self.assertIn("printed more than 16 MiB",
-                      self.world.record.read_text())
-
-    def test_errors_do_not_fill_the_memory(self):
-        self.peak_with("yes | head -c 400000000 >&2; echo the end >&2; exit 3")
-        self.assertIn("the end", self.world.record.read_text())
 
 
 @needs_staging
