@@ -2,7 +2,6 @@
 
 #include <cstdio>
 #include <exception>
-#include <system_error>
 
 #include "cmd/options.hpp"
 #include "cmd/version.hpp"
@@ -51,11 +50,8 @@ int main(int argc, char* argv[]) {
       log.error("what to do: " + error.advice());
     }
     return error.exit_code();
-  } catch (const std::system_error& error) {
-    log.error(error.what());
-    return exit_failed;
   } catch (const std::exception& error) {
-    log.error(fmt::format("unexpected: {}", error.what()));
+    log.error(error.what());
     return exit_failed;
   }
 }

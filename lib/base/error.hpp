@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cerrno>
-#include <string>
 #include <system_error>
 
 namespace deployment {

@@ -16,8 +16,6 @@
 namespace deployment {
 namespace {
 
-constexpr std::size_t longest_file = 16 << 20;
-
 void write_all(int fd, std::string_view bytes, const std::string& name) {
   while (!bytes.empty()) {
     const ssize_t count =
@@ -45,8 +43,8 @@ bool others_can_write(int fd, const std::filesystem::path& path) {
   return status.st_uid != 0 || (status.st_mode & 022U) != 0;
 }
 
-std::optional<std::string> read_regular_file(
-    const std::filesystem::path& path) {
+std::optional<std::string> read_regular_file(const std::filesystem::path& path,
+                                             std::size_t longest) {
   const Descriptor fd(
       ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat status {};
@@ -54,10 +52,10 @@ std::optional<std::string> read_regular_file(
       !S_ISREG(status.st_mode)) {
     return std::nullopt;
   }
-  return read_all(fd.get(), path.string());
+  return read_all(fd.get(), path.string(), longest);
 }
 
-std::string read_all(int fd, const std::string& name) {
+std::string read_all(int fd, const std::string& name, std::size_t longest) {
   std::string content;
   std::array<char, 4096> buffer;  // NOLINT: read(2) fills it
   for (;;) {
@@ -70,9 +68,8 @@ std::string read_all(int fd, const std::string& name) {
       return content;
     }
     content.append(buffer.data(), static_cast<std::size_t>(count));
-    if (content.size() > longest_file) {
-      throw Error(
-          fmt::format("{} is longer than {} bytes", name, longest_file));
+    if (content.size() > longest) {
+      throw Error(fmt::format("{} is longer than {} bytes", name, longest));
     }
   }
 }

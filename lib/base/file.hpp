@@ -67,14 +67,19 @@ class Directory {
 // Error when it cannot be looked at.
 bool others_can_write(int fd, const std::filesystem::path& path);
 
-// The content of a regular file, reached without following a link in the last
-// place; nullopt when there is none. Throws Error when it cannot be read.
-std::optional<std::string> read_regular_file(const std::filesystem::path& path);
+// No configuration, record, label or ref is longer, and somebody else may have
+// written it.
+constexpr std::size_t longest_file = 16 << 20;
 
-// The whole content of what `fd` reads from. Throws Error when that is more
-// than 16 MiB: no configuration, record, label or ref is as long, and somebody
-// else may have written it.
-std::string read_all(int fd, const std::string& name);
+// The content of a regular file, reached without following a link in the last
+// place; nullopt when there is none. Throws Error when it cannot be read or is
+// longer than `longest`.
+std::optional<std::string> read_regular_file(
+    const std::filesystem::path& path, std::size_t longest = longest_file);
+
+// The whole content of what `fd` reads from, with the same bound.
+std::string read_all(int fd, const std::string& name,
+                     std::size_t longest = longest_file);
 
 // A folder below $TMPDIR with a name that nobody can predict, removed with all
 // that is in it at the end of its life. It belongs to `user`; nullopt: to that

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <ctime>
-#include <fstream>
 
 #include "lib/model/paths.hpp"
 #include "lib/process/processes.hpp"
@@ -23,10 +22,7 @@ bool is_inside(const fs::path& path, const fs::path& folder) {
 // A process called git or git-something, or one that git keeps waiting for an
 // editor, counts by its name and the folder it works in.
 bool is_git_in(const fs::path& process, const fs::path& checkout) {
-  std::ifstream file(process / "comm");
-  std::string name;
-  std::getline(file, name);
-  if (!name.starts_with("git")) {
+  if (!first_line_of(process / "comm").starts_with("git")) {
     return false;
   }
   std::error_code error;

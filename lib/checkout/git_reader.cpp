@@ -2,7 +2,6 @@
 
 #include <array>
 
-#include "lib/base/file.hpp"
 #include "lib/base/text.hpp"
 
 namespace deployment {
@@ -210,8 +209,12 @@ std::map<std::string, TreeEntry> GitReader::list_tree(
   return entries;
 }
 
-std::string GitReader::read_blob(const std::string& id) const {
-  return ask("reading a file of the repository", {"cat-file", "blob", id});
+std::string GitReader::read_blob(const std::string& id,
+                                 std::size_t longest) const {
+  Command read =
+      command("reading a file of the repository", {"cat-file", "blob", id});
+  read.context.longest_answer = longest;
+  return run_checked(read).out;
 }
 
 std::map<std::string, std::string> GitReader::read_files(

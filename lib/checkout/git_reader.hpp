@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "lib/base/file.hpp"
 #include "lib/checkout/git_output.hpp"
 #include "lib/process/command.hpp"
 
@@ -48,7 +49,9 @@ class GitReader {
   // Returns those of `paths` that `revision` has.
   std::map<std::string, TreeEntry> list_tree(const std::string& revision,
                                              const Paths& paths) const;
-  std::string read_blob(const std::string& id) const;
+  // Throws Error for a blob that is longer than `longest` bytes.
+  std::string read_blob(const std::string& id,
+                        std::size_t longest = longest_file) const;
 
   std::vector<LocalChange> local_changes() const;
   Paths changed_paths(const CommitId& from, const CommitId& to) const;

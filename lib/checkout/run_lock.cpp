@@ -45,13 +45,6 @@ Descriptor open_git_directory(const std::filesystem::path& checkout) {
               "--repo-dir");
 }
 
-std::string first_line_of(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
 // When process `pid` started: field 22 of proc(5)'s stat, in clock ticks
 // since boot. The command's name, which may hold blanks, ends at the last ')'.
 Time start_time(pid_t pid) {

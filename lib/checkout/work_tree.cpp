@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include "lib/base/file.hpp"
@@ -93,9 +94,11 @@ Paths half_written_files(const GitReader& git, const CommitId& commit,
       return false;
     }
     const TreeEntry& entry = found->second;
+    // A killed move may have been at a file of any length.
+    constexpr auto any = std::numeric_limits<std::size_t>::max();
     const auto content =
-        entry.is_link() ? read_link(file) : read_regular_file(file);
-    return content && git.read_blob(entry.id).starts_with(*content);
+        entry.is_link() ? read_link(file) : read_regular_file(file, any);
+    return content && git.read_blob(entry.id, any).starts_with(*content);
   };
   Paths half_written;
   std::ranges::copy_if(paths, std::back_inserter(half_written),

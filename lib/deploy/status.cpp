@@ -159,10 +159,8 @@ std::string describe_status(const Config& config, bool json, Log& log,
     }
   };
   const std::string path = (*config.state_dir / record_name).string();
-  if (json) {
-    return json_line(as_json(path, record, subject));
-  }
-  return as_text(path, record, subject);
+  return json ? json_line(as_json(path, record, subject))
+              : as_text(path, record, subject);
 }
 
 }  // namespace deployment

@@ -20,17 +20,16 @@ bool add_line(Inputs& inputs, std::string_view line) {
 }
 
 std::string_view to_string(Reached reached) {
-  if (reached == Reached::nothing) {
-    return {};
-  }
-  return reached == Reached::moved ? "moved" : "restarted";
+  return reached == Reached::nothing ? ""
+         : reached == Reached::moved ? "moved"
+                                     : "restarted";
 }
 
 std::string_view to_string(Deployment::Outcome outcome) {
-  if (outcome == Deployment::Outcome::rolled_back) {
-    return "rolled-back";
-  }
-  return outcome == Deployment::Outcome::failed ? "failed" : "deployed";
+  using Outcome = Deployment::Outcome;
+  return outcome == Outcome::rolled_back ? "rolled-back"
+         : outcome == Outcome::failed    ? "failed"
+                                         : "deployed";
 }
 
 void add_to_history(std::vector<Deployment>& history,

@@ -45,7 +45,8 @@ std::string describe(const ExitStatus& status, const Command& command) {
                        strsignal(status.signal));
   }
   if (status.dropped != 0) {
-    return fmt::format("printed more than {} MiB", 2 * longest_answer >> 20);
+    return fmt::format("printed more than {} MiB",
+                       command.context.longest_answer >> 20);
   }
   return fmt::format("exited with code {}", status.code);
 }

@@ -40,6 +40,7 @@ struct Context {
   // these are bound, in order. Needs CAP_SYS_ADMIN.
   std::vector<Mount> mounts = {};
   std::chrono::milliseconds timeout{};
+  std::size_t longest_answer = 16 << 20;  // bytes; a longer one is a failure
   // Called with each line of both streams as it comes. Set it for a command
   // whose output is worth seeing; the output of a query is only kept.
   std::function<void(std::string_view)> on_line = {};
@@ -58,10 +59,8 @@ struct Command {
 // "npm install --no-save", quoted where a shell would need it, for people.
 std::string describe(const Command& command);
 
-// Bytes of a command's output that are kept in any case. Twice as many may be:
-// an answer that is longer still is none, and of what is no answer, standard
-// error and both streams of a command whose lines are shown, the end is kept.
-constexpr std::size_t longest_answer = 8 << 20;
+// Bytes that are kept of what is no answer, from the end: of standard error,
+// and of both streams of a command whose lines are shown. Twice as many may be.
 constexpr std::size_t longest_end = 64 << 10;
 
 // The end of a process.

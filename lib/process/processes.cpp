@@ -1,5 +1,7 @@
 #include "lib/process/processes.hpp"
 
+#include <fstream>
+
 #include "lib/base/text.hpp"
 
 namespace deployment {
@@ -18,6 +20,13 @@ std::vector<pid_t> process_ids() {
 
 fs::path process_folder(pid_t pid) {
   return fs::path("/proc") / std::to_string(pid);
+}
+
+std::string first_line_of(const fs::path& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
 }
 
 }  // namespace deployment

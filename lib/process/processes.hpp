@@ -14,4 +14,7 @@ std::vector<pid_t> process_ids();
 // /proc/PID
 std::filesystem::path process_folder(pid_t pid);
 
+// The first line of a file in such a folder; empty when it cannot be read.
+std::string first_line_of(const std::filesystem::path& path);
+
 }  // namespace deployment

@@ -87,7 +87,9 @@ class Child {
         result_(result),
         launched_(launch(command)),
         streams_{Stream(std::move(launched_.out), result.out, command.context,
-                        command.context.on_line ? longest_end : longest_answer),
+                        command.context.on_line
+                            ? longest_end
+                            : command.context.longest_answer / 2),
                  Stream(std::move(launched_.err), result.err, command.context,
                         longest_end)} {}
 
@@ -174,7 +176,7 @@ class Child {
     if (!command_.context.on_line) {
       result_.status.dropped = streams_.front().dropped();
     }
-    send(SIGKILL);
+    ::kill(-pid_, SIGKILL);  // the leader has ended
     int status = 0;
     waitpid(std::exchange(pid_, 0), &status, 0);
     if (WIFSIGNALED(status)) {

@@ -141,6 +141,18 @@ class KilledMove(unittest.TestCase):
                     self.assertEqual(self.world.git(
                         self.world.checkout, "status", "--porcelain"), "")
 
+    def test_a_large_file_is_made_whole_too(self):
+        self.BEFORE = {"large": "1" * (20 << 20)}
+        self.AFTER = {"large": "2" * (20 << 20)}
+        with World() as self.world:
+            to = self.half_move(self.branch_is_behind, True)
+            large = self.world.checkout / "large"
+            os.truncate(large, 18 << 20)
+            run = self.world.run()
+            self.assertEqual(run.returncode, 0, run.stderr)
+            self.assertEqual(self.world.commit(), to)
+            self.assertEqual(large.stat().st_size, 20 << 20)
+
     def test_what_somebody_wrote_meanwhile_stays(self):
         for name, forward in (("changed", True), ("changed", False),
                               ("file/mine", True), ("folder/mine", False)):
