@@ -46,8 +46,8 @@ int main(int argc, char* argv[]) {
     return interruption.exit_code();
   } catch (const Error& error) {
     log.error(error.what());
-    if (!error.advice().empty()) {
-      log.error("what to do: " + error.advice());
+    if (error.advice()) {
+      log.error("what to do: " + *error.advice());
     }
     return error.exit_code();
   } catch (const std::exception& error) {

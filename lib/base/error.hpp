@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cerrno>
+#include <optional>
 #include <system_error>
 
 namespace deployment {
@@ -15,17 +16,18 @@ constexpr int exit_locked = 75;
 // advice() what a person does about it; either may have several lines.
 class Error : public std::runtime_error {
  public:
-  explicit Error(const std::string& what, std::string advice = {},
+  explicit Error(const std::string& what,
+                 std::optional<std::string> advice = {},
                  int exit_code = exit_failed)
       : std::runtime_error(what),
         advice_(std::move(advice)),
         exit_code_(exit_code) {}
 
-  const std::string& advice() const { return advice_; }
+  const std::optional<std::string>& advice() const { return advice_; }
   int exit_code() const { return exit_code_; }
 
  private:
-  std::string advice_;
+  std::optional<std::string> advice_;
   int exit_code_;
 };
 

@@ -67,7 +67,9 @@ CommandResult GitReader::run_checked(const Command& command) const {
   CommandResult result = runner_->run(command);
   if (!result.status.success()) {
     throw CommandError(command, result,
-                       speaks_of_damage(result.err) ? how_to_fetch_anew() : "");
+                       speaks_of_damage(result.err)
+                           ? std::optional(how_to_fetch_anew())
+                           : std::nullopt);
   }
   return result;
 }

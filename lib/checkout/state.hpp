@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <filesystem>
-#include <vector>
 
 #include "lib/model/commit_id.hpp"
 

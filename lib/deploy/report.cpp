@@ -110,7 +110,7 @@ std::optional<Heads> ask_remote(const Host& host, const Record& record) {
     }
     return heads;
   } catch (const RemoteUnreachable& error) {
-    host.log.error(one_line(error.what()) + "; " + error.advice());
+    host.log.error(one_line(error.what()) + "; " + *error.advice());
     return std::nullopt;
   }
 }
@@ -130,12 +130,9 @@ void say_what_begins(const Host& host, const Record& record, const Plan& plan) {
 }
 
 void say_failure(const Host& host, const Error& error) {
-  std::string advice = error.advice();
-  if (advice.empty()) {
-    advice =
-        "push a fix; if the cause is on this host, fix it there: the next "
-        "scheduled run continues";
-  }
+  std::string advice = error.advice().value_or(
+      "push a fix; if the cause is on this host, fix it there: the next "
+      "scheduled run continues");
   if (speaks_of_permission(error.what())) {
     if (const auto foreign =
             describe_foreign_files(host, host.config.repo_dir)) {

@@ -52,7 +52,7 @@ std::string describe(const ExitStatus& status, const Command& command) {
 }
 
 CommandError::CommandError(const Command& command, const CommandResult& result,
-                           const std::string& advice)
+                           const std::optional<std::string>& advice)
     : Error(failure_text(command, result), advice) {}
 
 bool succeeded(const Results& results) {

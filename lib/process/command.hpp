@@ -89,7 +89,7 @@ struct CommandResult {
 class CommandError : public Error {
  public:
   CommandError(const Command& command, const CommandResult& result,
-               const std::string& advice = {});
+               const std::optional<std::string>& advice = {});
 };
 
 // Commands that run one after the other; the first that fails ends them.

@@ -261,7 +261,7 @@ TEST_CASE("a remote that cannot be asked is told from one without branch") {
         "asking origin for branch prod failed: git ls-remote "
         "--heads -- origin refs/heads/prod exited with code 128\n"
         "no route to host"s);
-  CHECK(contains(error.advice(), "git -C /app ls-remote origin"));
+  CHECK(contains(error.advice().value_or(""), "git -C /app ls-remote origin"));
 
   Remote empty;
   empty.remote_says = "";
@@ -283,7 +283,9 @@ std::string advice_of_heads(const std::optional<std::string>& user) {
   Remote away;
   away.failure = failed(128, "no route to host\n");
   const GitReader git(away.runner, checkout_of(user), "origin", "prod");
-  return error_of<RemoteUnreachable>([&] { git.heads(); }).advice();
+  return error_of<RemoteUnreachable>([&] { git.heads(); })
+      .advice()
+      .value_or("");
 }
 
 // Returns the advice when git fails with `words`.
@@ -291,7 +293,9 @@ std::string advice_after(const std::string& words,
                          const std::optional<std::string>& user) {
   FakeRunner runner([&](const Command&) { return failed(128, words); });
   const GitReader git(runner, checkout_of(user), "origin", "prod");
-  return error_of<CommandError>([&] { git.current_commit(); }).advice();
+  return error_of<CommandError>([&] { git.current_commit(); })
+      .advice()
+      .value_or("");
 }
 
 TEST_CASE("root is advised to run git as the owner of the checkout") {

@@ -44,7 +44,7 @@ TEST_CASE("a second run is refused with 75 and told who is at work") {
             .starts_with("another run is active in " +
                          checkout.path().string() + ": unit-tests (process " +
                          std::to_string(holder.pid()) + ") since 20"));
-  CHECK(contains(error.advice(), "--wait"));
+  CHECK(contains(error.advice().value_or(""), "--wait"));
 }
 
 TEST_CASE("the lock of a run that was killed is free") {
@@ -146,7 +146,7 @@ TEST_CASE("a folder that is missing or no checkout is told apart") {
   const auto none = [&] { Lock(folder.path(), 0s); };
   CHECK(message_of<Error>(missing) ==
         "the checkout " + (folder / "missing").string() + " is not there");
-  CHECK(contains(error_of<Error>(missing).advice(), "--repo-dir"));
+  CHECK(contains(error_of<Error>(missing).advice().value_or(""), "--repo-dir"));
   CHECK(message_of<Error>(none) ==
         folder.path().string() + " is not a git checkout: cannot open " +
             (folder / ".git").string() + ": No such file or directory");

@@ -177,8 +177,8 @@ TEST_CASE("a diverged branch is refused with both commits and the way out") {
             after.str() +
             " (3 commits that the checkout does not have); nothing was "
             "changed");
-  CHECK(contains(error.advice(), "reset --keep " + after.str()));
-  CHECK(contains(error.advice(), "on-divergence = reset"));
+  CHECK(contains(error.advice().value_or(""), "reset --keep " + after.str()));
+  CHECK(contains(error.advice().value_or(""), "on-divergence = reset"));
 }
 
 TEST_CASE("a diverged branch is reset when the configuration says so") {
@@ -431,7 +431,7 @@ TEST_CASE("what root is told to paste runs as the owner, whatever its name") {
   seen.git_user = "ubuntu";
   seen.git_locks = {lock_of_age(1s)};
   seen.git_locks[0].path = "/app/.git/a; reboot; 'b'.lock";
-  CHECK(contains(error_of<Error>([&] { plan(seen); }).advice(),
+  CHECK(contains(error_of<Error>([&] { plan(seen); }).advice().value_or(""),
                  "or: runuser -u ubuntu -- rm "
                  "'/app/.git/a; reboot; '\\''b'\\''.lock'"));
 }
@@ -462,7 +462,7 @@ TEST_CASE("local changes in the way are named file by file") {
   CHECK(error.what() == std::string("local changes would be overwritten; "
                                     "nothing was changed:\nbackend/app.py\n"
                                     "notes\\x0aof mine"));
-  CHECK(contains(error.advice(),
+  CHECK(contains(error.advice().value_or(""),
                  "git -C /home/ubuntu/sinesiAI stash --include-untracked"));
 }
 
@@ -470,11 +470,11 @@ TEST_CASE("advice that git has to follow as the owner says so") {
   Observation seen = one_commit_ahead();
   seen.git_user = "ubuntu";
   seen.target->in_the_way = {"backend/app.py"};
-  CHECK(contains(error_of<Error>([&] { plan(seen); }).advice(),
+  CHECK(contains(error_of<Error>([&] { plan(seen); }).advice().value_or(""),
                  "runuser -u ubuntu -- git -C /home/ubuntu/sinesiAI stash"));
   seen.target->in_the_way.clear();
   seen.divergence = Divergence{.ours = 1, .theirs = 1};
-  CHECK(contains(error_of<Error>([&] { plan(seen); }).advice(),
+  CHECK(contains(error_of<Error>([&] { plan(seen); }).advice().value_or(""),
                  "runuser -u ubuntu -- git -C /home/ubuntu/sinesiAI reset"));
 }
 
