@@ -19,6 +19,7 @@ GRACE = 10  # between SIGTERM and SIGKILL, seconds
 
 # Starts a process that will not be asked to leave, and waits for it.
 HANGS = """#!/bin/sh
+. "${0%/*}/variables"
 case $1 in show) exec "$0.real" "$@" ;; --version) exec "$0.real" "$@" ;; esac
 (trap '' TERM HUP INT; echo up >"$AT_WORK"; cat "$NEVER"; echo late >"$LATE") &
 wait
@@ -27,6 +28,7 @@ wait
 # Restarts nothing: neither a deployment nor the rollback after it. Asked for
 # states after that, it never answers.
 HANGS_AFTER_THE_ROLLBACK = """#!/bin/sh
+. "${0%/*}/variables"
 case $1 in
 restart) echo failed >>"$SERVICES/restarts"; exit 1 ;;
 show)
@@ -71,8 +73,7 @@ class Deadlines(unittest.TestCase):
         self.late = world.root / "late"
         never = world.root / "never"
         os.mkfifo(never)
-        world.environment |= {"AT_WORK": str(self.at_work),
-                              "LATE": str(self.late), "NEVER": str(never)}
+        world.tell(AT_WORK=self.at_work, LATE=self.late, NEVER=never)
         for tool in ("ssh", "ssh-keygen"):
             world.link_tool(tool)
 
@@ -229,9 +230,8 @@ class Deadlines(unittest.TestCase):
         world = self.world
         program = world.root / "program"
         shutil.copy(world.arguments()[0], program)
-        world.environment["PROGRAM"] = str(program)
-        world.stand_in("npm", '#!/bin/sh\necho "#!/bin/sh" >"$PROGRAM.new"\n'
-                       'mv "$PROGRAM.new" "$PROGRAM"\n')
+        world.stand_in("npm", f'#!/bin/sh\necho "#!/bin/sh" >{program}.new\n'
+                       f'mv {program}.new {program}\n')
         commit = self.world.push_version(2)
         run = world.run_program([program, *world.arguments()[1:]])
         self.assertEqual(run.returncode, 0, run.stderr)

@@ -1,7 +1,6 @@
 """--dry-run: writes nothing at all, and tells what a real run then does."""
 
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -217,8 +216,6 @@ class DryRun(unittest.TestCase):
     def test_the_checkouts_owner_looks_and_writes_nothing_either(self):
         world = self.world()
         world.push("Second", {"README": "2\n"})
-        for folder in (world.checkout, world.origin):
-            for path in (folder, *folder.rglob("*")):
-                os.lchown(path, NOBODY, NOBODY)
+        world.give_to(NOBODY)
         steps, _ = self.planned(world)
         self.assertTrue(any("fast-forward" in step for step in steps), steps)

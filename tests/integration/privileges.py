@@ -3,15 +3,10 @@ and no text that comes from elsewhere gets a say."""
 
 import os
 import shutil
-import subprocess
 import unittest
 
 from support import NOBODY, needs_staging
 from support.world import World, built_aside, listing
-
-NOTE = """#!/bin/sh
-echo "$0 $(id -u) $HOME" >>"$NOTES"
-"""
 
 
 @needs_staging
@@ -22,21 +17,20 @@ class OfAUser(unittest.TestCase):
         world = self.world = self.enterContext(World())
         world.trust_every_owner()  # for what the tests themselves ask git
         self.notes = world.root / "notes"
-        world.environment["NOTES"] = str(self.notes)
         self.notes.touch()
         self.notes.chmod(0o666)
         world.link_tool("id")
         for name in ("npm", "python3", "systemctl"):
             world.stand_in(name, world.stand_in_text(name).replace(
-                "#!/bin/sh\n", NOTE.replace("$0", name), 1))
-        self.give_to(NOBODY)
+                "#!/bin/sh\n", self.noting(name), 1))
+        world.give_to(NOBODY)
         self.commit = world.push("Second", {
             "frontend/package.json": '{"version": "2"}\n',
             "backend/requirements.txt": "flask==2\n", "README": "2\n"})
 
-    def give_to(self, user):
-        subprocess.run(["chown", "-R", f"{user}:{user}", self.world.checkout],
-                       check=True)
+    def noting(self, name):
+        """Begins a program that notes who runs it."""
+        return f'#!/bin/sh\necho "{name} $(id -u) $HOME" >>{self.notes}\n'
 
     def deploy(self):
         run = self.world.run()
@@ -50,14 +44,13 @@ class OfAUser(unittest.TestCase):
         found = {}
         for line in self.notes.read_text().splitlines():
             name, user, home = line.split()
-            if os.path.basename(name) in names:
-                found.setdefault(os.path.basename(name), set()).add(
-                    (int(user), home))
+            if name in names:
+                found.setdefault(name, set()).add((int(user), home))
         return found
 
     def test_only_systemctl_runs_as_root(self):
         world = self.world
-        world.stand_in("curl", NOTE.replace("$0", "curl"))
+        world.stand_in("curl", self.noting("curl"))
         world.config("settle = 0\n[web]\ntype = npm\ndirectory = frontend\n"
                      "service = frontend-deployment.service\n"
                      "health-check = http://localhost:1/\n"
@@ -84,7 +77,7 @@ class OfAUser(unittest.TestCase):
         self.write_program(git / "monitor")
         self.world.git(self.world.checkout, "config", "core.fsmonitor",
                        git / "monitor")
-        self.give_to(NOBODY)
+        self.world.give_to(NOBODY)
         self.deploy()
         noted = self.noted("post-merge", "reference-transaction", "monitor",
                            "post-checkout", "post-index-change", "pre-auto-gc")
@@ -95,7 +88,7 @@ class OfAUser(unittest.TestCase):
 
     def write_program(self, path):
         path.parent.mkdir(exist_ok=True)
-        path.write_text(NOTE)
+        path.write_text(self.noting(path.name))
         path.chmod(0o755)
 
     def test_a_set_user_id_program_gives_the_owner_no_rights(self):
@@ -150,7 +143,7 @@ class OfAUser(unittest.TestCase):
     def test_without_a_home_it_is_looked_up(self):
         # systemd starts services without one.
         del self.world.environment["HOME"]
-        self.give_to(0)
+        self.world.give_to(0)
         self.deploy()
         self.assertEqual(self.noted("npm")["npm"], {(0, "/root")})
 
@@ -161,11 +154,11 @@ class TemporaryFiles(unittest.TestCase):
         temporary = world.root / "tmp"
         temporary.mkdir()
         seen = world.root / "seen"
-        world.environment |= {"TMPDIR": str(temporary), "SEEN": str(seen)}
+        world.environment["TMPDIR"] = str(temporary)
         real = os.readlink(world.bin / "git")
         (world.bin / "git").unlink()
         world.stand_in("git", f"""#!/bin/sh
-/bin/ls -l "$TMPDIR" >>"$SEEN"
+/bin/ls -l "$TMPDIR" >>{seen}
 exec {real} "$@"
 """)
         world.push("Second", {"README": "2\n"})

@@ -210,8 +210,7 @@ class Staged(unittest.TestCase):
         world = self.world
         world.trust_every_owner()
         for version in range(2, 6):
-            subprocess.run(["chown", "-R", "nobody:", world.checkout],
-                           check=True)
+            world.give_to(NOBODY)
             cache = world.checkout / "frontend/node_modules/.vite"
             cache.mkdir(exist_ok=True)
             (cache / "root").write_text("root\n")

@@ -12,6 +12,7 @@ from support.world import World
 
 # Says something, then waits to be told to go on.
 SLOW_NPM = """#!/bin/sh
+. "${0%/*}/variables"
 echo "begins"
 cat "$GO" >/dev/null
 echo "ends"
@@ -24,6 +25,7 @@ class Terminal(unittest.TestCase):
         self.world.push("Second", {"frontend/package.json": "{}\n"})
         self.go = self.world.root / "go"
         os.mkfifo(self.go)
+        self.world.tell(GO=self.go)
         self.world.stand_in("npm", SLOW_NPM)
 
     def start(self):
@@ -33,7 +35,7 @@ class Terminal(unittest.TestCase):
         run = subprocess.Popen(
             self.world.arguments(), cwd="/", stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=terminal,
-            env=self.world.environment | {"GO": str(self.go)})
+            env=self.world.environment)
         os.close(terminal)
         self.addCleanup(run.kill)
         return run, master

@@ -26,6 +26,19 @@ class Worlds(unittest.TestCase):
                 self.assertEqual(built_aside(run), staged, run.stderr)
                 self.assertEqual(world.in_use(), made_from(2))
 
+    def test_stand_ins_need_no_variables_of_the_program(self):
+        with World(checkout="an 'app'") as world:
+            world.tell(DOWN="it's $HOME; #1\n")
+            world.stand_in("tells", '#!/bin/sh\n. "${0%/*}/variables"\n'
+                           'printf %s "$DOWN$CHECKOUT"\n')
+            told = [subprocess.run(
+                [world.bin / name, "install"], cwd=world.author / "frontend",
+                check=True, env={"PATH": str(world.bin)}, text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+                for name in ("tells", "npm")]
+            self.assertEqual(told[0], f"it's $HOME; #1\n{world.checkout}")
+            self.assertEqual(world.calls(), ["npm install"])
+
 
 class Durations(unittest.TestCase):
     def test_each_form_is_matched(self):

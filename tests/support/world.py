@@ -1,7 +1,9 @@
 """A folder with an origin, a checkout and stand-ins for what the program
 calls on a host.
 
-The program under test is the real binary, git is the real git. As root, a
+The program under test is the real binary, git is the real git. A program
+passes few of its variables on, so the stand-ins have those of World.tell() in
+a file beside them, `variables`, which each of them reads. As root, a
 deployment in a world builds aside, as on a host, unless `config` says
 otherwise; another user may make no mount namespace, and the program builds in
 place: tests of what is built aside are skipped then (support.needs_staging).
@@ -9,6 +11,7 @@ place: tests of what is built aside are skipped then (support.needs_staging).
 
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -42,12 +45,11 @@ class World(Repositories):
         self.services = self.root / "services"
         self.calls_file = self.root / "calls"
         self.down = self.root / "down"
-        self.environment |= {
-            "PATH": str(self.bin), "CALLS": str(self.calls_file),
-            "SERVICES": str(self.services), "DOWN": str(self.down),
-            "CHECKOUT": str(self.checkout),
-        }
+        self.environment["PATH"] = str(self.bin)
         self._make_bin()
+        self._told = {}
+        self.tell(CALLS=self.calls_file, SERVICES=self.services,
+                  DOWN=self.down, CHECKOUT=self.checkout)
         self.services.mkdir()
         self.calls_file.touch()
         self.calls_file.chmod(0o666)  # stand-ins may run as any user
@@ -67,6 +69,13 @@ class World(Repositories):
         for path in STAND_INS.iterdir():
             shutil.copy(path, self.bin)
 
+    def tell(self, **variables):
+        """Gives the stand-ins variables, beside those that they have."""
+        self._told |= variables
+        (self.bin / "variables").write_text("".join(
+            f"{name}={shlex.quote(str(value))}\n"
+            for name, value in self._told.items()), encoding="utf-8")
+
     def link_tool(self, name):
         """One more program of the system."""
         (self.bin / name).symlink_to(shutil.which(name))
@@ -78,6 +87,12 @@ class World(Repositories):
 
     def stand_in_text(self, name):
         return (self.bin / name).read_text(encoding="utf-8")
+
+    def give_to(self, user):
+        """Checkout and origin belong to `user` from here on: git refuses to
+        fetch from a repository of somebody else."""
+        subprocess.run(["chown", "-R", f"{user}:{user}", self.checkout,
+                        self.origin], check=True)
 
     def config(self, text):
         path = self.root / "deployment-update.conf"
