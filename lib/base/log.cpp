@@ -18,6 +18,8 @@ namespace {
 constexpr std::array prefixes = {
     "", "", "critical: ", "error: ", "warning: ", "", "", ""};
 
+constexpr const char* clear_line = "\r\x1b[K";
+
 }  // namespace
 
 void print(const std::string& text) {
@@ -46,14 +48,13 @@ void Log::write(Level level, std::string_view text) {
     return;
   }
   clear_activity();
-  const auto number = static_cast<std::size_t>(level);
-  const std::string prefix = target_ == Target::journal
-                                 ? fmt::format("<{}>", number)
-                                 : prefixes.at(number);
-  for (const std::string_view line : split(text, '\n')) {
-    std::fputs((prefix + escaped(line) + '\n').c_str(), stream_);
-  }
+  std::fputs(lines(level, text).c_str(), stream_);
   std::fflush(stream_);
+}
+
+std::string Log::last_words(std::string_view text) const {
+  return (target_ == Target::terminal ? clear_line : "") +
+         lines(Level::error, text);
 }
 
 void Log::show_activity(std::string_view activity, std::chrono::seconds age) {
@@ -70,9 +71,21 @@ void Log::show_activity(std::string_view activity, std::chrono::seconds age) {
 
 void Log::clear_activity() {
   if (activity_shown_) {
-    std::fputs("\r\x1b[K", stream_);
+    std::fputs(clear_line, stream_);
     activity_shown_ = false;
   }
+}
+
+std::string Log::lines(Level level, std::string_view text) const {
+  const auto number = static_cast<std::size_t>(level);
+  const std::string prefix = target_ == Target::journal
+                                 ? fmt::format("<{}>", number)
+                                 : prefixes.at(number);
+  std::string lines;
+  for (const std::string_view line : split(text, '\n')) {
+    lines += prefix + escaped(line) + '\n';
+  }
+  return lines;
 }
 
 }  // namespace deployment

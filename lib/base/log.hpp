@@ -36,12 +36,17 @@ class Log {
   void info(std::string_view text) { write(Level::info, text); }
   void debug(std::string_view text) { write(Level::debug, text); }
 
+  // Returns what error() would write then, for a program that can no longer ask
+  // for it.
+  std::string last_words(std::string_view text) const;
+
   // Shows `activity` and its age on a terminal until the next line or the
   // next activity; elsewhere does nothing.
   void show_activity(std::string_view activity, std::chrono::seconds age);
 
  private:
   void clear_activity();
+  std::string lines(Level level, std::string_view text) const;
 
   std::FILE* stream_;
   Target target_;

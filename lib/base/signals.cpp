@@ -3,13 +3,17 @@
 #include <fmt/format.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <cstring>
 #include <initializer_list>
 
 #include "lib/base/time.hpp"
+#include "lib/base/watchdog.hpp"
 
 namespace deployment {
 namespace {
+
+constexpr std::chrono::nanoseconds longest_silence = std::chrono::seconds(1);
 
 volatile std::sig_atomic_t raised = 0;
 
@@ -77,11 +81,13 @@ void wait_for(std::chrono::milliseconds duration) {
   const auto deadline = std::chrono::steady_clock::now() + duration;
   for (;;) {
     throw_if_interrupted();
-    const auto left = deadline - std::chrono::steady_clock::now();
+    touch_watchdog();
+    const std::chrono::nanoseconds left =
+        deadline - std::chrono::steady_clock::now();
     if (left <= left.zero()) {
       return;
     }
-    const timespec timeout = to_timespec(left);
+    const timespec timeout = to_timespec(std::min(left, longest_silence));
     ppoll(nullptr, 0, &timeout, &wait_mask());
   }
 }

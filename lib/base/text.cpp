@@ -30,6 +30,9 @@ bool is_control(utf::code_point code) {
 }  // namespace
 
 std::string escaped(std::string_view text) {
+  if (std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; })) {
+    return std::string(text);  // nearly all text
+  }
   std::string out;
   out.reserve(text.size());
   const char* const end = text.data() + text.size();
@@ -56,11 +59,15 @@ std::string escaped(std::string_view text) {
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
   while (!text.empty()) {
-    const std::string_view part = text.substr(0, text.find(separator));
-    parts.push_back(part);
-    text.remove_prefix(std::min(part.size() + 1, text.size()));
+    parts.push_back(take_part(text, separator));
   }
   return parts;
+}
+
+std::string_view take_part(std::string_view& text, char separator) {
+  const std::string_view part = text.substr(0, text.find(separator));
+  text.remove_prefix(std::min(part.size() + 1, text.size()));
+  return part;
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -79,6 +86,12 @@ std::string_view tail(std::string_view text, std::size_t lines) {
     start = newline == std::string_view::npos ? 0 : newline;
   }
   return trimmed(text.substr(start));
+}
+
+std::string describe_size(std::size_t bytes) {
+  return bytes >= 1 << 20   ? fmt::format("{} MiB", bytes >> 20)
+         : bytes >= 1 << 10 ? fmt::format("{} KiB", bytes >> 10)
+                            : fmt::format("{} bytes", bytes);
 }
 
 std::string_view abbreviated(std::string_view hash) {

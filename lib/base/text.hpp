@@ -20,11 +20,18 @@ std::string escaped(std::string_view text);
 std::vector<std::string_view> split(std::string_view text, char separator);
 std::vector<std::string_view> split(std::string&&, char) = delete;
 
+// Takes the first of these parts, and its separator, off `text`, which is not
+// empty. Text from elsewhere may have millions, of which split() makes a list.
+std::string_view take_part(std::string_view& text, char separator);
+
 // `text` without white space at both ends.
 std::string_view trimmed(std::string_view text);
 
 // The last lines of `text`, at most `lines` of them.
 std::string_view tail(std::string_view text, std::size_t lines);
+
+// "12 bytes", "64 KiB", "4 MiB": rounded down.
+std::string describe_size(std::size_t bytes);
 
 // The first twelve digits of a commit id or a hash, as people quote them.
 std::string_view abbreviated(std::string_view hash);

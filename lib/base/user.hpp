@@ -25,7 +25,8 @@ User find_user(uid_t uid);
 User find_user(const std::string& name);
 
 // While it lives, this process touches files with the rights of `user`
-// (seteuid(2)); with nullopt, with its own. Throws Error when it cannot; ends
+// (seteuid(2)); with nullopt, with its own. The C library changes all threads,
+// so it waits for each of them for a moment. Throws Error when it cannot; ends
 // the program when it cannot come back.
 class ActingAs {
  public:

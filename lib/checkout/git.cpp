@@ -70,15 +70,22 @@ void Git::write_tree(const CommitId& commit, const std::filesystem::path& tree,
                      const std::filesystem::path& index) {
   Command write = changing("laying out " + commit.str(),
                            {"read-tree", "--reset", "-u", commit.str()});
-  write.context.variables["GIT_DIR"] = directory() / ".git";
-  write.context.variables["GIT_WORK_TREE"] = tree;
-  write.context.variables["GIT_INDEX_FILE"] = index;
+  // From the directory that it starts in, whatever a path leads to meanwhile.
+  const auto from_tree = [&](const std::filesystem::path& path) {
+    return path.lexically_relative(tree).string();
+  };
+  write.context.variables["GIT_DIR"] = from_tree(directory() / ".git");
+  write.context.variables["GIT_WORK_TREE"] = ".";
+  write.context.variables["GIT_INDEX_FILE"] = from_tree(index);
   write.context.directory = tree;
   run_checked(write);
 }
 
 void Git::remove_file(const std::filesystem::path& path) {
-  Command remove = command("removing " + path.string(), {"-f", "--", path});
+  Command remove = command(
+      "removing " + path.string(),
+      {"-f", "--",
+       path.is_absolute() ? path.lexically_relative(directory()) : path});
   remove.program = "rm";
   runner().run_checked(remove);
 }

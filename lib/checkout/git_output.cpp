@@ -1,6 +1,7 @@
 #include "lib/checkout/git_output.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "lib/base/error.hpp"
 #include "lib/base/text.hpp"
@@ -13,11 +14,38 @@ namespace {
                           std::string(text.substr(0, 200))));
 }
 
+// Calls `take` with each of the entries that git ends with a NUL (-z).
+template <typename Take>
+void for_each_entry(std::string_view text, const char* command,
+                    const Take& take) {
+  for (int count = 0; !text.empty(); ++count) {
+    if (count == most_entries) {
+      throw Error(fmt::format("git {} printed more than {} entries", command,
+                              most_entries));
+    }
+    take(take_part(text, '\0'));
+  }
+}
+
+// Sets `words` to those of `text` between blanks; false: not so many.
+template <std::size_t number>
+bool take_words(std::string_view text,
+                std::array<std::string_view, number>& words) {
+  for (std::string_view& word : words) {
+    if (text.empty()) {
+      return false;
+    }
+    word = take_part(text, ' ');
+  }
+  return text.empty();
+}
+
 }  // namespace
 
 std::optional<CommitId> parse_ls_remote(std::string_view text,
                                         const std::string& ref) {
-  for (const std::string_view line : split(text, '\n')) {
+  while (!text.empty()) {
+    const std::string_view line = take_part(text, '\n');
     const std::size_t tab = line.find('\t');
     auto id = CommitId::parse(line.substr(0, tab));
     if (tab == std::string_view::npos || !id) {
@@ -34,11 +62,13 @@ std::optional<CommitId> parse_ls_remote(std::string_view text,
 Heads parse_for_each_ref(std::string_view text, const std::string& local_ref,
                          const CommitId& tip) {
   Heads heads{.tip = tip};
-  for (const std::string_view line : split(text, '\n')) {
-    const auto words =
-        split(line.substr(std::min<std::size_t>(2, line.size())), ' ');
-    const auto id = CommitId::parse(words.empty() ? "" : words[0]);
-    if (words.size() != 2 || !id || line[1] != ' ') {
+  while (!text.empty()) {
+    const std::string_view line = take_part(text, '\n');
+    std::array<std::string_view, 2> words;
+    const bool has_both =
+        take_words(line.substr(std::min<std::size_t>(2, line.size())), words);
+    const auto id = CommitId::parse(words[0]);
+    if (!has_both || !id || line[1] != ' ') {
       refuse("for-each-ref", line);
     }
     const std::string_view name = words[1];
@@ -68,28 +98,35 @@ Divergence parse_divergence(std::string_view text) {
 
 std::vector<LocalChange> parse_status(std::string_view text) {
   std::vector<LocalChange> changes;
-  for (const std::string_view entry : split(text, '\0')) {
+  for_each_entry(text, "status", [&](std::string_view entry) {
     if (entry.size() < 4 || entry[2] != ' ') {
       refuse("status", entry);
     }
     changes.push_back({.path = std::string(entry.substr(3)),
                        .missing = entry.starts_with(" D")});
-  }
+  });
   return changes;
+}
+
+Paths parse_paths(std::string_view text, const char* command) {
+  Paths paths;
+  for_each_entry(text, command,
+                 [&](std::string_view path) { paths.emplace_back(path); });
+  return paths;
 }
 
 std::map<std::string, TreeEntry> parse_ls_tree(std::string_view text) {
   std::map<std::string, TreeEntry> entries;
-  for (const std::string_view entry : split(text, '\0')) {
+  for_each_entry(text, "ls-tree", [&](std::string_view entry) {
     const std::size_t tab = entry.find('\t');
-    const auto words = split(entry.substr(0, tab), ' ');
-    if (tab == std::string_view::npos || words.size() != 3 ||
-        !is_object_id(words[2])) {
+    std::array<std::string_view, 3> words;
+    if (tab == std::string_view::npos ||
+        !take_words(entry.substr(0, tab), words) || !is_object_id(words[2])) {
       refuse("ls-tree", entry);
     }
     entries[std::string(entry.substr(tab + 1))] = {
         .mode = std::string(words[0]), .id = std::string(words[2])};
-  }
+  });
   return entries;
 }
 

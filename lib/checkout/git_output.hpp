@@ -7,7 +7,10 @@
 
 namespace deployment {
 
-// Each of these throws Error for text that git does not print.
+// Each of these throws Error for text that git does not print, and for a list
+// of more entries than `most_entries`: of ever so short ones, a list is many
+// times as large as the text.
+constexpr int most_entries = 100'000;
 
 // Returns the commit of `ref`; nullopt when it is not listed.
 std::optional<CommitId> parse_ls_remote(std::string_view text,
@@ -28,6 +31,9 @@ struct LocalChange {
 };
 
 std::vector<LocalChange> parse_status(std::string_view text);
+
+// Paths with a NUL at the end of each, that `command` of git printed.
+Paths parse_paths(std::string_view text, const char* command);
 
 // "MODE TYPE ID\tPATH" of `git ls-tree -z`.
 struct TreeEntry {

@@ -8,7 +8,13 @@ namespace deployment {
 namespace {
 
 constexpr int longest_link_chain = 5;
-constexpr std::size_t paths_per_command = 1000;  // well below ARG_MAX
+
+// HEAD and a ref are a line with a name or an id, a link is a path (PATH_MAX).
+constexpr std::size_t longest_line = 4 << 10;
+// Of a commit's subject; it may be all of a long message.
+constexpr std::size_t longest_subject = 1000;
+// Paths that are gone through one by one: untracked ones may be many.
+constexpr std::size_t longest_listing = 16 << 20;
 
 // `path` in C quotes, as GIT_ALTERNATE_OBJECT_DIRECTORIES takes it (git(1)):
 // unquoted, a colon would end it.
@@ -59,8 +65,11 @@ Command GitReader::command(std::string purpose, Words arguments) const {
   return command;
 }
 
-std::string GitReader::ask(std::string purpose, Words arguments) const {
-  return run_checked(command(std::move(purpose), std::move(arguments))).out;
+std::string GitReader::ask(std::string purpose, Words arguments,
+                           std::size_t longest) const {
+  Command asking = command(std::move(purpose), std::move(arguments));
+  asking.context.longest_answer = longest;
+  return run_checked(asking).out;
 }
 
 CommandResult GitReader::run_checked(const Command& command) const {
@@ -149,12 +158,13 @@ Heads GitReader::heads() const {
 }
 
 std::optional<CommitId> GitReader::checked_out_branch() const {
-  const std::filesystem::path git = directory() / ".git";
   const std::string ref = remote_ref();
-  if (read_regular_file(git / "HEAD") != "ref: " + ref + "\n") {
+  if (checkout().read_regular_file(".git/HEAD", longest_line) !=
+      "ref: " + ref + "\n") {
     return std::nullopt;
   }
-  const auto content = read_regular_file(git / ref);
+  const auto content =
+      checkout().read_regular_file(".git/" + ref, longest_line);
   if (!content || !content->ends_with('\n')) {
     return std::nullopt;
   }
@@ -171,7 +181,7 @@ bool GitReader::has_commit(const CommitId& id) const {
 CommitId GitReader::current_commit() const {
   const std::string answer =
       ask("looking at the checked out commit",
-          {"rev-parse", "--verify", "--end-of-options", "HEAD"});
+          {"rev-parse", "--verify", "--end-of-options", "HEAD"}, longest_line);
   const auto commit = CommitId::parse(trimmed(answer));
   if (!commit) {
     throw Error("unexpected output from git rev-parse: '" + answer + "'");
@@ -195,9 +205,13 @@ Divergence GitReader::compare(const CommitId& ours,
 }
 
 std::string GitReader::subject(const CommitId& id) const {
-  return std::string(trimmed(ask(
-      "reading the subject of " + id.str(),
-      {"log", "-1", "--no-show-signature", "--format=%s", id.str(), "--"})));
+  const std::string answer =
+      ask("reading the subject of " + id.str(),
+          {"log", "-1", "--no-show-signature", "--format=%s", id.str(), "--"});
+  const std::string_view subject = trimmed(answer);
+  return subject.size() <= longest_subject
+             ? std::string(subject)
+             : fmt::format("{}…", subject.substr(0, longest_subject));
 }
 
 std::map<std::string, TreeEntry> GitReader::list_tree(
@@ -211,30 +225,27 @@ std::map<std::string, TreeEntry> GitReader::list_tree(
   return entries;
 }
 
-std::string GitReader::read_blob(const std::string& id,
+std::string GitReader::read_blob(const std::string& path, const std::string& id,
                                  std::size_t longest) const {
-  Command read =
-      command("reading a file of the repository", {"cat-file", "blob", id});
-  read.context.longest_answer = longest;
-  return run_checked(read).out;
+  return ask("reading " + path + " of the repository", {"cat-file", "blob", id},
+             longest);
 }
 
-std::map<std::string, std::string> GitReader::read_files(
-    const CommitId& commit, const Paths& paths) const {
-  std::map<std::string, std::string> contents;
+void GitReader::read_files(const CommitId& commit, const Paths& paths,
+                           std::size_t longest, const Take& take) const {
   for (const auto& [path, entry] : list_tree(commit.str(), paths)) {
     TreeEntry file = entry;
     std::filesystem::path place = path;
     for (int i = 0; file.is_link() && i < longest_link_chain; ++i) {
-      place = (place.parent_path() / read_blob(file.id)).lexically_normal();
+      place = (place.parent_path() / read_blob(path, file.id, longest_line))
+                  .lexically_normal();
       const auto found = list_tree(commit.str(), {place.string()});
       file = found.empty() ? TreeEntry{} : found.begin()->second;
     }
     if (file.mode.starts_with("100")) {
-      contents[path] = read_blob(file.id);
+      take(path, read_blob(path, file.id, longest));
     }
   }
-  return contents;
 }
 
 std::vector<LocalChange> GitReader::local_changes() const {
@@ -248,21 +259,26 @@ Paths GitReader::changed_paths(const CommitId& from, const CommitId& to) const {
   const std::string diff = ask("comparing two commits",
                                {"diff-tree", "-r", "-z", "--name-only",
                                 "--no-renames", from.str(), to.str(), "--"});
-  const auto paths = split(diff, '\0');
-  return {paths.begin(), paths.end()};
+  return parse_paths(diff, "diff-tree");
 }
 
 Paths GitReader::untracked_files(const std::set<std::string>& folders) const {
   Paths files;
   const std::string listing =
       ask("looking for untracked files",
-          {"ls-files", "-z", "--others", "--directory", "--full-name"});
-  for (const std::string_view path : split(listing, '\0')) {
+          {"ls-files", "-z", "--others", "--directory", "--full-name"},
+          longest_listing);
+  for (std::string_view rest = listing; !rest.empty();) {
+    const std::string_view path = take_part(rest, '\0');
     const std::size_t slash = path.rfind('/');
     const std::string folder(
         slash == std::string_view::npos ? "" : path.substr(0, slash));
     if (!path.ends_with('/') && folders.contains(folder)) {
       files.emplace_back(path);
+      if (files.size() > most_entries) {
+        throw Error(fmt::format("{} and its like are more than {} files",
+                                files.back(), most_entries));
+      }
     }
   }
   return files;
@@ -287,7 +303,7 @@ GitReader GitReader::with_objects_aside(
   GitReader aside = *this;
   Variables& variables = aside.context_.variables;
   variables["GIT_OBJECT_DIRECTORY"] = objects;
-  variables["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = c_quoted(directory() / own);
+  variables["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = c_quoted(own);
   aside.ask(fmt::format("fetching {} of {} aside", branch_, remote_),
             {"fetch", "--quiet", "--no-write-fetch-head", "--no-tags",
              "--refmap=", "--no-auto-maintenance", "--no-recurse-submodules",
@@ -295,20 +311,37 @@ GitReader GitReader::with_objects_aside(
   return aside;
 }
 
-std::vector<Paths> batches_of(const Paths& paths) {
-  std::vector<Paths> batches;
-  for (const std::string& path : paths) {
-    if (batches.empty() || batches.back().size() == paths_per_command) {
-      batches.emplace_back();
-    }
-    batches.back().push_back(path);
+void GitReader::lay_out_aside(const CommitId& commit, const Paths& files,
+                              const std::filesystem::path& folder) const {
+  const std::string tree = folder / "tree";
+  write_aside({"read-tree", commit.str()}, {}, folder);
+  // Not by GIT_WORK_TREE: filters start in the work tree, and may be its files.
+  const Words write = {"checkout-index", "--prefix=" + tree + "/", "--"};
+  for (const Paths& some : batches_of(files)) {
+    write_aside(write, some, folder);
   }
-  return batches;
 }
 
-Words joined(Words first, const Words& second) {
-  first.insert(first.end(), second.begin(), second.end());
-  return first;
+void GitReader::write_aside(const Words& words, const Paths& files,
+                            const std::filesystem::path& folder) const {
+  // Hooks and monitors are for the index of the checkout.
+  const Words quiet = {"-c", "core.hooksPath=/dev/null", "-c",
+                       "core.fsmonitor=false"};
+  Command write = command("laying out files in " + folder.string(),
+                          joined(joined(quiet, words), files));
+  write.context.variables["GIT_INDEX_FILE"] = folder / "index";
+  const CommandResult result = runner_->run(write);
+  if (!result.status.success()) {
+    write.arguments = words;  // there may be thousands of files
+    throw CommandError(
+        write, result,
+        speaks_of_damage(result.err)
+            ? how_to_fetch_anew()
+            : fmt::format("the next run tries again; {} needs room for the "
+                          "files that the move was at, or TMPDIR has to name "
+                          "another folder",
+                          folder.parent_path().string()));
+  }
 }
 
 }  // namespace deployment

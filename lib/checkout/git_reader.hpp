@@ -19,7 +19,7 @@ class RemoteUnreachable : public CommandError {
 // function throws CommandError when git fails, unless it says otherwise.
 class GitReader {
  public:
-  // `context` has the checkout as its directory.
+  // `context` has the open checkout as its directory.
   GitReader(CommandRunner& runner, Context context, std::string remote,
             std::string branch);
 
@@ -41,17 +41,16 @@ class GitReader {
   // Throws CommandError unless the commit has a good signature.
   void verify_signature(const CommitId& commit) const;
 
-  // Returns the content of those of `paths` that are files in `commit`; links
-  // inside the commit are followed.
-  std::map<std::string, std::string> read_files(const CommitId& commit,
-                                                const Paths& paths) const;
+  // Calls `take` with path and content of those of `paths` that are files in
+  // `commit`, one after the other; links inside the commit are followed. Throws
+  // CommandError for one of more than `longest` bytes.
+  using Take = std::function<void(const std::string&, std::string_view)>;
+  void read_files(const CommitId& commit, const Paths& paths,
+                  std::size_t longest, const Take& take) const;
 
   // Returns those of `paths` that `revision` has.
   std::map<std::string, TreeEntry> list_tree(const std::string& revision,
                                              const Paths& paths) const;
-  // Throws Error for a blob that is longer than `longest` bytes.
-  std::string read_blob(const std::string& id,
-                        std::size_t longest = longest_file) const;
 
   std::vector<LocalChange> local_changes() const;
   Paths changed_paths(const CommitId& from, const CommitId& to) const;
@@ -64,14 +63,23 @@ class GitReader {
   // `objects`. Nothing in the repository changes.
   GitReader with_objects_aside(const std::filesystem::path& objects) const;
 
+  // Writes `files` of `commit` to "tree" in `folder` as they would be in the
+  // checkout, with converted line endings and through its filters. Nothing in
+  // the repository changes.
+  void lay_out_aside(const CommitId& commit, const Paths& files,
+                     const std::filesystem::path& folder) const;
+
   const std::string& remote() const { return remote_; }
   const std::string& branch() const { return branch_; }
   const std::filesystem::path& directory() const { return context_.directory; }
+  const std::optional<User>& user() const { return context_.user; }
+  const Directory& checkout() const { return *context_.top; }
 
  protected:
   Command command(std::string purpose, Words arguments) const;
-  // Returns what git prints.
-  std::string ask(std::string purpose, Words arguments) const;
+  // Returns what git prints, of at most `longest` bytes.
+  std::string ask(std::string purpose, Words arguments,
+                  std::size_t longest = Context().longest_answer) const;
   // Throws CommandError unless the command succeeds; its advice is the repair
   // when git speaks of a damaged repository.
   CommandResult run_checked(const Command& command) const;
@@ -80,7 +88,13 @@ class GitReader {
   const Context& context() const { return context_; }
 
  private:
+  // Returns the content of the file `path`.
+  std::string read_blob(const std::string& path, const std::string& id,
+                        std::size_t longest) const;
   Command heads_query() const;
+  // Runs a step of lay_out_aside().
+  void write_aside(const Words& words, const Paths& files,
+                   const std::filesystem::path& folder) const;
   // Returns the commit of the branch when it is checked out and its ref is a
   // file of its own (gitrepository-layout(5)). This spares a run that finds
   // nothing to do one of two git processes. nullopt: git has to be asked, as
@@ -96,11 +110,5 @@ class GitReader {
   std::string remote_;
   std::string branch_;
 };
-
-// Returns the paths in parts that fit on a command line (ARG_MAX).
-std::vector<Paths> batches_of(const Paths& paths);
-
-// Returns `first` followed by `second`.
-Words joined(Words first, const Words& second);
 
 }  // namespace deployment

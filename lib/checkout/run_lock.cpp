@@ -2,47 +2,163 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <ctime>
-#include <fstream>
 #include <sstream>
 
 #include "lib/base/error.hpp"
 #include "lib/base/signals.hpp"
 #include "lib/base/text.hpp"
 #include "lib/base/time.hpp"
+#include "lib/model/paths.hpp"
 #include "lib/process/processes.hpp"
 
 namespace deployment {
+namespace fs = std::filesystem;
+
 namespace {
 
 using std::chrono::steady_clock;
 
-// A run that is killed while it starts a command leaves the lock to this child
-// until the child dies, too, or begins the command.
-constexpr std::chrono::seconds end_of_a_killed_run(5);
+// A lock changes so often during a run's tries only when somebody makes it.
+constexpr int most_changes = 10;
 
-Descriptor open_git_directory(const std::filesystem::path& checkout) {
-  const std::filesystem::path git = checkout / ".git";
-  Descriptor fd(::open(git.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-  if (fd.is_open()) {
-    return fd;
+// A file that only its user can open: who can read it can lock it, too.
+class LockFile {
+ public:
+  // `user` (nullopt: that of this process) owns all that is in `tree`.
+  LockFile(Directory folder, fs::path below, std::optional<User> user,
+           fs::path tree)
+      : folder_(std::move(folder)),
+        below_(std::move(below)),
+        user_(std::move(user)),
+        tree_(std::move(tree)) {}
+
+  std::string path() const { return (folder_.path() / below_).string(); }
+
+  // Opens it, and makes it when it is not there. Throws Error when that cannot
+  // be done, or when something else is in its place.
+  Descriptor open() {
+    try {
+      const ActingAs acting(user_);
+      return open_as_user();
+    } catch (const Error& error) {
+      throw Error(error.what(), how_to_repair());
+    }
   }
-  const int reason = errno;
-  if (reason == ENOENT && ::access(checkout.c_str(), F_OK) != 0) {
-    throw Error(
-        fmt::format("the checkout {} is not there", checkout.string()),
-        "clone the repository there, or name another folder with --repo-dir");
+
+  // Returns true when `fd` is what is in its place now: a person may have
+  // removed it since open().
+  bool is_open_at(const Descriptor& fd) const {
+    struct stat opened {};
+    ::fstat(fd.get(), &opened);
+    const auto in_place = folder_.look_at(below_);
+    return in_place && in_place->st_dev == opened.st_dev &&
+           in_place->st_ino == opened.st_ino;
   }
-  throw Error(fmt::format("{} is not a git checkout: cannot open {}: {}",
-                          checkout.string(), git.string(), errno_text(reason)),
-              "clone the repository there, or name its top folder with "
-              "--repo-dir");
+
+ private:
+  Descriptor open_as_user() {
+    Descriptor fd = folder_.open(below_, O_RDWR | O_CREAT, 0600);
+    if (!fd.is_open() && errno == ENOENT) {
+      folder_.make_folders(below_.parent_path());
+      fd = folder_.open(below_, O_RDWR | O_CREAT, 0600);
+    }
+    struct stat status {};
+    if (!fd.is_open() || ::fstat(fd.get(), &status) != 0) {
+      throw_errno("open the lock " + path());
+    }
+    if (!is_right(status)) {
+      throw Error(fmt::format("the lock {} is not a regular file of user {}",
+                              path(), user_name()));
+    }
+    if ((status.st_mode & 0077) == 0) {
+      return fd;
+    }
+    // Somebody else may have it open already, and hold it for ever.
+    folder_.remove(below_);
+    return folder_.open(below_, O_RDWR | O_CREAT | O_EXCL, 0600);
+  }
+
+  bool is_right(const struct stat& status) const {
+    return S_ISREG(status.st_mode) &&
+           status.st_uid == (user_ ? user_->uid : geteuid());
+  }
+
+  std::string how_to_repair() const {
+    const fs::path parent = below_.parent_path();
+    const auto folder = folder_.look_at(parent);
+    if (folder && !S_ISDIR(folder->st_mode)) {
+      return how_to_remove((folder_.path() / parent).string());
+    }
+    const auto status = folder_.look_at(below_);
+    if (status && !is_right(*status)) {
+      return how_to_remove(path());
+    }
+    return fmt::format(
+        "user {0} must be able to write there; if files of others are in the "
+        "way, as root: chown -R {0} {1}",
+        user_name(), quoted(tree_));
+  }
+
+  std::string how_to_remove(const std::string& obstacle) const {
+    return "remove it: " +
+           command_as(user_ ? std::optional(user_->name) : std::nullopt,
+                      "rm -rf " + quoted(obstacle));
+  }
+
+  std::string user_name() const {
+    return user_ ? user_->name : std::to_string(geteuid());
+  }
+
+  Directory folder_;
+  fs::path below_;
+  std::optional<User> user_;
+  fs::path tree_;
+};
+
+LockFile lock_of_root(const Directory& checkout) {
+  struct stat status {};
+  if (::fstat(checkout.fd(), &status) != 0) {
+    throw_errno(fmt::format("look at {}", checkout.path().string()));
+  }
+  Directory folder = Directory::open_protected(lock_folder);
+  if (!folder.is_open()) {
+    folder = Directory::create_protected(lock_folder);
+  }
+  return {std::move(folder),
+          fmt::format("{}:{}-{}.lock", major(status.st_dev),
+                      minor(status.st_dev), status.st_ino),
+          std::nullopt, lock_folder};
+}
+
+// Opens the folder of git's files: .git, or the one that this file names, as in
+// a linked work tree (gitrepository-layout(5)).
+Directory git_folder(const Directory& checkout) {
+  constexpr std::string_view key = "gitdir: ";
+  const auto file = checkout.read_regular_file(".git");
+  if (!file || !file->starts_with(key)) {
+    return checkout.folder(".git");
+  }
+  Directory folder(checkout.path() /
+                   trimmed(std::string_view(*file).substr(key.size())));
+  if (!folder.is_open()) {
+    throw_errno(fmt::format("open {}, which {} names", folder.path().string(),
+                            (checkout.path() / ".git").string()));
+  }
+  return folder;
+}
+
+LockFile lock_of_user(const Directory& checkout,
+                      const std::optional<User>& user) {
+  const ActingAs acting(user);
+  return {git_folder(checkout),
+          own_folder(checkout.path()).filename() / lock_name, user,
+          checkout.path()};
 }
 
 // When process `pid` started: field 22 of proc(5)'s stat, in clock ticks
@@ -61,65 +177,87 @@ Time start_time(pid_t pid) {
   return now() - std::chrono::seconds(up.tv_sec - ticks / sysconf(_SC_CLK_TCK));
 }
 
-// Finds the holder of the lock on `fd` in /proc/locks, whose lines read
-// "1: FLOCK ADVISORY WRITE PID MAJOR:MINOR:INODE 0 EOF". The device may be
-// another than stat's (btrfs, overlayfs): the inode decides. 0: not visible, as
-// is one that has ended, in a container.
-pid_t holder_of(int fd) {
-  struct stat status {};
-  fstat(fd, &status);
-  const std::string inode = fmt::format(":{}", status.st_ino);
-  std::ifstream locks("/proc/locks");
-  for (std::string line; std::getline(locks, line);) {
-    std::istringstream fields(line);
-    std::string number, type, kind, mode, place;
-    pid_t pid = 0;
-    fields >> number >> type >> kind >> mode >> pid >> place;
-    if (type == "FLOCK" && place.ends_with(inode) && pid > 0) {
-      return pid;
-    }
-  }
-  return 0;
-}
-
-bool is_gone(pid_t pid) {
-  return pid == 0 || ::access(process_folder(pid).c_str(), F_OK) != 0;
-}
-
+// `pid` is 0 for a process of another PID namespace.
 std::string describe_holder(pid_t pid) {
-  if (is_gone(pid)) {
-    return "a command of a run that was killed, or a process that cannot be "
-           "seen from here,";
+  if (pid <= 0) {
+    return "a process that cannot be seen from here";
   }
   const std::string name = first_line_of(process_folder(pid) / "comm");
+  if (name.empty()) {  // proc(5), hidepid
+    return fmt::format("process {}", pid);
+  }
   return fmt::format("{} (process {}) since {}", escaped(name), pid,
                      to_string(start_time(pid)));
 }
 
-}  // namespace
+// Returns how the whole of a file is locked, whatever its length.
+struct flock whole_file() {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
 
-Lock::Lock(const std::filesystem::path& checkout, std::chrono::seconds patience)
-    : fd_(open_git_directory(checkout)) {
-  const auto start = steady_clock::now();
-  while (flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR) {
-      throw_errno(fmt::format("lock {}", (checkout / ".git").string()));
+// Returns false when another process has the lock.
+bool try_to_lock(const Descriptor& fd, const LockFile& file) {
+  struct flock lock = whole_file();
+  if (::fcntl(fd.get(), F_SETLK, &lock) == 0) {
+    return true;
+  }
+  if (errno != EACCES && errno != EAGAIN) {
+    throw_errno("lock " + file.path());
+  }
+  return false;
+}
+
+// Returns the process that has the lock; nullopt: none.
+std::optional<pid_t> holder_of(const Descriptor& fd) {
+  struct flock lock = whole_file();
+  const bool is_held =
+      ::fcntl(fd.get(), F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  return is_held ? std::optional(lock.l_pid) : std::nullopt;
+}
+
+// Opens the file anew for each try, since it may be another one by then. While
+// it is locked nothing here may open it again: closing that would release the
+// lock, unless it was opened by O_PATH.
+Descriptor hold(LockFile file, const Directory& checkout,
+                steady_clock::time_point deadline) {
+  for (int changes = 0; changes < most_changes;) {
+    Descriptor fd = file.open();
+    const bool is_locked = try_to_lock(fd, file);
+    if (is_locked && file.is_open_at(fd)) {
+      return fd;
     }
-    const pid_t holder = holder_of(fd_.get());
-    if (steady_clock::now() - start >=
-        (is_gone(holder) ? std::max(patience, end_of_a_killed_run)
-                         : patience)) {
-      throw Error(fmt::format("another run is active in {}: {} holds the lock",
-                              checkout.string(), describe_holder(holder)),
-                  "try again later, or wait for it with --wait SECONDS",
-                  exit_locked);
+    const auto holder = is_locked ? std::nullopt : holder_of(fd);
+    if (!holder) {  // the file was exchanged, or the lock released
+      ++changes;
+      continue;
+    }
+    if (steady_clock::now() >= deadline) {
+      throw Error(
+          fmt::format("another run is active in {}: {} holds the lock",
+                      checkout.path().string(), describe_holder(*holder)),
+          "try again later, or wait for it with --wait SECONDS", exit_locked);
     }
     wait_for(std::chrono::milliseconds(50));
   }
+  throw Error(fmt::format("the lock {} changed {} times while it was opened",
+                          file.path(), most_changes));
 }
 
-void require_checkout(const std::filesystem::path& checkout) {
-  open_git_directory(checkout);
+}  // namespace
+
+Lock::Lock(const Directory& checkout, const std::optional<User>& user,
+           std::chrono::seconds patience) {
+  const auto deadline = steady_clock::now() + patience;
+  const bool is_root = geteuid() == 0;
+  if (is_root) {
+    of_root_ = hold(lock_of_root(checkout), checkout, deadline);
+  }
+  if (user || !is_root) {
+    of_user_ = hold(lock_of_user(checkout, user), checkout, deadline);
+  }
 }
 
 }  // namespace deployment

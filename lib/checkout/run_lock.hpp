@@ -7,22 +7,22 @@
 
 namespace deployment {
 
-// Holds an flock(2) on the checkout's .git, which is there before the first
-// run and is what two runs would fight over. Nothing is written, and the
-// kernel releases the lock however the process ends; no child inherits it.
+// Holds the lock of a checkout; the kernel releases it however the process ends
+// (F_SETLK of fcntl(2)), and no child inherits it. Runs of root have a file
+// below /run that only root can open. Runs of the owner, and those of root for
+// him, have a file of his below .git that only he can open: who may only read
+// .git cannot hold it.
 class Lock {
  public:
-  // Waits at most `patience`, and for the end of a run that was killed at most
-  // 5 s. Throws Error with exit code 75, which names the holder and since when
-  // it runs, when somebody else keeps the lock, and Error when `checkout` is
-  // not there or not a git checkout.
-  Lock(const std::filesystem::path& checkout, std::chrono::seconds patience);
+  // Waits at most `patience`. Throws Error with exit code 75, which names the
+  // holder and since when it runs, when somebody else keeps the lock. `user` is
+  // whom the checkout belongs to; nullopt: the user of this process.
+  Lock(const Directory& checkout, const std::optional<User>& user,
+       std::chrono::seconds patience);
 
  private:
-  Descriptor fd_;
+  Descriptor of_root_;
+  Descriptor of_user_;
 };
-
-// Throws the same Error for a checkout that is none, and takes no lock.
-void require_checkout(const std::filesystem::path& checkout);
 
 }  // namespace deployment

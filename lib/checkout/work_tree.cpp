@@ -1,37 +1,50 @@
 #include "lib/checkout/work_tree.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <limits>
+#include <array>
+#include <cerrno>
 #include <set>
 
 #include "lib/base/file.hpp"
+#include "lib/base/watchdog.hpp"
 
 namespace deployment {
 namespace {
 
-std::optional<std::string> read_link(const std::filesystem::path& path) {
-  std::error_code error;
-  const auto target = std::filesystem::read_symlink(path, error);
-  return error ? std::nullopt : std::optional(target.string());
+// Returns true when a checkout would have to replace something at `path`. What
+// is behind a link is not looked at.
+bool exists_at(const std::string& path, const Directory& checkout) {
+  return checkout.open(path, O_PATH).is_open() ||
+         (errno != ENOENT && errno != ENOTDIR);
 }
 
-// Returns true when a checkout would have to replace something at `path`.
-bool exists_at(const std::filesystem::path& path) {
-  struct stat status {};
-  return lstat(path.c_str(), &status) == 0;
-}
-
-// Lists the files below `folder` by their paths in `checkout`.
-Paths files_below(const std::filesystem::path& folder,
-                  const std::filesystem::path& checkout) {
+// Lists the files at or below `path`; each link is one.
+Paths files_at(const std::string& path, const Directory& checkout) {
+  if (!exists_at(path, checkout)) {
+    return {};
+  }
+  const auto status = checkout.look_at(path);
+  if (!status || !S_ISDIR(status->st_mode)) {
+    return {path};
+  }
   Paths files;
-  std::error_code error;
-  for (const auto& entry :
-       std::filesystem::recursive_directory_iterator(folder, error)) {
-    if (entry.is_symlink() || !entry.is_directory()) {
-      files.push_back(entry.path().lexically_relative(checkout));
+  for (const std::string& name : checkout.folder(path).names()) {
+    files = joined(std::move(files), files_at(path + '/' + name, checkout));
+  }
+  return files;
+}
+
+// Returns those of `paths` that `commit` has as files or links.
+Paths files_of(const GitReader& git, const CommitId& commit,
+               const Paths& paths) {
+  Paths files;
+  for (const auto& [path, entry] : git.list_tree(commit.str(), paths)) {
+    if (entry.is_link() || entry.mode.starts_with("100")) {
+      files.push_back(path);
     }
   }
   return files;
@@ -40,13 +53,90 @@ Paths files_below(const std::filesystem::path& folder,
 // Returns true when writing `changed` would touch the local change `dirty`. A
 // folder of untracked files ends with a slash.
 bool touches(const std::string& changed, const std::string& dirty,
-             const std::filesystem::path& checkout) {
+             const Directory& checkout) {
   if (changed == dirty || dirty.starts_with(changed + "/") ||
       changed.starts_with(dirty + "/")) {
     return true;
   }
   return dirty.ends_with('/') && changed.starts_with(dirty) &&
-         exists_at(checkout / changed);
+         exists_at(changed, checkout);
+}
+
+// The kind of an open file, and whether its owner may execute it.
+mode_t kind_of(const Descriptor& file) {
+  struct stat status {};
+  return fstat(file.get(), &status) == 0 ? status.st_mode & (S_IFMT | S_IXUSR)
+                                         : 0;
+}
+
+using Piece = std::array<char, 8192>;
+
+// Reads the next piece of a file; it is shorter at the end only.
+std::string_view next_piece(const Descriptor& file, Piece& piece) {
+  std::size_t size = 0;
+  ssize_t count = 0;
+  do {
+    count = TEMP_FAILURE_RETRY(
+        ::read(file.get(), piece.data() + size, piece.size() - size));
+    if (count < 0) {
+      throw_errno("read a file of the checkout");
+    }
+    size += static_cast<std::size_t>(count);
+  } while (count != 0 && size < piece.size());
+  return {piece.data(), size};
+}
+
+bool begins_with(const Descriptor& file, const Descriptor& beginning) {
+  Piece piece;     // NOLINT: read(2) fills it
+  Piece expected;  // NOLINT: the same
+  for (;;) {
+    const std::string_view part = next_piece(beginning, expected);
+    if (!next_piece(file, piece).starts_with(part)) {
+      return false;
+    }
+    if (part.size() < expected.size()) {
+      return true;
+    }
+  }
+}
+
+// Returns true when the checkout has at `path` what git laid out there, or its
+// beginning.
+bool is_half_written(const std::string& path, const Directory& checkout,
+                     const Directory& laid_out) {
+  if (const auto target = checkout.read_link(path)) {
+    return target == laid_out.read_link(path);
+  }
+  const Descriptor found = checkout.open(path, O_RDONLY);
+  const Descriptor whole = laid_out.open(path, O_RDONLY);
+  return S_ISREG(kind_of(found)) && kind_of(found) == kind_of(whole) &&
+         begins_with(whole, found);
+}
+
+// Returns those of `paths` that are half-written, by what git lays out in a
+// folder in `place`.
+Paths half_written_by(const std::filesystem::path& place, const GitReader& git,
+                      const CommitId& commit, const Paths& paths) {
+  const Directory& checkout = git.checkout();
+  std::map<std::string, Paths> files;
+  Paths all;
+  for (const std::string& path : paths) {
+    files[path] = files_at(path, checkout);
+    all = joined(std::move(all), files[path]);
+  }
+  const TemporaryDirectory aside(git.user(), place);
+  git.lay_out_aside(commit, files_of(git, commit, all), aside.path());
+  const ActingAs user(git.user());
+  const Directory laid_out(aside.path() / "tree");
+  Paths half_written;
+  for (const std::string& path : paths) {
+    if (std::ranges::all_of(files[path], [&](const std::string& file) {
+          return is_half_written(file, checkout, laid_out);
+        })) {
+      half_written.push_back(path);
+    }
+  }
+  return half_written;
 }
 
 }  // namespace
@@ -56,7 +146,7 @@ Paths changes_in_the_way(const GitReader& git, const CommitId& from,
   Paths dirty;
   for (const LocalChange& change : git.local_changes()) {
     // A file that is only missing is not in the way; a folder in its place is.
-    if (!change.missing || exists_at(git.directory() / change.path)) {
+    if (!change.missing || exists_at(change.path, git.checkout())) {
       dirty.push_back(change.path);
     }
   }
@@ -65,8 +155,9 @@ Paths changes_in_the_way(const GitReader& git, const CommitId& from,
   }
   std::set<std::string> found;
   for (const std::string& changed : git.changed_paths(from, to)) {
+    touch_watchdog();
     for (const std::string& path : dirty) {
-      if (touches(changed, path, git.directory())) {
+      if (touches(changed, path, git.checkout())) {
         found.insert(path.ends_with('/') ? changed : path);
       }
     }
@@ -79,31 +170,19 @@ Paths half_written_files(const GitReader& git, const CommitId& commit,
   if (!git.has_commit(commit)) {
     return {};
   }
-  const auto entries = git.list_tree(commit.str(), paths);
-  const auto is_half_written = [&](const std::string& path) {
-    const std::filesystem::path file = git.directory() / path;
-    if (!exists_at(file)) {
-      return true;
+  try {
+    const auto place = std::filesystem::temp_directory_path();
+    return half_written_by(place, git, commit, paths);
+  } catch (const Error&) {
+    // It may be on the full disk that stopped the move, which only taking the
+    // half back frees: memory lends the room (shm_overview(7)).
+    try {
+      return half_written_by("/dev/shm", git, commit, paths);
+    } catch (const Error&) {
+      // The first error says which folder needs room.
     }
-    if (std::filesystem::is_directory(symlink_status(file))) {
-      const auto files = files_below(file, git.directory());
-      return half_written_files(git, commit, files) == files;
-    }
-    const auto found = entries.find(path);
-    if (found == entries.end()) {
-      return false;
-    }
-    const TreeEntry& entry = found->second;
-    // A killed move may have been at a file of any length.
-    constexpr auto any = std::numeric_limits<std::size_t>::max();
-    const auto content =
-        entry.is_link() ? read_link(file) : read_regular_file(file, any);
-    return content && git.read_blob(entry.id, any).starts_with(*content);
-  };
-  Paths half_written;
-  std::ranges::copy_if(paths, std::back_inserter(half_written),
-                       is_half_written);
-  return half_written;
+    throw;
+  }
 }
 
 }  // namespace deployment

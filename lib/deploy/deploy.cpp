@@ -4,6 +4,7 @@
 
 #include "lib/base/signals.hpp"
 #include "lib/base/text.hpp"
+#include "lib/base/watchdog.hpp"
 #include "lib/checkout/run_lock.hpp"
 #include "lib/deploy/dry_run.hpp"
 #include "lib/deploy/executor.hpp"
@@ -130,6 +131,7 @@ class Run {
     }
     for (const Step& step : plan.steps) {
       throw_if_interrupted();
+      touch_watchdog();
       step_ = label_of(step);
       host_.log.info(describe(step));
       const auto start = steady_clock::now();
@@ -223,7 +225,9 @@ class Run {
     try {
       host_.store.remove_stage();
       for (const Component& component : host_.config.components) {
-        host_.store.prune(component, kept_environments);
+        host_.store.prune(component, kept_environments, [&] {
+          return host_.systemd.user_of(component.service);
+        });
       }
       host_.git.maintain(host_.config.install_timeout);
     } catch (const Error& error) {
@@ -253,12 +257,11 @@ class Run {
 int run(const Config& config, const Request& request, Log& log,
         CommandRunner& runner) {
   if (request.dry_run) {
-    require_checkout(config.repo_dir);
     Host host(config, log, runner);
     return dry_run(host, Journal(*config.state_dir).record(), request);
   }
-  const Lock lock(config.repo_dir, request.wait);
   Host host(config, log, runner);
+  const Lock lock(*host.checkout, host.user, request.wait);
   Run run(host, request);
   return request.roll_back ? run.roll_back() : run.deploy_tip();
 }

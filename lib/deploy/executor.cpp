@@ -60,7 +60,7 @@ Sequence install_commands(const Install& install, const Host& host) {
 // the record. Notes when there is none.
 void prepare_way_back(const Component& component, Work& work) {
   Store& store = work.host.store;
-  if (!std::filesystem::exists(store.live(component))) {
+  if (!store.has(store.live(component))) {
     work.made_first_environment = true;
   } else if (!store.live_label(component)) {
     auto components = work.journal.record().components;
@@ -78,13 +78,17 @@ void move_in_turn(const Component& component, const std::filesystem::path& kept,
                   "moved one after the other",
                   component.name));
   const std::filesystem::path live = host.store.live(component);
+  const auto here = [&](const std::filesystem::path& path) {
+    return host.checkout->relative(path).string();
+  };
   Command move{
       .purpose = "moving " + live.string(),
       .program = "mv",
-      .arguments = {"-T", "--", live, host.store.free_place(component)},
+      .arguments = {"-T", "--", here(live),
+                    here(host.store.free_place(component))},
       .context = host.logged(component.name, host.config.install_timeout)};
   host.runner.run_checked(move);
-  move.arguments = {"-T", "--", kept, live};
+  move.arguments = {"-T", "--", here(kept), here(live)};
   host.runner.run_checked(move);
 }
 

@@ -13,22 +13,37 @@
 namespace deployment {
 using std::chrono::milliseconds;
 
+namespace {
+
+Context removing(Context context, const Config& config) {
+  context.timeout = config.install_timeout;
+  return context;
+}
+
+}  // namespace
+
 Host::Host(const Config& the_config, Log& the_log, CommandRunner& the_runner)
     : config(the_config),
       log(the_log),
       runner(the_runner),
-      user(checkout_user(config)),
-      as_user{.directory = config.repo_dir,
-              .variables = marked(child_variables(user), config.repo_dir),
-              .user = user,
-              .no_new_privileges =
-                  !config.new_privileges && (user || geteuid() != 0)},
+      checkout(open_checkout(config.repo_dir)),
+      user(checkout_user(config, *checkout)),
+      as_user{
+          .directory = config.repo_dir,
+          .top = checkout,
+          .variables = marked(child_variables(user, config.pass_environment),
+                              config.repo_dir),
+          .user = user,
+          .no_new_privileges =
+              !config.new_privileges && (user || geteuid() != 0)},
       git(runner, logged("git", config.git_timeout), config.remote,
           config.branch),
-      store(config.repo_dir, user),
-      systemd(runner, {.directory = "/",
-                       .variables = child_variables(std::nullopt),
-                       .timeout = config.systemctl_timeout}) {}
+      store(checkout, runner, removing(as_user, config)),
+      systemd(runner,
+              {.directory = "/",
+               .variables = common_variables(),
+               .no_new_privileges = !config.new_privileges && geteuid() != 0,
+               .timeout = config.systemctl_timeout}) {}
 
 Context Host::logged(const std::string& tag, milliseconds timeout) const {
   Context logged = as_user;

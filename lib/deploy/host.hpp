@@ -10,7 +10,7 @@
 namespace deployment {
 
 struct Host {
-  // Throws Error when the checkout's user cannot be found.
+  // Opens the checkout. Throws Error when that or its user cannot be had.
   Host(const Config& the_config, Log& the_log, CommandRunner& the_runner);
 
   // A context of the checkout's user whose output goes to the log, each line
@@ -26,6 +26,7 @@ struct Host {
   const Config& config;
   Log& log;
   CommandRunner& runner;
+  std::shared_ptr<Directory> checkout;
   std::optional<User> user;  // of the checkout; nullopt: that of this process
   Context as_user;           // in the checkout, as its user
   Git git;

@@ -24,17 +24,17 @@ bool speaks_of_permission(std::string_view text) {
 // nullopt when there are none.
 std::optional<std::string> describe_foreign_files(
     const Host& host, const std::filesystem::path& folder) {
-  const std::string checkout = host.config.repo_dir.string();
-  const auto file = host.user
-                        ? find_foreign_file(checkout, folder, host.user->uid)
-                        : std::nullopt;
+  const auto file =
+      host.user ? find_foreign_file(*host.checkout, folder, host.user->uid)
+                : std::nullopt;
   if (!file) {
     return std::nullopt;
   }
   return fmt::format(
       "not all files below {0} belong to {1}: {2} does not; if they are in the "
       "way: chown -R {1}: {3}",
-      folder.string(), host.user->name, file->string(), quoted(checkout));
+      folder.string(), host.user->name, file->string(),
+      quoted(host.config.repo_dir));
 }
 
 // Returns the answer, or the error of a question that failed, as one line.

@@ -28,6 +28,7 @@ Sequence rebuild_venv(const std::string& purpose, const Context& context,
 
 std::string python_version(CommandRunner& runner, Context context) {
   context.on_line = nullptr;
+  context.longest_answer = 4 << 10;  // it is a part of labels
   const CommandResult result =
       runner.run_checked({.purpose = "asking python3 for its version",
                           .program = "python3",

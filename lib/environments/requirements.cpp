@@ -2,17 +2,19 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 
 #include "lib/base/text.hpp"
 
 namespace deployment {
 namespace {
 
-// Lines with a backslash at their end joined with the next one.
-std::vector<std::string> logical_lines(std::string_view text) {
-  std::vector<std::string> lines;
+// Takes a line off `text`, which is not empty: lines with a backslash at their
+// end are joined with the next one.
+std::string take_logical_line(std::string_view& text) {
   std::string line;
-  for (std::string_view part : split(text, '\n')) {
+  while (!text.empty()) {
+    std::string_view part = take_part(text, '\n');
     if (part.ends_with('\r')) {
       part.remove_suffix(1);
     }
@@ -21,13 +23,10 @@ std::vector<std::string> logical_lines(std::string_view text) {
       line += part.substr(0, part.size() - 1);
       continue;
     }
-    lines.push_back(line + std::string(part));
-    line.clear();
+    line += part;
+    break;
   }
-  if (!line.empty()) {
-    lines.push_back(line);
-  }
-  return lines;
+  return line;
 }
 
 // A comment begins at the start of a line or behind white space.
@@ -63,20 +62,20 @@ std::string_view unquoted(std::string_view value) {
 
 }  // namespace
 
-std::vector<std::string> included_files(std::string_view text) {
+void for_each_included(std::string_view text,
+                       const std::function<void(std::string_view)>& take) {
   constexpr std::array<std::string_view, 4> options = {
       "--requirement", "--constraint", "-r", "-c"};
-  std::vector<std::string> files;
-  for (const std::string& logical : logical_lines(text)) {
+  while (!text.empty()) {
+    const std::string logical = take_logical_line(text);
     const std::string_view line = trimmed(without_comment(logical));
     for (const std::string_view option : options) {
       const std::string_view file = unquoted(value_of(line, option));
       if (!file.empty() && file.find("://") == std::string_view::npos) {
-        files.emplace_back(file);
+        take(file);
       }
     }
   }
-  return files;
 }
 
 }  // namespace deployment

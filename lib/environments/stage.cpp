@@ -9,12 +9,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// Copies a file or folder of the checkout.
 Command copy(Context context, const fs::path& from, const fs::path& to) {
+  const fs::path& top = context.directory;
   context.timeout = 10min;
-  return {.purpose = "copying " + from.string(),
-          .program = "cp",
-          .arguments = {"-a", "--reflink=auto", "-T", "--", from, to},
-          .context = std::move(context)};
+  return {
+      .purpose = "copying " + from.string(),
+      .program = "cp",
+      .arguments = {"-a", "--reflink=auto", "-T", "--",
+                    from.lexically_relative(top), to.lexically_relative(top)},
+      .context = context};
 }
 
 // The folders whose untracked files a build may need: the checkout's own and
@@ -34,7 +38,7 @@ void copy_node_modules(const Component& component, const Store& store,
                        CommandRunner& runner, const Context& context,
                        Log& log) {
   const fs::path from = store.live(component);
-  if (component.type != Component::Type::npm || !fs::exists(from)) {
+  if (component.type != Component::Type::npm || !store.has(from)) {
     return;
   }
   const CommandResult result =
@@ -50,7 +54,8 @@ void copy_node_modules(const Component& component, const Store& store,
 std::optional<std::string> why_not_staged(CommandRunner& runner,
                                           Context context) {
   const fs::path checkout = context.directory;
-  if (!fs::is_directory(checkout / ".git")) {
+  const auto git = context.top->look_at(".git");
+  if (!git || !S_ISDIR(git->st_mode)) {
     return "the checkout's .git is not a folder";
   }
   context.mounts = {{.source = checkout, .target = checkout}};
@@ -77,17 +82,20 @@ std::vector<Mount> lay_out(const CommitId& commit,
   git.write_tree(commit, tree, index);
   store.write_in_stage("HEAD", commit.str() + '\n');
   for (const std::string& file : git.untracked_files(folders_of(components))) {
-    if (!fs::exists(tree / file)) {
+    if (!store.has(tree / file)) {
       runner.run_checked(copy(context, context.directory / file, tree / file));
     }
   }
   for (const Component& component : components) {
     copy_node_modules(component, store, runner, context, log);
   }
-  return {{.source = git_directory, .target = tree / ".git", .read_only = true},
-          {.source = index, .target = tree / ".git" / "index"},
-          {.source = store.stage() / "HEAD", .target = tree / ".git" / "HEAD"},
-          {.source = tree, .target = context.directory}};
+  return {
+      {.source = git_directory, .target = tree / ".git", .read_only = true},
+      {.source = index, .target = tree / ".git" / "index", .read_only = true},
+      {.source = store.stage() / "HEAD",
+       .target = tree / ".git" / "HEAD",
+       .read_only = true},
+      {.source = tree, .target = context.directory}};
 }
 
 }  // namespace deployment

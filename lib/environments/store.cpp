@@ -1,8 +1,5 @@
 #include "lib/environments/store.hpp"
 
-#include <fcntl.h>
-#include <linux/openat2.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,7 +7,6 @@
 #include <limits>
 
 #include "lib/base/error.hpp"
-#include "lib/base/file.hpp"
 #include "lib/base/text.hpp"
 #include "lib/model/paths.hpp"
 
@@ -21,38 +17,23 @@ namespace {
 
 constexpr const char* label_name = ".deployment-update";
 
-void require(const std::error_code& error, const char* action,
-             const fs::path& path) {
-  if (error) {
-    throw Error(fmt::format("cannot {} {}: {}", action, path.string(),
-                            error.message()));
-  }
-}
-
-void make_directories(const fs::path& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  require(error, "create", path);
-}
-
-std::optional<Label> read_label(const fs::path& environment) {
-  const auto text = read_regular_file(environment / label_name);
-  return text ? std::optional(parse_label(*text)) : std::nullopt;
-}
-
-void write_label(const fs::path& environment, const Label& label) {
-  Directory(environment).replace(label_name, to_text(label));
-}
-
 }  // namespace
 
-Store::Store(const fs::path& checkout, std::optional<User> user)
-    : checkout_(checkout),
-      root_(own_folder(checkout)),
-      user_(std::move(user)) {}
+Store::Store(std::shared_ptr<Directory> checkout, CommandRunner& runner,
+             Context context)
+    : checkout_(std::move(checkout)),
+      runner_(runner),
+      context_(std::move(context)),
+      root_(own_folder(checkout_->path())),
+      user_(context_.user) {}
+
+bool Store::has(const fs::path& path) const {
+  return checkout_->has(path);
+}
 
 fs::path Store::live(const Component& component) const {
-  return checkout_ / component.directory / environment_name(component.type);
+  return checkout_->path() / component.directory /
+         environment_name(component.type);
 }
 
 fs::path Store::staged(const Component& component) const {
@@ -66,21 +47,32 @@ fs::path Store::shelf(const Component& component) const {
 void Store::open_stage() {
   remove_stage();
   const ActingAs user(user_);
-  make_directories(staged_tree() / ".git");
+  checkout_->make_folders(staged_tree() / ".git");
 }
 
 void Store::write_in_stage(const std::string& name, std::string_view content) {
   const ActingAs user(user_);
-  Directory(stage()).replace(name, content);
+  checkout_->folder(stage()).replace(name, content);
 }
 
 void Store::remove_stage() {
-  remove(stage());
+  remove_as(user_, stage());
+  require_removed(stage());
+}
+
+std::optional<Label> Store::label_of(const fs::path& environment) const {
+  const auto text =
+      checkout_->read_regular_file(environment / label_name, longest_label);
+  return text ? std::optional(parse_label(*text)) : std::nullopt;
+}
+
+void Store::write_label(const fs::path& environment, const Label& label) {
+  checkout_->folder(environment).replace(label_name, to_text(label));
 }
 
 std::optional<Label> Store::live_label(const Component& component) const {
   const ActingAs user(user_);
-  return read_label(live(component));
+  return label_of(live(component));
 }
 
 void Store::set_live_label(const Component& component, const Label& label) {
@@ -90,20 +82,17 @@ void Store::set_live_label(const Component& component, const Label& label) {
 
 void Store::remove_live_label(const Component& component) {
   const ActingAs user(user_);
-  const fs::path path = live(component) / label_name;
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) {
-    throw_errno(fmt::format("remove {}", path.string()));
-  }
+  checkout_->remove(live(component) / label_name);
 }
 
 Store::Kept Store::kept_of(const Component& component) const {
   Kept found;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(shelf(component), error)) {
-    const auto number = parse_number(entry.path().filename().string());
+  const Directory folder = checkout_->folder(shelf(component));
+  for (const std::string& name : folder.names()) {
+    const auto number = parse_number(name);
     if (number &&
         *number < std::numeric_limits<int>::max()) {  // room for a next one
-      found[*number] = entry.path();
+      found[*number] = folder.path() / name;
     }
   }
   return found;
@@ -114,7 +103,7 @@ std::optional<fs::path> Store::find(const Component& component,
                                     const CommitId& commit) const {
   const ActingAs user(user_);
   for (const auto& [number, environment] : kept_of(component)) {
-    const std::optional<Label> label = read_label(environment);
+    const std::optional<Label> label = label_of(environment);
     if (label && serves(*label, inputs, commit)) {
       return environment;
     }
@@ -124,7 +113,7 @@ std::optional<fs::path> Store::find(const Component& component,
 
 fs::path Store::free_place(const Component& component) {
   const ActingAs user(user_);
-  make_directories(shelf(component));
+  checkout_->make_folders(shelf(component));
   const Kept taken = kept_of(component);
   const int number = taken.empty() ? 1 : taken.begin()->first + 1;
   return shelf(component) / std::to_string(number);
@@ -133,70 +122,92 @@ fs::path Store::free_place(const Component& component) {
 void Store::keep_staged(const Component& component, const Inputs& inputs) {
   const ActingAs user(user_);
   const fs::path built = staged(component);
-  make_directories(built);  // npm makes none without dependencies
+  checkout_->make_folders(built);  // npm makes none without dependencies
   write_label(built, {.inputs = inputs});
-  std::error_code error;
-  fs::rename(built, free_place(component), error);
-  require(error, "keep", built);
+  if (!checkout_->rename(built, free_place(component))) {
+    throw_errno(fmt::format("keep {}", built.string()));
+  }
 }
 
 bool Store::exchange(const Component& component, const fs::path& kept) {
   const ActingAs user(user_);
   const fs::path newest = free_place(component);
   const fs::path in_use = live(component);
-  if (!fs::exists(in_use)) {
-    if (::rename(kept.c_str(), in_use.c_str()) != 0) {
+  if (!checkout_->has(in_use)) {
+    if (!checkout_->rename(kept, in_use)) {
       throw_errno(fmt::format("put {} in place", in_use.string()));
     }
     return true;
   }
-  if (renameat2(AT_FDCWD, kept.c_str(), AT_FDCWD, in_use.c_str(),
-                RENAME_EXCHANGE) != 0) {
+  if (!checkout_->rename(kept, in_use, RENAME_EXCHANGE)) {
     if (errno == EXDEV || errno == ENOSYS || errno == EINVAL) {
       return false;
     }
     throw_errno(fmt::format("exchange {}", in_use.string()));
   }
-  ::rename(kept.c_str(),
-           newest.c_str());  // if this fails, it only counts as older
+  // If this fails, it only counts as older.
+  checkout_->rename(kept, newest);
   return true;
 }
 
-void Store::prune(const Component& component, std::size_t most) {
+void Store::prune(const Component& component, std::size_t most,
+                  const AskUser& service_user) {
+  std::optional<Error> failure;
   for (const auto& [number, environment] : kept_of(component)) {
     if (most > 0) {
       --most;
-    } else {
-      remove(environment);
+      continue;
     }
+    try {
+      remove_environment(environment, service_user);
+    } catch (const Error& error) {
+      failure = error;
+    }
+  }
+  if (failure) {
+    throw *failure;
   }
 }
 
-void Store::remove(const fs::path& path) {
-  const fs::path git = checkout_ / ".git";
-  const Descriptor top(
-      ::open(git.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!top.is_open()) {
+void Store::remove_environment(const fs::path& path,
+                               const AskUser& service_user) {
+  remove_as(user_, path);
+  if (user_ && has(path)) {
+    const User user = service_user();
+    if (user.uid == geteuid()) {
+      checkout_->remove(path);
+    } else {
+      remove_as(user, path);
+      remove_as(user_, path);  // the folders around
+    }
+  }
+  require_removed(path);
+}
+
+void Store::remove_as(const std::optional<User>& user, const fs::path& path) {
+  if (!has(path)) {
     return;
   }
-  const fs::path parent = path.parent_path();
-  const open_how how{.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-                     .mode = 0,
-                     .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
-  const Descriptor folder(static_cast<int>(
-      syscall(SYS_openat2, top.get(), parent.lexically_relative(git).c_str(),
-              &how, sizeof(how))));
-  if (!folder.is_open()) {
-    if (errno == ENOENT) {
-      return;
-    }
-    throw_errno(fmt::format("open {}", parent.string()));
+  Command remove{
+      .purpose = "removing " + path.string(),
+      .program = "rm",
+      .arguments = {"-rf", "--one-file-system", "--", path.filename()},
+      .context = context_};
+  remove.context.user = user;
+  remove.context.directory = path.parent_path();
+  remove.context.top =
+      std::make_shared<Directory>(checkout_->folder(path.parent_path()));
+  runner_.run(remove);
+}
+
+void Store::require_removed(const fs::path& path) const {
+  if (has(path)) {
+    throw Error(
+        fmt::format("cannot remove all of {}: it holds files of other users, "
+                    "or another file system",
+                    path.string()),
+        "look at it, and remove it: rm -rf --one-file-system " + quoted(path));
   }
-  std::error_code error;
-  fs::remove_all(fmt::format("/proc/self/fd/{}/{}", folder.get(),
-                             path.filename().string()),
-                 error);
-  require(error, "remove", path);
 }
 
 }  // namespace deployment

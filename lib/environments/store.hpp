@@ -4,24 +4,30 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 
-#include "lib/base/user.hpp"
+#include "lib/base/file.hpp"
 #include "lib/model/config.hpp"
 #include "lib/model/label.hpp"
+#include "lib/process/command.hpp"
 
 namespace deployment {
 
 // The folder deployment-update below a checkout's .git, where git status does
 // not look and on the file system that exchanges need. Everything is done with
-// the rights of the checkout's user, but for removing: a service that runs as
-// root leaves files of its own in an environment.
+// the rights of the checkout's user.
 class Store {
  public:
-  Store(const std::filesystem::path& checkout, std::optional<User> user);
+  // `context` is one of the checkout's user, in the checkout.
+  Store(std::shared_ptr<Directory> checkout, CommandRunner& runner,
+        Context context);
 
   // The folders in which a commit is laid out and built.
   std::filesystem::path stage() const { return root_ / "stage"; }
   std::filesystem::path staged_tree() const { return stage() / "tree"; }
+
+  // True when something, be it a link, is at `path` of the checkout.
+  bool has(const std::filesystem::path& path) const;
 
   // Makes an empty stage; removes what an earlier run left in it.
   void open_stage();
@@ -51,7 +57,13 @@ class Store {
   std::filesystem::path free_place(const Component& component);
 
   // Removes all kept environments but the `most` that were put there last.
-  void prune(const Component& component, std::size_t most);
+  // `service_user` tells the user of the component's service, which leaves
+  // files of its own in them: they are removed with that user's rights, whose
+  // programs the checkout holds anyway. Throws Error when something cannot be
+  // removed.
+  using AskUser = std::function<User()>;
+  void prune(const Component& component, std::size_t most,
+             const AskUser& service_user);
 
   std::filesystem::path live(const Component& component) const;
   std::filesystem::path staged(const Component& component) const;
@@ -62,12 +74,20 @@ class Store {
   Kept kept_of(const Component& component) const;
   std::filesystem::path shelf(const Component& component) const;
 
-  // Removes a path below .git with this process's rights. Its user may put a
-  // link anywhere below meanwhile: no link is followed on the way, and
-  // remove_all() follows none further down.
-  void remove(const std::filesystem::path& path);
+  // Removes `path` as far as `user` may.
+  void remove_as(const std::optional<User>& user,
+                 const std::filesystem::path& path);
+  void remove_environment(const std::filesystem::path& path,
+                          const AskUser& service_user);
+  void require_removed(const std::filesystem::path& path) const;
 
-  std::filesystem::path checkout_;
+  std::optional<Label> label_of(const std::filesystem::path& environment) const;
+  void write_label(const std::filesystem::path& environment,
+                   const Label& label);
+
+  std::shared_ptr<Directory> checkout_;
+  CommandRunner& runner_;
+  Context context_;
   std::filesystem::path root_;
   std::optional<User> user_;
 };

@@ -39,6 +39,7 @@ struct Config {
   std::optional<std::filesystem::path> state_dir = {};  // nullopt: default
   std::optional<std::string> run_as = {};  // nullopt: the checkout's owner
   bool new_privileges = false;             // that user's commands may use sudo
+  std::vector<std::string> pass_environment = {};  // names of variables
   BuildMode build = BuildMode::staged;
   OnDivergence on_divergence = OnDivergence::fail;
   bool verify_signatures = false;

@@ -23,7 +23,8 @@ std::string to_text(const Label& label) {
 
 Label parse_label(std::string_view text) {
   Label label;
-  for (const std::string_view line : split(text, '\n')) {
+  while (!text.empty()) {
+    const std::string_view line = take_part(text, '\n');
     if (line.starts_with(served_prefix)) {
       label.served = CommitId::parse(line.substr(served_prefix.size()));
     } else {

@@ -15,6 +15,9 @@ struct Label {
   bool operator==(const Label&) const = default;
 };
 
+// No label is longer: that is 1,000 files with paths of 190 characters.
+constexpr std::size_t longest_label = 256 << 10;
+
 std::string to_text(const Label& label);
 Label parse_label(std::string_view text);
 

@@ -14,6 +14,13 @@ inline std::filesystem::path own_folder(const std::filesystem::path& checkout) {
   return checkout / ".git" / "deployment-update";
 }
 
+// The lock of the checkout's owner, in own_folder() or, where .git is a file,
+// in the folder of that name in the folder that it names.
+constexpr const char* lock_name = "lock";
+
+// The locks of root's runs, gone at the next boot.
+constexpr const char* lock_folder = "/run/deployment-update";
+
 // The refs that keep commits reachable, as a folder of the repository.
 constexpr const char* own_refs = "refs/deployment-update";
 

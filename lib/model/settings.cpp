@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <set>
+#include <sstream>
 
 #include "lib/base/error.hpp"
 #include "lib/base/ini.hpp"
@@ -91,6 +93,27 @@ bool is_unit_name(std::string_view value) {
          });
 }
 
+// True for a name that a shell can set; systemd takes no other either.
+bool is_variable_name(std::string_view name) {
+  const bool begins_with_digit =
+      !name.empty() && name.front() >= '0' && name.front() <= '9';
+  return !name.empty() && !begins_with_digit &&
+         std::ranges::all_of(name, [](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '_';
+         });
+}
+
+void add_variable_names(Config& config, const std::string& value) {
+  std::istringstream words(value);
+  const std::vector<std::string> names(
+      std::istream_iterator<std::string>(words), {});
+  if (names.empty() || !std::ranges::all_of(names, is_variable_name)) {
+    throw Refused{"names of variables, with blanks between them"};
+  }
+  config.pass_environment.insert(config.pass_environment.end(), names.begin(),
+                                 names.end());
+}
+
 bool is_http_url(std::string_view value) {
   return value.starts_with("http://") && value.size() >= 8 &&
          std::ranges::all_of(value,
@@ -142,6 +165,7 @@ const std::map<std::string, Setter<Config>>& setters() {
                     "a name that git accepts for a branch")},
       {"state-dir", to(&Config::state_dir, absolute)},
       {"run-as", to(&Config::run_as, is_not_empty, "the name of a user")},
+      {"pass-environment", add_variable_names},
       {"new-privileges", to_one_of(&Config::new_privileges, yes_or_no)},
       {"build", to_one_of(&Config::build, {{"in-place", BuildMode::in_place},
                                            {"staged", BuildMode::staged}})},
@@ -172,6 +196,11 @@ const std::map<std::string, Setter<Component>>& component_setters() {
       {"health-check", to(&Component::health_check, is_http_url,
                           "an address http://HOST[:PORT]/PATH")}};
   return table;
+}
+
+// True for a key that may be given several times.
+bool makes_a_list(const IniEntry& entry) {
+  return entry.key == (entry.section.empty() ? "pass-environment" : "manifest");
 }
 
 bool is_quoted(const std::string& value) {
@@ -275,7 +304,7 @@ void apply_config_file(Config& config, std::string_view text,
             ? source
             : fmt::format("{}: [{}]", source, escaped(entry.section));
     const bool repeated = !keys_of[entry.section].insert(entry.key).second;
-    if (repeated && !(entry.key == "manifest" && !entry.section.empty())) {
+    if (repeated && !makes_a_list(entry)) {
       throw UsageError(
           fmt::format("{}: {} is given twice", place, escaped(entry.key)));
     }

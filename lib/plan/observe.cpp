@@ -1,8 +1,11 @@
 #include "lib/plan/observe.hpp"
 
+#include <climits>
 #include <set>
+#include <utility>
 
 #include "lib/base/sha256.hpp"
+#include "lib/base/text.hpp"
 #include "lib/checkout/git_locks.hpp"
 #include "lib/checkout/work_tree.hpp"
 #include "lib/environments/requirements.hpp"
@@ -29,29 +32,67 @@ bool leaves_checkout(const std::string& path) {
   return path.starts_with('/') || path == ".." || path.starts_with("../");
 }
 
-// The files, and what they include, that `commit` has of `first`, by path in
-// the checkout.
-std::map<std::string, std::string> read_with_includes(const GitReader& git,
-                                                      const CommitId& commit,
-                                                      const Paths& first) {
-  std::map<std::string, std::string> contents;
-  std::set<std::string> asked(first.begin(), first.end());
-  Paths wanted = first;
-  while (!wanted.empty()) {
-    Paths next;
-    for (auto& [path, text] : git.read_files(commit, wanted)) {
-      for (const std::string& file : included_files(text)) {
-        const std::string included =
-            in_checkout(fs::path(path).parent_path() / file);
-        if (!leaves_checkout(included) && asked.insert(included).second) {
-          next.push_back(included);
-        }
+// Hashes of files, by path in the checkout. At no time is more than one of the
+// files in memory.
+using Hashes = std::map<std::string, std::string>;
+
+// Hashes those of `files` that `commit` has.
+Hashes hashes_of(const GitReader& git, const CommitId& commit,
+                 const Paths& files) {
+  constexpr std::size_t longest_manifest = 16 << 20;
+  Hashes hashes;
+  git.read_files(commit, files, longest_manifest,
+                 [&](const std::string& path, std::string_view text) {
+                   hashes[path] = sha256(text);
+                 });
+  return hashes;
+}
+
+// The files that requirements include.
+class Includes {
+ public:
+  explicit Includes(const Paths& first)
+      : first_(first.size()), asked_(first.begin(), first.end()) {}
+
+  // Takes those that `path` includes by its `text`.
+  void take(const fs::path& path, std::string_view text) {
+    for_each_included(text, [&](std::string_view file) {
+      std::string included = in_checkout(path.parent_path() / file);
+      if (!leaves_checkout(included) && included.size() < PATH_MAX &&
+          asked_.insert(included).second) {
+        next_.push_back(std::move(included));
       }
-      contents.emplace(path, std::move(text));
-    }
-    wanted = std::move(next);
+      if (asked_.size() - first_ > most_included) {
+        throw Error(
+            fmt::format("{} and the files before it include more than "
+                        "{} files",
+                        path.string(), most_included));
+      }
+    });
   }
-  return contents;
+
+  // Returns those that were not returned yet.
+  Paths next() { return std::exchange(next_, {}); }
+
+ private:
+  std::size_t first_;
+  std::set<std::string> asked_;
+  Paths next_;
+};
+
+// Hashes those of `files` that `commit` has, and what they include.
+Hashes hashes_with_includes(const GitReader& git, const CommitId& commit,
+                            Paths files) {
+  Hashes hashes;
+  Includes includes(files);
+  for (; !files.empty(); files = includes.next()) {
+    git.read_files(commit, files, longest_requirements,
+                   [&](const std::string& path, std::string_view text) {
+                     hashes[path] = sha256(text);
+                     includes.take(path, text);
+                   });
+  }
+  return hashes;
 }
 
 ComponentFacts facts_of(const Component& component, const CommitId& commit,
@@ -65,22 +106,28 @@ ComponentFacts facts_of(const Component& component, const CommitId& commit,
   if (!is_python) {
     files.push_back(in_checkout(component.directory / "package-lock.json"));
   }
-  const auto contents = is_python ? read_with_includes(git, commit, files)
-                                  : git.read_files(commit, files);
+  const Hashes hashes = is_python ? hashes_with_includes(git, commit, files)
+                                  : hashes_of(git, commit, files);
   ComponentFacts facts;
   for (const fs::path& manifest : component.manifests) {
-    if (contents.contains(in_checkout(component.directory / manifest))) {
+    if (hashes.contains(in_checkout(component.directory / manifest))) {
       facts.manifests.push_back(manifest);
     }
   }
   if (facts.manifests.empty()) {
     return facts;
   }
-  for (const auto& [path, text] : contents) {
-    facts.inputs[in_component(path, component)] = sha256(text);
+  for (const auto& [path, hash] : hashes) {
+    facts.inputs[in_component(path, component)] = hash;
   }
   if (is_python) {
     facts.inputs["python3"] = sources.python_version();
+  }
+  if (to_text(Label{.inputs = facts.inputs}).size() > longest_label) {
+    throw Error(
+        fmt::format("the names of the files that the requirements of "
+                    "{} include are longer than {} all together",
+                    component.name, describe_size(longest_label)));
   }
   facts.live = sources.store.live_label(component);
   facts.kept = sources.store.find(component, facts.inputs, commit).has_value();
@@ -137,7 +184,7 @@ Observation observe(const Config& config, const Record& record,
                    .current_commit = git.current_commit(),
                    .current_branch = git.current_branch(),
                    .tip_is_here = git.has_commit(heads.tip),
-                   .git_locks = find_git_locks(config)};
+                   .git_locks = find_git_locks(config, git.checkout())};
   if (!objects.has_commit(heads.tip)) {
     return seen;
   }

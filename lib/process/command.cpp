@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "lib/base/text.hpp"
@@ -11,18 +12,30 @@ namespace deployment {
 namespace {
 
 constexpr std::size_t tail_lines = 20;
+constexpr std::size_t longest_batch = 256 << 10;  // well below ARG_MAX
+
+// The last lines of a stream, and how much is left out before them when not all
+// of it was kept.
+std::string end_of(std::string_view kept, std::size_t dropped) {
+  std::string_view last = tail(kept, tail_lines);
+  last.remove_prefix(last.size() - std::min(last.size(), longest_end));
+  if (last.empty()) {
+    return {};
+  }
+  if (dropped == 0) {
+    return fmt::format("\n{}", last);
+  }
+  dropped += static_cast<std::size_t>(last.data() - kept.data());
+  return fmt::format("\n… {} before are left out\n{}", describe_size(dropped),
+                     last);
+}
 
 std::string failure_text(const Command& command, const CommandResult& result) {
-  std::string text =
-      fmt::format("{} failed: {} {}", command.purpose, describe(command),
-                  describe(result.status, command));
-  const std::string_view stream =
-      trimmed(result.err).empty() ? result.out : result.err;
-  const std::string_view last = tail(stream, tail_lines);
-  if (!last.empty()) {
-    text += fmt::format("\n{}", last);
-  }
-  return text;
+  return fmt::format("{} failed: {} {}{}", command.purpose, describe(command),
+                     describe(result.status, command),
+                     trimmed(result.err).empty()
+                         ? end_of(result.out, result.out_dropped)
+                         : end_of(result.err, result.err_dropped));
 }
 
 }  // namespace
@@ -45,8 +58,8 @@ std::string describe(const ExitStatus& status, const Command& command) {
                        strsignal(status.signal));
   }
   if (status.dropped != 0) {
-    return fmt::format("printed more than {} MiB",
-                       command.context.longest_answer >> 20);
+    return fmt::format("printed {} bytes, more than {}", status.dropped,
+                       describe_size(command.context.longest_answer));
   }
   return fmt::format("exited with code {}", status.code);
 }
@@ -92,6 +105,26 @@ CommandResult CommandRunner::run_checked(const Command& command) {
     throw CommandError(command, result);
   }
   return result;
+}
+
+std::vector<Words> batches_of(const Words& words) {
+  std::vector<Words> batches;
+  std::size_t length = 0;
+  for (const std::string& word : words) {
+    const std::size_t more = word.size() + 1 + sizeof(char*);
+    length += more;
+    if (batches.empty() || length > longest_batch) {
+      batches.emplace_back();
+      length = more;
+    }
+    batches.back().push_back(word);
+  }
+  return batches;
+}
+
+Words joined(Words first, const Words& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
 }
 
 }  // namespace deployment

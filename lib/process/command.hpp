@@ -5,10 +5,12 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <span>
 #include <string_view>
 
 #include "lib/base/error.hpp"
+#include "lib/base/file.hpp"
 #include "lib/base/user.hpp"
 
 namespace deployment {
@@ -19,10 +21,18 @@ using Variables = std::map<std::string, std::string, std::less<>>;
 // Arguments of a program.
 using Words = std::vector<std::string>;
 
+// Returns the words in parts that fit on a command line (ARG_MAX).
+std::vector<Words> batches_of(const Words& words);
+
+// Returns `first` followed by `second`.
+Words joined(Words first, const Words& second);
+
 // Shows a folder or file at another place, in a command's own mount namespace.
+// Both are below the context's open folder, are there, are of one type, and
+// belong to the command's user or to the owner of that folder.
 struct Mount {
   std::filesystem::path source;
-  std::filesystem::path target;  // exists
+  std::filesystem::path target;
   bool read_only = false;
 
   bool operator==(const Mount&) const = default;
@@ -30,17 +40,23 @@ struct Mount {
 
 // The directory, user, mounts and time that a command gets.
 struct Context {
-  std::filesystem::path directory = {};
+  std::filesystem::path directory = {};  // absolute
+  // An open folder that `directory` is, or is below: it is entered from there,
+  // so that nobody can put another one in its place. nullptr: by its path.
+  std::shared_ptr<const Directory> top = {};
   Variables variables = {};
   std::optional<User> user = {};  // nullopt: the user of this process
   // No program that it starts can gain rights, by a set-user-ID bit for one
   // (PR_SET_NO_NEW_PRIVS of prctl(2)).
   bool no_new_privileges = false;
   // When not empty, the command gets a mount namespace of its own in which
-  // these are bound, in order. Needs CAP_SYS_ADMIN.
+  // these are bound, in order. Needs CAP_SYS_ADMIN, and `top`.
   std::vector<Mount> mounts = {};
   std::chrono::milliseconds timeout{};
-  std::size_t longest_answer = 16 << 20;  // bytes; a longer one is a failure
+  // Bytes of standard output, of which a longer one is a failure. This is room
+  // for 70,000 paths of 60 characters, and what is made of it is some times as
+  // large.
+  std::size_t longest_answer = 4 << 20;
   // Called with each line of both streams as it comes. Set it for a command
   // whose output is worth seeing; the output of a query is only kept.
   std::function<void(std::string_view)> on_line = {};
@@ -68,7 +84,8 @@ struct ExitStatus {
   int code = 0;    // exit code when signal is 0
   int signal = 0;  // the signal that ended it
   bool timed_out = false;
-  std::size_t dropped = 0;  // bytes of an answer that was too long
+  // The length of an answer that was too long, and of which nothing is kept.
+  std::size_t dropped = 0;
 
   bool success() const {
     return code == 0 && signal == 0 && !timed_out && dropped == 0;
@@ -83,6 +100,9 @@ struct CommandResult {
   ExitStatus status = {};
   std::string out = {};
   std::string err = {};
+  // Bytes that came before these, and are not kept.
+  std::size_t out_dropped = 0;
+  std::size_t err_dropped = 0;
 };
 
 // A command that ran and did not succeed.

@@ -2,19 +2,17 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <grp.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 
 #include "lib/base/text.hpp"
+#include "lib/process/places.hpp"
 
 namespace deployment {
 namespace {
@@ -51,30 +49,18 @@ std::string find_program(const Command& command) {
                           command.program, folders));
 }
 
-bool bind_mount(const Mount& bind) {
-  const char* const target = bind.target.c_str();
-  return mount(bind.source.c_str(), target, nullptr, MS_BIND | MS_REC,
-               nullptr) == 0 &&
-         (!bind.read_only ||
-          mount(nullptr, target, nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY,
-                nullptr) == 0);
-}
-
 bool has_controlling_terminal() {
   static const bool has =
       Descriptor(::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC)).is_open();
   return has;
 }
 
-bool bind_mounts(const std::vector<Mount>& mounts) {
-  return unshare(CLONE_NEWNS) == 0 &&
-         mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-         std::ranges::all_of(mounts, bind_mount);
-}
-
+// The calls of the C library would also ask this process's other threads to
+// change (nptl(7)), which a child of vfork does not have.
 bool become(const User& user) {
-  return setgroups(user.groups.size(), user.groups.data()) == 0 &&
-         setgid(user.gid) == 0 && setuid(user.uid) == 0;
+  return syscall(SYS_setgroups, user.groups.size(), user.groups.data()) == 0 &&
+         syscall(SYS_setgid, user.gid) == 0 &&
+         syscall(SYS_setuid, user.uid) == 0;
 }
 
 // Gives the child nothing to read, and `out` and `err` to write to.
@@ -107,6 +93,7 @@ std::vector<char*> pointers_to(Words& words) {
 // and it writes the step that failed in place.
 struct Setup {
   const Context& context;
+  const Places places;
   const std::vector<char*> arguments;
   const std::vector<char*> variables;
   const pid_t parent = getpid();
@@ -122,21 +109,26 @@ struct Setup {
     }
   }
 
+  void tie_to_parent() {
+    require(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "tie it to this process");
+    require(getppid() == parent, "outlive this process");
+  }
+
   // Runs in the child, where a failure must stop everything: exec after a
   // failed setuid would run the program as root.
   [[noreturn]] void run(int out, int err) {
     require(has_terminal ? setsid() >= 0 : setpgid(0, 0) == 0,
             "start a process group");
-    require(context.mounts.empty() || bind_mounts(context.mounts),
-            "bind its mounts");
+    tie_to_parent();  // a file system may hang from here on
+    require(places.enter_top(), "enter the checkout");
+    require(places.make_mounts(), "bind its mounts");
     require(connect_streams(out, err), "connect its streams");
     require(!context.user || become(*context.user), "become its user");
     require(!context.no_new_privileges ||
                 prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0,
             "set no_new_privs");
-    require(chdir(context.directory.c_str()) == 0, "enter its directory");
-    require(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "tie it to this process");
-    require(getppid() == parent, "outlive this process");
+    require(places.enter_directory(), "enter its directory");
+    tie_to_parent();  // becoming another user has undone it
     reset_signals();
     execve(arguments[0], arguments.data(), variables.data());
     require(false, "run the program");
@@ -156,6 +148,7 @@ Launched launch(const Command& command) {
     variables.push_back(name + '=' + value);
   }
   Setup setup{.context = command.context,
+              .places = Places(command.context),
               .arguments = pointers_to(arguments),
               .variables = pointers_to(variables)};
   const pid_t pid = vfork();  // NOLINT: Setup keeps to what its child may do

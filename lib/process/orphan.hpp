@@ -4,6 +4,8 @@
 // run by hand.
 #pragma once
 
+#include <chrono>
+
 #include "lib/process/command.hpp"
 
 namespace deployment {
@@ -12,10 +14,11 @@ namespace deployment {
 // `checkout` starts, and their children.
 Variables marked(Variables variables, const std::filesystem::path& checkout);
 
-// Kills the processes that earlier runs in `checkout` left behind, as far as
-// this process may, and returns their number. The caller holds the checkout's
-// lock; otherwise they may be another run's. Throws Error when one does not end
-// within 10 s.
-int end_orphans(const std::filesystem::path& checkout);
+// Kills the processes that earlier runs in `checkout` left behind, of the user
+// that this process acts as, and returns their number. The caller holds the
+// checkout's lock; otherwise they may be another run's. Throws Error when some
+// do not end, or there are always more, for `patience`, and Interrupted.
+int end_orphans(const std::filesystem::path& checkout,
+                std::chrono::milliseconds patience = std::chrono::seconds(30));
 
 }  // namespace deployment

@@ -13,27 +13,31 @@
 
 #include "lib/base/signals.hpp"
 #include "lib/base/time.hpp"
+#include "lib/base/watchdog.hpp"
 #include "lib/process/launch.hpp"
 
 namespace deployment {
 namespace {
 
 using std::chrono::steady_clock;
+using namespace std::chrono_literals;
 
-// One of a child's two output streams, of which at least the last `limit` bytes
-// are kept.
+// One of a child's two output streams. Of an answer all is kept, or nothing
+// when it is too long; of others at least the last `longest_end` bytes.
+// `dropped` counts the rest.
 class Stream {
  public:
-  Stream(Descriptor fd, std::string& kept, const Context& context,
-         std::size_t limit)
+  Stream(Descriptor fd, std::string& kept, std::size_t& dropped,
+         const Context& context, std::optional<std::size_t> longest_answer = {})
       : fd_(std::move(fd)),
         kept_(&kept),
+        dropped_(&dropped),
         on_line_(context.on_line),
-        limit_(limit) {}
+        longest_answer_(longest_answer) {}
 
   bool is_open() const { return fd_.is_open(); }
   int fd() const { return fd_.get(); }
-  std::size_t dropped() const { return dropped_; }
+  std::size_t dropped() const { return *dropped_; }
 
   void read_some() {
     std::array<char, 4096> buffer;  // NOLINT: read(2) fills it
@@ -56,10 +60,10 @@ class Stream {
   static constexpr std::size_t longest_line = 8192;
 
   void take(std::string_view bytes) {
-    kept_->append(bytes);
-    if (kept_->size() > 2 * limit_) {
-      dropped_ += kept_->size() - limit_;
-      kept_->erase(0, kept_->size() - limit_);
+    if (longest_answer_) {
+      keep_all(bytes);
+    } else {
+      keep_end(bytes);
     }
     for (const char c : on_line_ ? bytes : std::string_view()) {
       if (c != '\n') {
@@ -71,36 +75,68 @@ class Stream {
     }
   }
 
+  void keep_all(std::string_view bytes) {
+    const std::size_t size = kept_->size() + bytes.size();
+    if (*dropped_ + size > *longest_answer_) {
+      *dropped_ += size;
+      *kept_ = std::string();  // clear() would keep the memory
+      return;
+    }
+    if (size > longest_end) {
+      // To grow takes twice the memory; what is reserved, none until it is
+      // used.
+      kept_->reserve(*longest_answer_);
+    }
+    kept_->append(bytes);
+  }
+
+  void keep_end(std::string_view bytes) {
+    kept_->append(bytes);
+    if (kept_->size() > 2 * longest_end) {
+      *dropped_ += kept_->size() - longest_end;
+      kept_->erase(0, kept_->size() - longest_end);
+    }
+  }
+
   Descriptor fd_;
   std::string* kept_;
+  std::size_t* dropped_;
   std::function<void(std::string_view)> on_line_;
-  std::size_t limit_;
-  std::size_t dropped_ = 0;
+  std::optional<std::size_t> longest_answer_;
   std::string line_;
 };
 
 // A child from its launch to its end.
 class Child {
  public:
-  Child(const Command& command, CommandResult& result)
+  Child(const Command& command, CommandResult& result, Log& log)
       : command_(command),
         result_(result),
+        log_(log),
         launched_(launch(command)),
-        streams_{Stream(std::move(launched_.out), result.out, command.context,
+        streams_{Stream(std::move(launched_.out), result.out,
+                        result.out_dropped, command.context,
                         command.context.on_line
-                            ? longest_end
-                            : command.context.longest_answer / 2),
-                 Stream(std::move(launched_.err), result.err, command.context,
-                        longest_end)} {}
+                            ? std::nullopt
+                            : std::optional(command.context.longest_answer)),
+                 Stream(std::move(launched_.err), result.err,
+                        result.err_dropped, command.context)} {}
 
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
   // An exception between launch and end must leave nothing behind.
   ~Child() {
-    if (pid_ > 0) {
-      send(SIGKILL);
-      waitpid(pid_, nullptr, 0);
+    const auto end = steady_clock::now() + ProcessRunner::grace;
+    while (!ended() && steady_clock::now() < end) {
+      kill_all();
+      touch_watchdog();
+      if (waitpid(pid_, nullptr, WNOHANG) != 0) {
+        pid_ = 0;
+      } else {
+        const timespec second = to_timespec(1s);
+        ppoll(nullptr, 0, &second, &wait_mask());  // SIGCHLD ends it
+      }
     }
   }
 
@@ -133,33 +169,37 @@ class Child {
 
   // The deadline of the present state has come.
   void act() {
-    if (exited_) {
+    const auto now = steady_clock::now();
+    if (exited_ || now >= given_up_) {
       finish();
     } else if (terminating_) {
-      send(SIGKILL);
-      next_action_ = steady_clock::time_point::max();
+      kill_all();
+      given_up_ = std::min(given_up_, now + ProcessRunner::grace);
+      next_action_ = now + 1s;
     } else {
       result_.status.timed_out = true;
       terminate();
     }
   }
 
-  // Ends the group: SIGTERM now, SIGKILL after the grace.
+  // Ends the group: SIGTERM now, SIGKILL after the grace. What does not end
+  // within as long again is given up.
   void terminate() {
     if (!terminating_ && !exited_) {
       terminating_ = true;
-      send(SIGTERM);
+      ::kill(-pid_, SIGTERM);
+      if (getpgid(pid_) != pid_) {  // it has left its group
+        ::kill(pid_, SIGTERM);
+      }
       next_action_ = steady_clock::now() + ProcessRunner::grace;
     }
   }
 
  private:
-  // To the group, and to its leader if that has left it.
-  void send(int signal) const {
-    ::kill(-pid_, signal);
-    if (getpgid(pid_) != pid_) {
-      ::kill(pid_, signal);
-    }
+  // The leader may leave its group and come back between two looks.
+  void kill_all() const {
+    ::kill(-pid_, SIGKILL);
+    ::kill(pid_, SIGKILL);
   }
 
   // Does not reap yet: the zombie reserves the pid, so kill(-pid_) cannot hit
@@ -176,9 +216,15 @@ class Child {
     if (!command_.context.on_line) {
       result_.status.dropped = streams_.front().dropped();
     }
-    ::kill(-pid_, SIGKILL);  // the leader has ended
-    int status = 0;
-    waitpid(std::exchange(pid_, 0), &status, 0);
+    ::kill(-pid_, SIGKILL);  // the leader has ended, or got it before
+    int status = SIGKILL;    // stays, when there is no end to tell
+    if (waitpid(pid_, &status, WNOHANG) == 0) {
+      log_.warning(fmt::format(
+          "process {} does not end, though it was killed: {}; look what holds "
+          "it: grep -E '^(State|TracerPid):' /proc/{}/status",
+          pid_, describe(command_), pid_));
+    }
+    pid_ = 0;
     if (WIFSIGNALED(status)) {
       result_.status.signal = WTERMSIG(status);
     } else {
@@ -188,8 +234,10 @@ class Child {
 
   const Command& command_;
   CommandResult& result_;
+  Log& log_;
   steady_clock::time_point started_ = steady_clock::now();
   steady_clock::time_point next_action_ = started_ + command_.context.timeout;
+  steady_clock::time_point given_up_ = steady_clock::time_point::max();
   Launched launched_;
   pid_t pid_ = launched_.pid;
   std::array<Stream, 2> streams_;  // standard output, standard error
@@ -221,7 +269,7 @@ class Track {
     const Command& command = sequence_[results_.size()];
     log_.debug(fmt::format("run {} in {}", describe(command),
                            command.context.directory.string()));
-    child_.emplace(command, results_.emplace_back());
+    child_.emplace(command, results_.emplace_back(), log_);
     return true;
   }
 
@@ -236,11 +284,12 @@ class Track {
 // and lets every child act on what came.
 void wait_once(std::list<Track>& tracks) {
   std::vector<pollfd> fds;
-  auto wake = steady_clock::now() + std::chrono::seconds(1);
+  auto wake = steady_clock::now() + 1s;
   for (Track& track : tracks) {
     track.child().add_to(fds);
     wake = std::min(wake, track.child().next_action());
   }
+  touch_watchdog();
   const timespec timeout = to_timespec(wake - steady_clock::now());
   ppoll(fds.data(), fds.size(), &timeout, &wait_mask());
   const pollfd* ready = fds.data();

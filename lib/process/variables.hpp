@@ -5,12 +5,17 @@
 
 namespace deployment {
 
-// The variables of this process without what would misdirect a child: git's
-// own variables that name a repository (a hook may have started us) and what
-// the service manager means for this process alone. With `user`, who is
-// somebody else than this process, the caller's own variables (HOME, USER,
-// SUDO_*, XDG_*, …) are replaced by those of `user`; what a unit sets, such as
-// proxies, stays. PATH and LANG are there in any case.
-Variables child_variables(const std::optional<User>& user);
+// Returns the variables of a child that needs nothing of a person: of those of
+// this process PATH, LANG, LC_*, TZ, TMPDIR and proxies. PATH and LANG are
+// there in any case.
+Variables common_variables();
+
+// Returns the variables of a child that runs as `user`: the common ones, those
+// that `passed` names, as far as this process has them, and HOME, USER, LOGNAME
+// and SHELL of `user`. With nullopt, for the user of this process, these four
+// and the settings of git, ssh, npm and pip are those of this process, and HOME
+// is there in any case. A variable by which git finds a repository never gets
+// in, whoever names it: a hook may have started this process.
+Variables child_variables(const std::optional<User>& user, const Words& passed);
 
 }  // namespace deployment

@@ -11,7 +11,8 @@ using Properties = std::map<std::string_view, std::string_view>;
 
 Properties properties_of(std::string_view text) {
   Properties properties;
-  for (const std::string_view line : split(text, '\n')) {
+  while (!text.empty()) {
+    const std::string_view line = take_part(text, '\n');
     const std::size_t equals = line.find('=');
     if (equals != std::string_view::npos) {
       properties[line.substr(0, equals)] = line.substr(equals + 1);
@@ -72,6 +73,23 @@ void Systemd::restart(const std::string& unit) {
   if (!result.status.success()) {
     throw CommandError(restart, result, how_to_examine(unit));
   }
+}
+
+User Systemd::user_of(const std::string& unit) const {
+  const CommandResult result = runner_.run_checked(
+      command(fmt::format("asking for the user of {}", unit),
+              {"show", "--property=User", unit}));
+  const Properties properties = properties_of(result.out);
+  const auto found = properties.find("User");
+  if (found == properties.end()) {
+    throw Error(fmt::format("systemctl show {} printed no User", unit));
+  }
+  // A name, a number, or nothing, which is root (systemd.exec(5)).
+  const std::string name(found->second);
+  const auto uid = parse_number(name);
+  return name.empty() ? find_user(0)
+         : uid        ? find_user(static_cast<uid_t>(*uid))
+                      : find_user(name);
 }
 
 UnitState Systemd::state_of(const std::string& unit) const {

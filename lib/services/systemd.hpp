@@ -37,6 +37,10 @@ class Systemd {
 
   UnitState state_of(const std::string& unit) const;
 
+  // Returns the user that the unit's processes run as. Throws Error when there
+  // is none: DynamicUser=, for one.
+  User user_of(const std::string& unit) const;
+
  private:
   Command command(std::string purpose, Words arguments) const;
 

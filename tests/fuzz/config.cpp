@@ -16,6 +16,13 @@ bool is_no_option(const std::string& name) {
          name.find_first_of(std::string_view("\n\0 ", 3)) == std::string::npos;
 }
 
+bool is_variable_name(const std::string& name) {
+  return !name.empty() && (name.front() < '0' || name.front() > '9') &&
+         name.find_first_not_of(
+             "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"
+             "abcdefghijklmnopqrstuvwxyz") == std::string::npos;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
@@ -37,6 +44,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   REQUIRE(config.install_timeout.count() > 0);
   REQUIRE(config.systemctl_timeout.count() > 0);
   REQUIRE(config.settle.count() >= 0);
+  for (const std::string& name : config.pass_environment) {
+    REQUIRE(is_variable_name(name));
+  }
   REQUIRE(!config.components.empty());
   for (const Component& component : config.components) {
     REQUIRE(is_no_option(component.name));

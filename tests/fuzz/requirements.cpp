@@ -8,11 +8,11 @@ using namespace deployment;
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t size) {
   const std::string_view text = text_of(data, size);
-  for (const std::string& file : included_files(text)) {
+  for_each_included(text, [&](std::string_view file) {
     REQUIRE(!file.empty());
     REQUIRE(file.size() <= size);
-    REQUIRE(file.find('\n') == std::string::npos);
-    REQUIRE(file.find("://") == std::string::npos);
-  }
+    REQUIRE(file.find('\n') == std::string_view::npos);
+    REQUIRE(file.find("://") == std::string_view::npos);
+  });
   return 0;
 }

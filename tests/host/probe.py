@@ -11,9 +11,12 @@ import socket
 import subprocess
 from pathlib import Path
 
+NEW_MOUNTS = 0x20000
 NEW_USER = 0x10000000
 NEW_NETWORK = 0x40000000
 UNAME26 = 0x0020000
+RECURSIVE = 0x4000
+PRIVATE = 1 << 18
 FIELDS = ["CapEff", "CapBnd", "NoNewPrivs", "Seccomp"]
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -42,6 +45,11 @@ def open_packet_socket():
     socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
 
 
+def change_mounts():
+    succeed(libc.unshare(NEW_MOUNTS))
+    succeed(libc.mount(None, b"/", None, RECURSIVE | PRIVATE, None))
+
+
 def become_root():
     shown = subprocess.run(["/usr/local/bin/id-of-root", "-u"], text=True,
                            stdout=subprocess.PIPE, check=True).stdout
@@ -62,6 +70,9 @@ ATTEMPTS = {
     "open a packet socket": open_packet_socket,
     "change the personality": lambda: libc.personality(UNAME26) >= 0 or
         succeed(-1),
+    "open the memory of a process": lambda: open("/proc/1/mem", "rb").close(),
+    "call mount(2)": change_mounts,
+    "set a priority": lambda: os.nice(1),
     "trace a process": lambda: succeed(libc.ptrace(0, 0, None, None)),
     "see temporary files of others": lambda: os.stat("/tmp/of-others"),
     "see processes of others": lambda: os.stat("/proc/1"),

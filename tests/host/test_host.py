@@ -13,15 +13,18 @@ import json
 import re
 import subprocess
 import tempfile
+import textwrap
 import unittest
 from pathlib import Path
 
 from support import REFERENCE_SCRIPT, TOP, install_program, require, until
+from support.attackers import EXCHANGER, exchanger
 from support.host import (APP, AUTHOR, BACK_END, CHECKOUT, DURATION, ERR,
                           FOLDER, FRONT_END, UNIT, Host, base_root)
 
 PATIENCE = 120  # seconds for what takes a few on an idle machine
 TICK = 2  # seconds between the runs of a timer in a hurry
+SECRET = "the secret of root"
 NO_CHANGES = ["No changes detected in the repository."]
 
 # Written into the checkout by the services, which run as root.
@@ -384,7 +387,8 @@ health-check = http://127.0.0.1:8000/
 
 
 class AsRoot(Group):
-    """A checkout that root cloned, kept up to date by the original script.
+    """A checkout that root cloned where nobody else has rights, kept up to
+    date by the original script.
 
     The first case, by name, replaces the script.
     """
@@ -393,6 +397,7 @@ class AsRoot(Group):
 
     @classmethod
     def install(cls):
+        cls.host.run("chown", "root:", "/home/ubuntu")
         for name in ("frontend-deployment.service",
                      "backend-deployment.service", f"{UNIT}.timer"):
             cls.host.copy(cls.stage / "etc/systemd/system" / name,
@@ -429,6 +434,19 @@ class AsRoot(Group):
         self.read_deployment(after, f"Serve {text}")
         self.check_owner()
 
+    def test_bad_push_is_rolled_back(self):
+        self.host.install(self.stage)
+        serving = self.host.fetch(BACK_END)
+        after = self.host.cursor()
+        self.host.push("It breaks", {
+            "backend/requirements.txt": requirements("colorama")})
+        self.wait_for_line("^rolled back to ", after)
+        self.wait_until_idle()
+        self.host.wait_for_back_end(serving)
+        self.host.push("It works", {
+            "backend/requirements.txt": requirements("uvicorn")})
+        self.check_it_deploys("back end with uvicorn again")
+
     def test_install_again(self):
         """An upgrade in place keeps what somebody changed, and drops what
         is no longer part of the program."""
@@ -464,6 +482,18 @@ class AsRoot(Group):
 class OfTwoUsers(Group):
     """A user's checkout in which root was at work."""
 
+    def test_clone_of_root_is_refused(self):
+        """In a user's home; it deploys once it is his."""
+        self.host.run("chown", "-R", "root:", CHECKOUT)
+        after = self.host.cursor()
+        commit = self.host.push_back_end("back end of the user again")
+        command = re.compile(rf"chown -R --reference=/home/ubuntu {CHECKOUT}")
+        line = self.wait_for_line(command.pattern, after)
+        self.host.shell(command.search(line.text).group())
+        self.host.wait_for_back_end("back end of the user again")
+        self.wait_until_deployed(commit, after)
+        self.check_owner()
+
     def test_repair_command_is_named(self):
         self.host.run("systemctl", "stop", f"{UNIT}.timer")
         self.wait_until_idle()
@@ -488,6 +518,7 @@ class Confined(Group):
     """The service under its drop-ins, and what they would break."""
 
     drop_ins = f"/etc/systemd/system/{UNIT}.service.d"
+    page = (TOP / "docs/hardening.md").read_text()
     pushed = 0
 
     # Refused to root, and so to everybody.
@@ -496,13 +527,13 @@ class Confined(Group):
         "write a setting of the kernel", "make a device",
         "make a user namespace", "make a network namespace",
         "change the root", "name the host", "open a packet socket",
-        "change the personality", "trace a process",
-        "see temporary files of others"]
-    refused_to_owner = ["see processes of others",
+        "change the personality", "trace a process", "call mount(2)",
+        "open the memory of a process", "see temporary files of others"]
+    refused_to_owner = ["see processes of others", "set a priority",
                         "become root by a setuid program"]
-    # CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SYS_PTRACE,
-    # SYS_ADMIN of capability.h.
-    capabilities = sum(1 << bit for bit in (0, 1, 3, 4, 5, 6, 7, 19, 21))
+    # CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SYS_ADMIN of
+    # capability.h.
+    capabilities = sum(1 << bit for bit in (0, 1, 3, 4, 5, 6, 7, 21))
 
     @classmethod
     def set_up(cls):
@@ -524,6 +555,7 @@ class Confined(Group):
             f"if [ $PWD != {AUTHOR}/frontend ]; then {script}; fi")
         return self.host.push(subject, {
             "frontend/probe.py": (FOLDER / "probe.py").read_text(),
+            "frontend/attack.py": (FOLDER / "attack.py").read_text(),
             "frontend/package.json": json.dumps(manifest)})
 
     def with_setting(self, text):
@@ -550,7 +582,6 @@ class Confined(Group):
     def probe(self, owner):
         """The outcomes outside the service and in an installation by it."""
         self.stop_timer()
-        self.host.run("chown", "-R", f"{owner}:", CHECKOUT)
         outside = self.outcomes(self.host.run(
             "python3", "/srv/probe.py", user=owner).stdout.splitlines())
         after = self.host.cursor()
@@ -571,6 +602,15 @@ class Confined(Group):
             require(outside[name] == "allowed", f"{name}: not even outside")
             require(inside[name] == "refused", f"{name}: allowed")
 
+    def check_exposure(self, state):
+        shown = self.host.run("systemd-analyze", "security", "--no-pager",
+                              f"{UNIT}.service").stdout
+        level = re.search(r"Overall exposure level for .*: (\d+\.\d)", shown)
+        documented = re.search(rf"^\| {state}.* \| (\d+\.\d) ", self.page,
+                               re.M)
+        require(float(level[1]) <= float(documented[1]),
+                f"{level[1]}, and documented {documented[1]}")
+
     def check_status(self, inside):
         require(inside["NoNewPrivs"] == "1", inside)
         require(inside["Seccomp"] == "2", inside)
@@ -585,22 +625,132 @@ class Confined(Group):
         require(int(inside["CapEff"], 16) == 0, inside)
 
     def test_installing_as_root(self):
+        checkout = "/srv/app"  # not below the home of somebody else
+        config = "/etc/deployment-update.conf"
+        self.host.run("git", "clone", "-q", "-b", "prod",
+                      "git://127.0.0.1/app.git", checkout)
+        self.host.write(config, f"repo-dir = {checkout}\n")
         try:
             outside, inside = self.probe("root")
         finally:
-            self.host.run("chown", "-R", "ubuntu:", CHECKOUT)
+            self.host.outside(config).unlink()
         self.check_refused(self.refused_to_root, outside, inside)
         self.check_status(inside)
 
+    def make_secrets(self):
+        """A file that only root can get at, though it can be read by all, and
+        a variable of the unit. What is tested are the program's own bounds:
+        the unit does not set NoNewPrivileges=."""
+        self.host.write("/srv/of-root/secret", SECRET)
+        self.host.outside("/srv/of-root").chmod(0o700)
+        self.with_setting("NoNewPrivileges=no\n"
+                          f'Environment="OF_ROOT={SECRET}"')
+
+    def test_attacks_of_an_install_script(self):
+        self.stop_timer()
+        self.make_secrets()
+        try:
+            after = self.host.cursor()
+            commit = self.push_install("Attack", "python3 attack.py")
+            self.start_timer()
+            self.wait_until_deployed(commit, after)
+        finally:
+            self.without_setting()
+        outcomes = self.outcomes(self.read_deployment(after, "Attack"))
+        require(len(outcomes) == 6, outcomes)
+        require(set(outcomes.values()) == {"refused"}, outcomes)
+
+    def test_links_in_the_stage(self):
+        """The owner puts a link to root's file where the stage's index and
+        HEAD are bound from, while node_modules is copied."""
+        self.host.copy(EXCHANGER, "/srv/exchanger.py")
+        self.stop_timer()
+        self.make_secrets()
+        stage = f"{CHECKOUT}/.git/deployment-update/stage"
+        try:
+            for name in ("index", "HEAD"):
+                self.attack_the_stage(
+                    (f"{stage}/{name}", f"/home/ubuntu/link-{name}",
+                     "/srv/of-root/secret"),
+                    f"{stage}/tree/frontend/node_modules")
+        finally:
+            self.without_setting()
+        after = self.host.cursor()
+        commit = self.push_install("After the attacks", "true")
+        self.start_timer()
+        self.wait_until_deployed(commit, after)
+
+    def attack_the_stage(self, pair, event):
+        plan = exchanger(pair, event=event, once=True)[-1]
+        after = self.host.cursor()
+        self.push_install("Attack", "python3 attack.py")
+        self.host.run("systemd-run", "--unit=attacker", "--uid=ubuntu",
+                      "--property=RemainAfterExit=yes", "python3",
+                      "/srv/exchanger.py", plan)
+        try:
+            self.host.run("systemctl", "start", f"{UNIT}.service",
+                          check=False)
+            done = self.host.journal_text(None, "attacker", "-o", "cat")
+        finally:
+            self.host.run("systemctl", "stop", "attacker.service")
+        require("1" in done.splitlines(), f"nothing was tried: {done}")
+        outcomes = self.outcomes(texts(self.host.journal(after)))
+        require("allowed" not in outcomes.values(), outcomes)
+
+    def test_the_owner_holds_no_lock_of_root(self):
+        """He may open .git, and so lock it."""
+        self.stop_timer()
+        self.host.run("systemd-run", "--unit=holder", "--uid=ubuntu",
+                      "flock", f"{CHECKOUT}/.git", "sleep", "infinity")
+        try:
+            until("the lock to be held", lambda: self.host.run(
+                "flock", "--nonblock", f"{CHECKOUT}/.git", "true",
+                check=False).returncode, PATIENCE)
+            after = self.host.cursor()
+            commit = self.push_install("Beside the holder", "true")
+            self.host.run("systemctl", "start", f"{UNIT}.service",
+                          check=False)
+            require(find_line(self.host.journal(after),
+                              f"^deployed {commit[:12]} "),
+                    texts(self.host.journal(after)))
+        finally:
+            self.host.run("systemctl", "stop", "holder.service")
+            self.start_timer()
+            self.wait_until_idle()
+
     def test_exposure_is_as_documented(self):
-        shown = self.host.run("systemd-analyze", "security", "--no-pager",
-                              f"{UNIT}.service").stdout
-        level = re.search(r"Overall exposure level for .*: (\d+\.\d)", shown)
-        page = (TOP / "docs/hardening.md").read_text()
-        documented = re.search(r"^\| with both drop-ins \| (\d+\.\d) ", page,
-                               re.M)
-        require(float(level[1]) <= float(documented[1]),
-                f"{level[1]}, and documented {documented[1]}")
+        self.check_exposure("with both drop-ins")
+
+    def test_tightened_as_documented(self):
+        """A push is built aside, and one that fails is rolled back, under the
+        drop-in for a host of which more is known."""
+        drop_in = textwrap.dedent(re.search(
+            r"^    \[Service\]\n(?:    .+\n)+", self.page, re.M)[0])
+        self.stop_timer()
+        try:
+            commit = self.push_install("Tightened", "true")
+            self.with_setting(f"{drop_in}ExecStart=\n"
+                              f"ExecStart=/usr/local/bin/{UNIT} --dry-run")
+            self.host.run("systemctl", "start", f"{UNIT}.service")
+            self.with_setting(drop_in)
+            self.check_exposure("tightened ")
+            after = self.host.cursor()
+            self.start_timer()
+            self.wait_until_deployed(commit, after)
+            self.read_deployment(after, "Tightened")
+            after = self.host.cursor()
+            self.host.push("It breaks", {
+                "backend/requirements.txt": requirements("colorama")})
+            self.wait_for_line(f"^rolled back to {commit[:12]} ", after)
+            self.wait_until_idle()
+        finally:
+            self.without_setting()
+            self.start_timer()
+            after = self.host.cursor()
+            commit = self.host.push("It works", {
+                "backend/requirements.txt": requirements("uvicorn"),
+                "backend/server.py": server("back end untightened")})
+            self.wait_until_deployed(commit, after)
 
     def test_without_mount_namespaces(self):
         """It builds in place and says so, once."""
@@ -617,6 +767,24 @@ class Confined(Group):
         require(len(said) == 1, f"said: {said}")
         require(any(line.startswith("frontend: npm install")
                     for line in lines), lines)
+
+    def test_variables_of_the_unit(self):
+        """An installation has those that the configuration names."""
+        config = "/etc/deployment-update.conf"
+        self.host.write(config, "pass-environment = NAMED\n")
+        self.with_setting("Environment=NAMED=yes OTHER=yes")
+        try:
+            after = self.host.cursor()
+            commit = self.push_install("Variables", "env | sed 's/^/has /'")
+            self.wait_until_deployed(commit, after)
+        finally:
+            self.without_setting()
+            self.host.outside(config).unlink()
+        lines = texts(self.host.journal(after))
+        require("frontend | has NAMED=yes" in lines, lines)
+        require("frontend | has USER=ubuntu" in lines, lines)
+        for name in ("OTHER", "INVOCATION_ID", "JOURNAL_STREAM"):
+            require(not any(f"has {name}=" in line for line in lines), lines)
 
     def test_install_of_the_owner_is_ended(self):
         """Root may send signals to processes of the owner."""

@@ -163,9 +163,10 @@ class CommandLine(unittest.TestCase):
                          (0, "No changes detected in the repository.\n", ""))
 
     def test_a_held_lock_is_75_and_names_the_holder(self):
-        descriptor = os.open(self.world.checkout / ".git", os.O_RDONLY)
+        self.world.run()  # makes the file
+        descriptor = os.open(self.world.lock_file(), os.O_RDWR)
         self.addCleanup(os.close, descriptor)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.lockf(descriptor, fcntl.LOCK_EX)
         for more in ((), ("--wait=1",)):
             run = self.world.run(*more)
             self.assertEqual(run.returncode, 75, run)

@@ -5,8 +5,9 @@ import re
 import subprocess
 import unittest
 
-from support import PATIENCE, needs_root
-from support.world import World
+from support import NOBODY, PATIENCE, needs_root
+from support.record import make_due, note_killed_move
+from support.world import World, listing
 
 
 class DamagedObjects(unittest.TestCase):
@@ -104,7 +105,7 @@ class KilledMove(unittest.TestCase):
     def files_are_cut_short(self, to):
         self.branch_is_behind(to)
         for path in self.moved_files():
-            path.write_text("")
+            os.truncate(path, path.stat().st_size - 1)
         self.world.git(self.world.checkout, "read-tree", "HEAD")
 
     def half_move(self, halfway, forward):
@@ -114,25 +115,20 @@ class KilledMove(unittest.TestCase):
         self.assertEqual(world.run("--force").returncode, 0)
         second = world.push("Second", self.AFTER)
         world.git(world.checkout, "fetch", "-q", "origin")
-        to = second
-        more = ""
         if not forward:
             world.git(world.checkout, "merge", "-q", "--ff-only", second)
-            to = first
-            more = f"roll-back-to = {first}\n"
+        to = second if forward else first
         halfway(to)
-        world.record.write_text(
-            f"moving-to = {to}\n{more}pending = {second}\nrunning = yes\n"
-            "reached = moved\nattempts = 0\nsince = 2026-01-01T00:00:00Z\n"
-            f"next-try = 2026-01-01T00:00:00Z\n{world.record.read_text()}")
+        note_killed_move(world.record, to, second)
         return to
 
-    def test_the_next_run_makes_it_whole(self):
-        for halfway in (self.branch_is_behind, self.index_is_behind,
-                        self.files_are_removed, self.files_are_cut_short):
+    def assert_made_whole(self, *halfways, prepare=lambda: None):
+        """Calls `prepare` in each new world."""
+        for halfway in halfways:
             for forward in (True, False):
                 with (self.subTest(halfway=halfway.__name__, forward=forward),
                       World() as self.world):
+                    prepare()
                     to = self.half_move(halfway, forward)
                     run = self.world.run()
                     self.assertEqual(self.world.commit(), to, run.stderr)
@@ -140,6 +136,84 @@ class KilledMove(unittest.TestCase):
                                      run.stderr)
                     self.assertEqual(self.world.git(
                         self.world.checkout, "status", "--porcelain"), "")
+
+    def test_the_next_run_makes_it_whole(self):
+        self.assert_made_whole(self.branch_is_behind, self.index_is_behind,
+                               self.files_are_removed,
+                               self.files_are_cut_short)
+
+    def assert_converted_files_are_made_whole(self, prepare=lambda: None):
+        self.assert_made_whole(self.branch_is_behind, self.files_are_cut_short,
+                               prepare=prepare)
+
+    def test_line_endings_are_converted_by_configuration(self):
+        self.assert_converted_files_are_made_whole(lambda: self.world.git(
+            self.world.checkout, "config", "core.autocrlf", "true"))
+
+    def test_line_endings_are_converted_by_attributes(self):
+        self.assert_converted_files_are_made_whole(lambda: self.world.push(
+            "Attributes", {".gitattributes": "* text eol=crlf\n"}))
+
+    def test_line_endings_change_with_the_move(self):
+        self.AFTER = self.AFTER | {".gitattributes": "* text eol=crlf\n"}
+        self.assert_converted_files_are_made_whole()
+
+    def test_files_go_through_filters(self):
+        def use_a_filter():
+            self.world.link_tool("tr")
+            for name in ("smudge", "clean"):
+                self.world.git(self.world.checkout, "config",
+                               f"filter.swap.{name}", "tr 0-9 5-90-4")
+            self.world.push("A filter", {".gitattributes": "".join(
+                f"{name} filter=swap\n" for name in self.BEFORE | self.AFTER)})
+
+        self.assert_converted_files_are_made_whole(use_a_filter)
+
+    @needs_root
+    def test_the_checkout_is_somebody_elses(self):
+        def give_away():
+            for folder in (self.world.checkout, self.world.origin):
+                subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", folder],
+                               check=True)
+
+        with World() as self.world:
+            self.world.trust_every_owner()
+            to = self.half_move(self.files_are_cut_short, True)
+            give_away()
+            run = self.world.run()
+            self.assertEqual(run.returncode, 0, run.stderr)
+            self.assertEqual(self.world.commit(), to)
+
+    def test_a_dry_run_plans_it_and_writes_nothing(self):
+        with World() as self.world:
+            self.half_move(self.files_are_cut_short, True)
+            before = listing(self.world.root)
+            run = self.world.run("--dry-run")
+            self.assertEqual(run.returncode, 0, run.stderr)
+            self.assertIn("an earlier run was stopped while it wrote them",
+                          run.stdout)
+            self.assertEqual(listing(self.world.root), before)
+
+    def recovery(self, files):
+        """Returns how many git processes a run starts that takes back as many
+        files."""
+        self.BEFORE = {f"many/{number:04}": "1\n" for number in range(files)}
+        self.AFTER = {name: "2\n" for name in self.BEFORE}
+        with World() as self.world:
+            to = self.half_move(self.branch_is_behind, True)
+            git = os.readlink(self.world.bin / "git")
+            (self.world.bin / "git").unlink()
+            self.world.stand_in(
+                "git", f'#!/bin/sh\necho git >>"$CALLS"\nexec {git} "$@"\n')
+            self.world.calls()
+            run = self.world.run()
+            self.assertEqual(run.returncode, 0, run.stderr)
+            calls = self.world.calls().count("git")
+            self.assertEqual(self.world.commit(), to)
+            return calls
+
+    def test_thousands_of_files_take_no_more_processes_than_one(self):
+        self.assertEqual(self.recovery(4000), self.recovery(1))
 
     def test_a_large_file_is_made_whole_too(self):
         self.BEFORE = {"large": "1" * (20 << 20)}
@@ -259,6 +333,39 @@ head -c 4000000 /dev/zero >node_modules/big
         commit = self.world.push_version(
             1, **{"backend/large": "0" * (3 << 20)})
         self.assert_it_fails_and_then_deploys(commit, first)
+
+    def fill_the_temporary_folder_too(self):
+        """It is on the same disk. Pushes what that has no room for; returns
+        the commits before and after."""
+        first = self.in_a_small_checkout()
+        temporary = self.world.checkout / ".git/tmp"
+        temporary.mkdir()
+        self.world.environment["TMPDIR"] = str(temporary)
+        self.fill(self.world.checkout, leave=1 << 20)
+        return first, self.world.push_version(
+            1, **{"backend/large": "0" * (3 << 20)})
+
+    def test_at_the_fast_forward_with_the_temporary_folder_full(self):
+        first, commit = self.fill_the_temporary_folder_too()
+        self.assert_it_fails_and_then_deploys(
+            commit, first, "the move failed halfway; took back backend/large")
+
+    def test_at_the_fast_forward_with_memory_full_too(self):
+        first, commit = self.fill_the_temporary_folder_too()
+        run = self.world.run_program(
+            ["/usr/bin/unshare", "--mount", "/bin/sh", "-c",
+             "/bin/mount -t tmpfs -o size=4k none /dev/shm && exec \"$@\"",
+             "sh", *self.world.arguments()])
+        self.assertEqual(run.returncode, 1, run.stderr)
+        self.assertIn("warning: laying out files in "
+                      f"{self.world.environment['TMPDIR']}", run.stderr)
+        make_due(self.world.record)
+        run = self.world.run()
+        self.assertIn("an earlier run was stopped while it wrote them",
+                      run.stderr)
+        make_due(self.world.record)
+        self.assert_it_fails_and_then_deploys(
+            commit, first, "the move failed halfway; took back backend/large")
 
     def test_at_the_record(self):
         first = self.deploy_a_first()

@@ -220,7 +220,7 @@ class Deadlines(unittest.TestCase):
             self.world.arguments("--wait", PATIENCE), cwd="/",
             env=self.world.environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        program.kill()  # the kernel gives the lock to the one that waits
+        program.kill()  # the kernel releases the lock
         program.wait(PATIENCE)
         self.assertEqual(waiting.wait(PATIENCE), 0)
         self.assertEqual(self.world.commit(), commit)

@@ -37,8 +37,8 @@ class Failures(unittest.TestCase):
         shutil.rmtree(self.world.checkout / ".git")
         self.assert_says(
             self.failed(),
-            f"{self.world.checkout} is not a git checkout: cannot open "
-            f"{self.world.checkout}/.git: No such file or directory",
+            f"{self.world.checkout} is not a git checkout: there is no .git "
+            "in it",
             "what to do: ", "--repo-dir")
 
     def test_a_repository_that_is_damaged(self):

@@ -3,7 +3,8 @@
 import re
 import unittest
 
-from support.tracing import STARTS, opened_to_write, program_of, traced
+from support.tracing import (opened_to_write, program_of, starts_process,
+                             traced)
 from support.world import World, listing
 
 WAITS = {"poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait",
@@ -53,8 +54,8 @@ class NoChange(unittest.TestCase):
 
     def commands(self):
         """Returns the arguments of each execve of what the program started."""
-        started = [int(result) for name, _, result in self.calls[self.program]
-                   if name in STARTS]
+        started = [int(call[2]) for call in self.calls[self.program]
+                   if starts_process(call)]
         return [arguments for pid in started
                 for name, arguments, result in self.calls[pid]
                 if name == "execve" and result == "0"]
@@ -64,8 +65,10 @@ class NoChange(unittest.TestCase):
         self.assertIn('/git", ["git", "ls-remote",',
                       command.replace(f'["{self.world.bin}/', '["'))
 
-    def test_nobody_opens_a_file_to_write(self):
-        self.assertEqual(opened_to_write(self.calls), [])
+    def test_only_the_lock_is_opened_to_write(self):
+        opened = opened_to_write(self.calls)
+        self.assertEqual(len(opened), 1, opened)
+        self.assertIn(f'{self.world.lock_file().name}", ', opened[0])
 
     def test_nobody_writes_to_a_file(self):
         written = [arguments for _, arguments, _ in self.all_calls(WRITES)
@@ -93,15 +96,24 @@ class NoChangeWithPackedRefs(NoChange):
         self.assertIn('"for-each-ref",', commands[1])
 
     def test_both_are_started_before_either_is_waited_for(self):
-        order = [name for name, _, _ in self.calls[self.program]
-                 if name in STARTS | WAITS]
-        self.assertLessEqual(set(order[:2]), STARTS, order)
+        order = [call for call in self.calls[self.program]
+                 if starts_process(call) or call[0] in WAITS]
+        self.assertTrue(all(map(starts_process, order[:2])), order)
 
 
 class FirstRun(unittest.TestCase):
-    def test_adopting_what_is_checked_out_leaves_no_record(self):
+    def test_adopting_what_is_checked_out_leaves_a_lock_and_no_record(self):
         with World() as world:
+            lock = world.lock_file()
+            own = {str(path) for path in (world.checkout / ".git",
+                                          lock.parent, lock)}
             before = listing(world.checkout)
             self.assertEqual(world.run().returncode, 0)
-            self.assertEqual(listing(world.checkout), before)
+            self.assertEqual(
+                {name: what for name, what in listing(world.checkout).items()
+                 if name not in own},
+                {name: what for name, what in before.items()
+                 if name not in own})
             self.assertFalse(world.state.exists())
+            self.assertEqual((lock.stat().st_mode, lock.stat().st_size),
+                             (0o100600, 0))

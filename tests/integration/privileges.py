@@ -30,7 +30,8 @@ class OfAUser(unittest.TestCase):
 
     def noting(self, name):
         """Begins a program that notes who runs it."""
-        return f'#!/bin/sh\necho "{name} $(id -u) $HOME" >>{self.notes}\n'
+        return (f'#!/bin/sh\necho "{name} $(id -u) ${{HOME:-homeless}}"'
+                f' >>{self.notes}\n')
 
     def deploy(self):
         run = self.world.run()
@@ -110,15 +111,23 @@ class OfAUser(unittest.TestCase):
                          if line.isdigit()]
                 self.assertEqual(users, [str(user)])
 
-    def test_run_as_overrides(self):
-        self.world.config("settle = 0\nrun-as = root\n")
-        self.deploy()
-        self.assertEqual({who for who, _ in self.noted("npm")["npm"]}, {0})
+    def test_nobody_gets_more_rights_than_the_owner(self):
+        for name in ("root", "daemon"):
+            self.world.config(f"settle = 0\nrun-as = {name}\n")
+            run = self.world.run()
+            self.assertEqual(run.returncode, 2)
+            self.assertEqual(
+                run.stderr, f"error: run-as = {name} is not allowed; the "
+                "checkout belongs to another user, who would get the rights "
+                f"of {name}\n")
+        self.assertEqual(self.noted("npm", "git"), {})
 
     def test_run_as_another_user(self):
         os.chown(self.world.checkout, 0, 0)
         self.world.checkout.chmod(0o777)
-        self.world.config("settle = 0\nrun-as = nobody\n")
+        # git itself has to trust the folder of another user.
+        self.world.config("settle = 0\nrun-as = nobody\n"
+                          "pass-environment = GIT_CONFIG_SYSTEM\n")
         self.deploy()
         self.assertEqual(self.noted("npm")["npm"], {(NOBODY, "/nonexistent")})
 

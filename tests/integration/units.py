@@ -108,11 +108,24 @@ class Units(unittest.TestCase):
                      "RestrictRealtime: yes", "SystemCallErrorNumber: EPERM",
                      "CapabilityBoundingSet: cap_chown cap_dac_override "
                      "cap_fowner cap_fsetid cap_kill cap_setgid cap_setuid "
-                     "cap_sys_ptrace cap_sys_admin"]:
+                     "cap_sys_admin"]:
             with self.subTest(line=line):
                 self.assertIn(f"\t{line}\n", service)
         # systemd 257 calls it "connected".
         self.assertRegex(service, r"\tPrivateTmp: (yes|connected)\n")
+
+    def test_its_exposure_is_as_documented(self):
+        """As on a booted host, see host/test_host.py."""
+        run = subprocess.run(
+            ["systemd-analyze", "security", "--offline=true", "--no-pager",
+             f"--root={self.root}", "deployment-update.service"],
+            capture_output=True, text=True, timeout=PATIENCE)
+        level = re.search(r"Overall exposure level for .*: (\d+\.\d)",
+                          run.stdout)
+        page = (TOP / "docs/hardening.md").read_text()
+        documented = re.search(r"^\| with both drop-ins \| (\d+\.\d) ", page,
+                               re.M)
+        self.assertEqual(level[1], documented[1])
 
     def test_an_edit_of_the_host_comes_after_the_drop_ins(self):
         """systemctl edit writes override.conf; the last one by name wins."""

@@ -17,7 +17,8 @@ PAGE = Path(__file__).parents[2] / "docs/deployment-update.8"
 PATIENCE = 60
 SENTENCES = [
     "Without a change it prints 'No changes detected in the repository.' and "
-    "writes nothing, but for the record when the remote had been away.",
+    "writes nothing, but for the record when the remote had been away and, in "
+    "the first run, a lock.",
     "Ends a quarantine and the wait for the next try.",
     "Started as root, it runs every command as the owner of the checkout, and "
     "only systemctl(1) as root.",

@@ -19,7 +19,10 @@ one way: scripts and tests import support, and support imports neither.
     recorder        the same three, which log every call (faithful/)
     service_manager a systemctl that really starts services (scripts/demo)
     record          reads the record of deployments and changes it
+    attackers       what a second user does while root deploys in his folder
+    exchanger       his program that exchanges names as fast as it can
     tracing, peak   system calls and memory of a run
+    users           processes of other users
     servers         git over http and ssh, on loopback
     figures         refuses figures of a benchmark that cannot be true
     host            a booted systemd in a container

@@ -25,3 +25,14 @@ def make_due(record: Path) -> None:
     text = record.read_text(encoding="utf-8")
     record.write_text(re.sub("(?m)^next-try = .*$", f"next-try = {PAST}",
                              text), encoding="utf-8")
+
+
+def note_killed_move(record: Path, to: str, tip: str) -> None:
+    """As if a run that deployed `tip` had been killed while it moved the work
+    tree: to `tip`, or rolling back."""
+    more = "" if to == tip else f"roll-back-to = {to}\n"
+    record.write_text(
+        f"moving-to = {to}\n{more}pending = {tip}\nrunning = yes\n"
+        f"reached = moved\nattempts = 0\nsince = {PAST}\n"
+        f"next-try = {PAST}\n{record.read_text(encoding='utf-8')}",
+        encoding="utf-8")

@@ -4,7 +4,7 @@ import re
 
 # Calls of its -ff output: "name(arguments) = result".
 CALL = re.compile(r"^(\w+)\((.*)\)\s+= (-?\w+)")
-STARTS = {"fork", "vfork", "clone", "clone3"}
+FORKS = {"fork", "vfork", "clone", "clone3"}
 OPENS = {"open", "openat", "openat2", "creat"}
 WRITING = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND")
 
@@ -23,6 +23,12 @@ def traced(world, *more):
               if match]
              for file in trace.iterdir()}
     return run, dict(sorted(calls.items()))
+
+
+def starts_process(call):
+    """True for a call that starts a process; threads are none."""
+    name, arguments, _ = call
+    return name in FORKS and "CLONE_THREAD" not in arguments
 
 
 def program_of(calls):

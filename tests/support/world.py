@@ -114,6 +114,16 @@ class World(Repositories):
         """The commit that is checked out."""
         return self.git(self.checkout, "rev-parse", "HEAD").strip()
 
+    def lock_file(self):
+        """The file that a run of this user locks here, when the checkout is
+        his own, and each run of root."""
+        if os.geteuid() != 0:
+            return self.checkout / ".git/deployment-update/lock"
+        status = self.checkout.stat()
+        return Path("/run/deployment-update/"
+                    f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}-"
+                    f"{status.st_ino}.lock")
+
     def in_use(self):
         """Returns what the environments in use were made from."""
         return [(self.checkout / path / "made-from").read_text()

@@ -28,6 +28,7 @@ FakeHost::FakeHost()
   runner.answer("symbolic-ref", printed("prod\n"));
   runner.answer("for-each-ref", printed("* " + id('a') + " refs/heads/prod\n"));
   runner.answer("log -1", printed("A subject\n"));
+  runner.answer("rm -rf --one-file-system", remove_for_real);
   push('a');
 }
 

@@ -21,6 +21,7 @@ class Fifo {
   explicit Fifo(const std::filesystem::path& path);
 
   const std::string& path() const { return path_; }
+  const std::string& text() const { return text_; }  // that came so far
 
   // Fails the test when the text does not come, or the writers do not end, in
   // time.

@@ -41,6 +41,12 @@ CommandResult printed(std::string out) {
   return {.out = std::move(out)};
 }
 
+CommandResult remove_for_real(const Command& command) {
+  std::filesystem::remove_all(command.context.directory /
+                              command.arguments.back());
+  return {};
+}
+
 CommandResult failed(int code, std::string err) {
   return {.status = {.code = code}, .err = std::move(err)};
 }
@@ -97,6 +103,20 @@ std::vector<std::string> FakeRunner::lines() const {
     lines.push_back(describe(command));
   }
   return lines;
+}
+
+FakeRunner::Answer lays_out(std::map<std::string, std::string> files) {
+  return [files = std::move(files)](const Command& command) {
+    const std::string option = "--prefix=";
+    const auto place = std::ranges::find_if(
+        command.arguments,
+        [&](const std::string& word) { return word.starts_with(option); });
+    REQUIRE(place != command.arguments.end());
+    for (const auto& [path, text] : files) {
+      write_file(place->substr(option.size()) + path, text);
+    }
+    return CommandResult{};
+  };
 }
 
 Folder::Folder() {

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -61,6 +62,9 @@ Exception error_of(const Act& act) {
 CommandResult printed(std::string out);
 CommandResult failed(int code, std::string err = {});
 
+// Does what "rm -rf" in the command's directory does.
+CommandResult remove_for_real(const Command& command);
+
 // Returns the answer of `systemctl show` for a unit that runs in a process of
 // the test.
 std::string running_unit(const std::string& invocation, int restarts = 0);
@@ -94,6 +98,9 @@ class FakeRunner : public CommandRunner {
   Answer answer_ = [](const Command&) { return CommandResult{}; };
   std::vector<std::pair<std::string, Answer>> answers_;
 };
+
+// Answers `git checkout-index`: writes these files, by path, where it says.
+FakeRunner::Answer lays_out(std::map<std::string, std::string> files);
 
 // A folder of the test's own, removed with all that is in it.
 class Folder {

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <memory>
+#include <utility>
 
 #include "tests/unit/support.hpp"
 
@@ -66,6 +67,16 @@ TEST_CASE("activity is shown on a terminal and makes way for lines") {
                 }) ==
         "  ... npm \\x1b install (3 s)\r\x1b[K"
         "  ... npm install (4 s)\r\x1b[Kdone\n");
+}
+
+TEST_CASE("last words are those of an error, on a line of their own") {
+  const std::pair<Log::Target, std::string> expected[] = {
+      {Log::Target::plain, "error: a\nerror: \\x1b[K\n"},
+      {Log::Target::journal, "<3>a\n<3>\\x1b[K\n"},
+      {Log::Target::terminal, "\r\x1b[Kerror: a\nerror: \\x1b[K\n"}};
+  for (const auto& [target, words] : expected) {
+    CHECK(Log(stderr, target, false).last_words("a\n\x1b[K") == words);
+  }
 }
 
 TEST_CASE("elsewhere activity is not shown") {

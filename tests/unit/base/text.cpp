@@ -65,6 +65,18 @@ TEST_CASE("a separator at the end opens no part") {
   CHECK(split("a\n"sv, '\n') == Parts{"a"});
   CHECK(split("a\n\nb\n"sv, '\n') == Parts{"a", "", "b"});
   CHECK(split("\n"sv, '\n') == Parts{""});
+  std::string_view text = "a\n\nb";
+  CHECK(take_part(text, '\n') == "a");
+  CHECK(take_part(text, '\n').empty());
+  CHECK(take_part(text, '\n') == "b");
+  CHECK(text.empty());
+}
+
+TEST_CASE("sizes are told in the greatest unit that they fill") {
+  CHECK(describe_size(0) == "0 bytes");
+  CHECK(describe_size(1023) == "1023 bytes");
+  CHECK(describe_size(64 << 10) == "64 KiB");
+  CHECK(describe_size((4 << 20) - 1) == "3 MiB");
 }
 
 TEST_CASE("white space at both ends is trimmed") {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "lib/base/user.hpp"
 #include "tests/unit/processes.hpp"
 #include "tests/unit/support.hpp"
 
@@ -18,7 +19,7 @@ using namespace std::chrono_literals;
 // The lock files found in `checkout`, by their names in .git, sorted.
 Paths names_of_locks(const Folder& checkout) {
   Paths names;
-  for (const GitLock& lock : find_git_locks({.repo_dir = checkout.path()})) {
+  for (const GitLock& lock : find_git_locks({}, Directory(checkout.path()))) {
     names.push_back(lock.path.lexically_relative(checkout / ".git"));
   }
   std::sort(names.begin(), names.end());
@@ -68,7 +69,7 @@ TEST_CASE("finds a lock that is a link to nothing") {
 
 // The one lock of a checkout that has one.
 GitLock only_lock(const fs::path& checkout) {
-  const auto locks = find_git_locks({.repo_dir = checkout});
+  const auto locks = find_git_locks({}, Directory(checkout));
   REQUIRE(locks.size() == 1);
   return locks.front();
 }
@@ -120,6 +121,36 @@ TEST_CASE("names the git that works in the checkout") {
           (worker.holds ? std::optional(helper.pid()) : std::nullopt));
     fs::remove(pipe);
   }
+}
+
+// As work(), as another user; its exec made a real git as open as this.
+int work_as(const User& user, const fs::path& folder, const Fifo& fifo) {
+  std::ofstream pipe(fifo.path());
+  fs::current_path(folder);
+  prctl(PR_SET_NAME, "git");
+  if (setgid(user.gid) != 0 || setuid(user.uid) != 0 ||
+      prctl(PR_SET_DUMPABLE, 1) != 0) {
+    return 1;
+  }
+  pipe << "at work" << std::flush;
+  pause();
+  return 0;
+}
+
+TEST_CASE("a lock is held by a git of its owner alone") {
+  if (!is_root()) {
+    return;
+  }
+  const Folder checkout;
+  const fs::path lock = checkout / ".git/index.lock";
+  write_file(lock, "");
+  Fifo fifo(checkout / "pipe");
+  const User other = find_user("daemon");
+  const Helper helper([&] { return work_as(other, checkout.path(), fifo); });
+  fifo.wait_for_text("at work");
+  CHECK(only_lock(checkout.path()).holder == std::nullopt);
+  REQUIRE(chown(lock.c_str(), other.uid, other.gid) == 0);
+  CHECK(only_lock(checkout.path()).holder == helper.pid());
 }
 
 }  // namespace

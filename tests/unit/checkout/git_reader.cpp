@@ -107,19 +107,39 @@ TEST_CASE("the entries of a tree are read by path") {
   }
 }
 
-TEST_CASE("paths go to git by the thousand, in their order") {
+TEST_CASE("a list of more entries than memory has room for is refused") {
+  const auto repeated = [](const std::string& entry, int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i) {
+      text += entry;
+    }
+    return text;
+  };
+  const std::string change = "?? a\0"s;
+  const std::string entry = "100644 blob " + id('a') + "\ta\0"s;
+  CHECK(parse_status(repeated(change, most_entries)).size() == most_entries);
+  CHECK(message_of<Error>([&] {
+          parse_status(repeated(change, most_entries + 1));
+        }) == "git status printed more than 100000 entries");
+  CHECK_THROWS_AS(parse_ls_tree(repeated(entry, most_entries + 1)), Error);
+  CHECK(parse_paths("a\0b\n\0"s, "diff-tree") == Paths{"a", "b\n"});
+  CHECK_THROWS_AS(parse_paths(std::string(most_entries + 1, '\0'), "diff-tree"),
+                  Error);
+}
+
+TEST_CASE("paths go to git in commands of 256 KiB, in their order") {
   struct Case {
     std::size_t paths;
     std::vector<std::size_t> sizes;
   };
-  for (const Case& c :
-       {Case{0, {}}, Case{1, {1}}, Case{999, {999}}, Case{1000, {1000}},
-        Case{1001, {1000, 1}}, Case{2000, {1000, 1000}},
-        Case{2500, {1000, 1000, 500}}}) {
+  for (const Case& c : {Case{0, {}}, Case{1, {1}}, Case{255, {255}},
+                        Case{256, {256}}, Case{257, {256, 1}},
+                        Case{512, {256, 256}}, Case{600, {256, 256, 88}}}) {
     INFO(c.paths);
     Paths paths;
     while (paths.size() < c.paths) {
-      paths.push_back(std::to_string(paths.size()));
+      // With its end and the pointer to it 1 KiB.
+      paths.push_back(fmt::format("{:01015}", paths.size()));
     }
     Paths together;
     std::vector<std::size_t> sizes;
@@ -130,10 +150,17 @@ TEST_CASE("paths go to git by the thousand, in their order") {
     CHECK(sizes == c.sizes);
     CHECK((together == paths));
   }
+  CHECK(batches_of(Paths(4000, "folder/file")).size() == 1);
+  CHECK(batches_of({std::string(1 << 20, 'x'), "y"}).size() == 2);
+}
+
+// A context in `checkout`, which need not be there.
+Context context_in(const std::filesystem::path& checkout) {
+  return {.directory = checkout, .top = std::make_shared<Directory>(checkout)};
 }
 
 GitReader reader(FakeRunner& runner) {
-  return {runner, {.directory = "/app"}, "origin", "prod"};
+  return {runner, context_in("/app"), "origin", "prod"};
 }
 
 TEST_CASE("the tree of no paths asks git nothing") {
@@ -147,13 +174,37 @@ TEST_CASE("more paths than a command takes are one list of entries") {
     return printed("100644 blob " + id('a') + '\t' + command.arguments.back() +
                    '\0');
   });
-  Paths paths(1000, "first");
+  Paths paths(1000, std::string(300, '/') + "first");
   paths.emplace_back("last");
   const auto entries = reader(runner).list_tree("HEAD", paths);
   CHECK(runner.asked.size() == 2);
   CHECK(entries.size() == 2);
-  CHECK(entries.contains("first"));
+  CHECK(entries.contains(paths.front()));
   CHECK(entries.contains("last"));
+}
+
+TEST_CASE("laying out that fails says where it needs room, and not all files") {
+  FakeRunner runner;
+  runner.answer("checkout-index", failed(1, "error: unable to write file\n"));
+  const auto error = error_of<CommandError>([&] {
+    reader(runner).lay_out_aside(commit('a'), Paths(4000, "file"), "/aside/b");
+  });
+  CHECK(error.what() ==
+        "laying out files in /aside/b failed: git checkout-index "
+        "--prefix=/aside/b/tree/ -- exited with code 1\n"
+        "error: unable to write file"s);
+  CHECK(error.advice() ==
+        "the next run tries again; /aside needs room for the files that the "
+        "move was at, or TMPDIR has to name another folder");
+}
+
+TEST_CASE("laying out that meets lost objects names the repair") {
+  FakeRunner runner;
+  runner.answer("checkout-index",
+                failed(1, "error: unable to read sha1 file\n"));
+  const auto error = error_of<CommandError>(
+      [&] { reader(runner).lay_out_aside(commit('a'), {"x"}, "/aside/b"); });
+  CHECK(contains(error.advice().value_or(""), "the repository is damaged"));
 }
 
 TEST_CASE("only untracked files directly in the folders are listed") {
@@ -175,6 +226,24 @@ TEST_CASE("only untracked files directly in the folders are listed") {
   }
 }
 
+TEST_CASE("untracked files that nobody has room for are refused") {
+  FakeRunner runner([](const Command&) {
+    std::string text;
+    for (int i = 0; i <= most_entries; ++i) {
+      text += "a\0"s;
+    }
+    return printed(text);
+  });
+  CHECK_THROWS_AS(reader(runner).untracked_files({""}), Error);
+  CHECK(reader(runner).untracked_files({"web"}).empty());
+}
+
+TEST_CASE("of a subject the beginning is enough") {
+  FakeRunner runner(
+      [](const Command&) { return printed(std::string(5000, 's')); });
+  CHECK(reader(runner).subject(commit('a')) == std::string(1000, 's') + "…");
+}
+
 // Answers the two questions of heads().
 class Remote {
  public:
@@ -192,7 +261,7 @@ class Remote {
   });
 
   Heads heads(const std::filesystem::path& checkout = "/app") {
-    return GitReader(runner, {.directory = checkout}, "origin", "prod").heads();
+    return GitReader(runner, context_in(checkout), "origin", "prod").heads();
   }
 };
 
@@ -240,6 +309,17 @@ TEST_CASE("what the checkout's files do not say, or is not the tip, git says") {
   }
 }
 
+TEST_CASE("no line of git's is longer than 4 KiB") {
+  for (const char* file : {".git/HEAD", ".git/refs/heads/prod"}) {
+    const Folder checkout;
+    write_file(checkout / ".git/HEAD", "ref: refs/heads/prod\n");
+    write_file(checkout / file, std::string(4097, '\n'));
+    Remote remote;
+    CHECK(message_of<Error>([&] { remote.heads(checkout.path()); }) ==
+          (checkout / file).string() + " is longer than 4096 bytes");
+  }
+}
+
 TEST_CASE(
     "git never asks at a terminal, takes names literally, speaks English") {
   Remote remote;
@@ -271,7 +351,7 @@ TEST_CASE("a remote that cannot be asked is told from one without branch") {
 
 // A checkout that belongs to `user`, nullopt: to who runs the program.
 Context checkout_of(const std::optional<std::string>& user) {
-  Context context{.directory = "/app"};
+  Context context = context_in("/app");
   if (user) {
     context.user.emplace().name = *user;
   }

@@ -1,8 +1,10 @@
 #include "lib/checkout/work_tree.hpp"
 
-#include <iterator>
+#include <sys/stat.h>
+
 #include <utility>
 
+#include "lib/process/runner.hpp"
 #include "tests/unit/support.hpp"
 
 namespace deployment {
@@ -13,6 +15,17 @@ using namespace std::string_view_literals;
 
 // Files by their paths in the checkout.
 using Files = std::map<std::string, std::string>;
+
+GitReader reader(CommandRunner& runner, const fs::path& checkout,
+                 Variables variables = {}) {
+  return {runner,
+          {.directory = checkout,
+           .top = std::make_shared<Directory>(checkout),
+           .variables = std::move(variables),
+           .timeout = std::chrono::seconds(60)},
+          "origin",
+          "prod"};
+}
 
 // A checkout with these files.
 class Checkout : public Folder {
@@ -32,9 +45,8 @@ struct Moving {
   Paths in_the_way(const Checkout& checkout) {
     runner.answer("status", printed(std::string(status)));
     runner.answer("diff-tree", printed(std::string(changed)));
-    const GitReader git(runner, {.directory = checkout.path()}, "origin",
-                        "prod");
-    return changes_in_the_way(git, commit('a'), commit('b'));
+    return changes_in_the_way(reader(runner, checkout.path()), commit('a'),
+                              commit('b'));
   }
 
   FakeRunner runner = {};
@@ -106,6 +118,14 @@ TEST_CASE("a link to nothing in a folder of untracked files is in the way") {
   CHECK(moving.in_the_way(checkout) == Paths{"dir/x"});
 }
 
+TEST_CASE("a file behind a link in a folder of untracked files is in the way") {
+  const Checkout checkout;
+  fs::create_directory(checkout / "dir");
+  fs::create_symlink("/", checkout / "dir/link");
+  Moving moving{.status = "?? dir/\0"sv, .changed = "dir/link/x\0"sv};
+  CHECK(moving.in_the_way(checkout) == Paths{"dir/link/x"});
+}
+
 TEST_CASE("a file that becomes a folder is in the way, and the reverse") {
   check({{"a changed file becomes a folder",
           " M a\0"sv,
@@ -135,70 +155,73 @@ TEST_CASE("git is asked to compare commits only when a file is changed here") {
   CHECK(dirty.runner.has_run(" " + id('a') + " " + id('b') + " --"));
 }
 
-constexpr const char* file_mode = "100644";
-constexpr const char* link_mode = "120000";
-
-// The commit `b`, by the paths of its files, to which the checkout was moved.
-class Target {
+// A repository with real git. Its work tree is what a killed move to a commit
+// left, so the test makes it.
+class Repository : public Folder {
  public:
-  struct Entry {
-    std::string mode;
-    std::string content;
-  };
+  Repository() { git({"init", "-q"}); }
 
-  using Entries = std::map<std::string, Entry>;
-
-  explicit Target(Entries entries) : entries_(std::move(entries)) {
-    runner.answer("ls-tree", [this](const Command& list) {
-      return printed(listing(list.arguments));
-    });
-    for (const auto& [path, entry] : entries_) {
-      runner.answer("cat-file blob " + blob(path), printed(entry.content));
-    }
+  std::string git(const Words& arguments) const {
+    return runner_
+        .run_checked({.purpose = "testing",
+                      .program = "git",
+                      .arguments = arguments,
+                      .context = {.directory = path(),
+                                  .variables = variables_,
+                                  .timeout = std::chrono::seconds(60)}})
+        .out;
   }
 
-  Paths half_written(const Checkout& checkout, const Paths& paths) {
-    const GitReader git(runner, {.directory = checkout.path()}, "origin",
-                        "prod");
-    return half_written_files(git, commit('b'), paths);
-  }
-
-  FakeRunner runner;
-
- private:
-  // An id for the content of the file.
-  std::string blob(const std::string& path) const {
-    const auto place = std::distance(entries_.begin(), entries_.find(path));
-    return id(static_cast<char>('0' + place));
-  }
-
-  std::string listing(const Words& arguments) const {
-    std::string lines;
-    for (const std::string& path : arguments) {
-      const auto found = entries_.find(path);
-      if (found != entries_.end()) {
-        lines += found->second.mode + " blob " + blob(path) + '\t' + path;
-        lines += '\0';
+  // Commits the work tree, which is empty after that.
+  CommitId commit() const {
+    git({"add", "--all"});
+    git({"commit", "-q", "--allow-empty", "-m", "A commit"});
+    for (const fs::path& path : fs::directory_iterator(this->path())) {
+      if (path.filename() != ".git") {
+        fs::remove_all(path);
       }
     }
-    return lines;
+    return *CommitId::parse(git({"rev-parse", "HEAD"}).substr(0, 40));
   }
 
-  Entries entries_;
+  CommitId commit(const Files& files) const {
+    for (const auto& [name, text] : files) {
+      write_file(*this / name, text);
+    }
+    return commit();
+  }
+
+  Paths half_written(const CommitId& to, const Paths& paths) const {
+    return half_written(path(), to, paths);
+  }
+
+  Paths half_written(const fs::path& checkout, const CommitId& to,
+                     const Paths& paths) const {
+    return half_written_files(reader(runner_, checkout, variables_), to, paths);
+  }
+
+  bool is_half_written(const std::string& name, const CommitId& to) const {
+    const Paths found = half_written(to, {name});
+    CHECK((found.empty() || found == Paths{name}));
+    return !found.empty();
+  }
+
+ private:
+  Variables variables_ = {
+      {"PATH", "/usr/bin:/bin"},      {"HOME", path()},
+      {"GIT_CONFIG_NOSYSTEM", "1"},   {"GIT_AUTHOR_NAME", "A"},
+      {"GIT_AUTHOR_EMAIL", "a@b"},    {"GIT_COMMITTER_NAME", "A"},
+      {"GIT_COMMITTER_EMAIL", "a@b"}, {"GIT_ALLOW_PROTOCOL", "none"}};
+  TextLog log_;
+  mutable ProcessRunner runner_{log_.log};
 };
 
-// True when `x` in the checkout counts as half-written, of a commit with
-// `entries`.
-bool is_half_written(const Checkout& checkout, const Target::Entries& entries) {
-  const Paths found = Target(entries).half_written(checkout, {"x"});
-  CHECK((found.empty() || found == Paths{"x"}));
-  return !found.empty();
-}
-
 TEST_CASE("a file with the beginning of the commit's is half-written") {
-  const auto has = [](const std::string& text) {
-    return is_half_written(Checkout(Files{{"x", text}}),
-                           {{"x", {file_mode, "the text\nof b\n"}}});
+  const Repository repository;
+  const CommitId to = repository.commit({{"x", "the text\nof b\n"}});
+  const auto has = [&](const std::string& text) {
+    write_file(repository / "x", text);
+    return repository.is_half_written("x", to);
   };
   CHECK(has(""));
   CHECK(has("the te"));
@@ -210,73 +233,297 @@ TEST_CASE("a file with the beginning of the commit's is half-written") {
   CHECK_FALSE(has("the text\nof a\n"));
 }
 
+TEST_CASE("an empty file of the commit is half-written only when it is empty") {
+  const Repository repository;
+  const CommitId to = repository.commit({{"x", ""}});
+  write_file(repository / "x", "");
+  CHECK(repository.is_half_written("x", to));
+  write_file(repository / "x", "m");
+  CHECK_FALSE(repository.is_half_written("x", to));
+}
+
+TEST_CASE("files of any length are compared to their last byte") {
+  for (const std::size_t size : {8191U, 8192U, 8193U, 16384U, 1U << 20}) {
+    INFO(size);
+    const Repository repository;
+    std::string text(size, 'x');
+    const CommitId to = repository.commit({{"x", text + "yz"}});
+    write_file(repository / "x", text);
+    CHECK(repository.is_half_written("x", to));
+    write_file(repository / "x", text + "y");
+    CHECK(repository.is_half_written("x", to));
+    write_file(repository / "x", text + "yz");
+    CHECK(repository.is_half_written("x", to));
+    write_file(repository / "x", text + "yzm");
+    CHECK_FALSE(repository.is_half_written("x", to));
+    text.back() = 'm';
+    write_file(repository / "x", text);
+    CHECK_FALSE(repository.is_half_written("x", to));
+  }
+}
+
 TEST_CASE("a file that is gone is half-written, whatever the commit has") {
-  CHECK(is_half_written(Checkout(), {{"x", {file_mode, "text"}}}));
-  CHECK(is_half_written(Checkout(), {}));
+  const Repository repository;
+  CHECK(repository.is_half_written("x", repository.commit({{"x", "text"}})));
+  CHECK(repository.is_half_written("x/y", repository.commit({{"y", "text"}})));
 }
 
 TEST_CASE("a file that the commit does not have is a person's") {
-  CHECK_FALSE(is_half_written(Checkout(Files{{"x", ""}}), {}));
-  CHECK_FALSE(
-      is_half_written(Checkout(Files{{"x", ""}}), {{"y", {file_mode, ""}}}));
+  const Repository repository;
+  const CommitId to = repository.commit({{"y", ""}});
+  write_file(repository / "x", "");
+  CHECK_FALSE(repository.is_half_written("x", to));
+}
+
+TEST_CASE("names of any kind are compared") {
+  const Paths names = {
+      "a\nnew line", "b \"quoted\"", "c 'so'", "-option", ":(top)x", "é", "*",
+      "\\"};
+  Files files;
+  for (const std::string& name : names) {
+    files[name] = "text";
+  }
+  const Repository repository;
+  const CommitId to = repository.commit(files);
+  for (const std::string& name : names) {
+    write_file(repository / name, "te");
+  }
+  CHECK(repository.half_written(to, names) == names);
+  for (const std::string& name : names) {
+    write_file(repository / name, "mine");
+  }
+  CHECK(repository.half_written(to, names).empty());
 }
 
 TEST_CASE("a link is compared by where it leads, and never followed") {
-  const auto leads = [](const char* to, const Target::Entry& entry) {
-    const Checkout checkout(Files{{"there", "text"}});
-    fs::create_symlink(to, checkout / "x");
-    return is_half_written(checkout, {{"x", entry}});
+  const Repository repository;
+  fs::create_symlink("there", repository / "link");
+  const CommitId to = repository.commit({{"there", "text"}, {"file", "text"}});
+  const auto leads = [&](const char* target, const std::string& name) {
+    write_file(repository / "there", "text");
+    fs::remove(repository / name);
+    fs::create_symlink(target, repository / name);
+    return repository.is_half_written(name, to);
   };
-  CHECK(leads("there", {link_mode, "there"}));
-  CHECK(leads("nothing", {link_mode, "nothing"}));
-  CHECK_FALSE(leads("there", {link_mode, "elsewhere"}));
-  CHECK_FALSE(leads("there", {file_mode, "text"}));
+  CHECK(leads("there", "link"));
+  CHECK_FALSE(leads("elsewhere", "link"));
+  CHECK_FALSE(leads("ther", "link"));
+  CHECK_FALSE(leads("there", "file"));
   // A file in the place of a link, with the link's text in it.
-  CHECK_FALSE(is_half_written(Checkout(Files{{"x", "there"}}),
-                              {{"x", {link_mode, "there"}}}));
+  fs::remove(repository / "link");
+  write_file(repository / "link", "there");
+  CHECK_FALSE(repository.is_half_written("link", to));
+}
+
+TEST_CASE("a link to nothing is compared too") {
+  const Repository repository;
+  fs::create_symlink("nothing", repository / "link");
+  const CommitId to = repository.commit();
+  fs::create_symlink("nothing", repository / "link");
+  CHECK(repository.is_half_written("link", to));
+}
+
+TEST_CASE("a file whose executable bit somebody changed is a person's") {
+  const Repository repository;
+  write_file(repository / "run", "text");
+  fs::permissions(repository / "run", fs::perms(0755));
+  const CommitId to = repository.commit({{"read", "text"}});
+  const auto has = [&](const std::string& name, fs::perms mode) {
+    write_file(repository / name, "te");
+    fs::permissions(repository / name, mode);
+    return repository.is_half_written(name, to);
+  };
+  CHECK(has("run", fs::perms(0755)));
+  CHECK(has("run", fs::perms(0700)));
+  CHECK_FALSE(has("run", fs::perms(0644)));
+  CHECK(has("read", fs::perms(0644)));
+  CHECK(has("read", fs::perms(0600)));
+  CHECK_FALSE(has("read", fs::perms(0755)));
+}
+
+TEST_CASE("what is neither file nor link is a person's, and blocks nobody") {
+  const Repository repository;
+  const CommitId to = repository.commit({{"x", ""}});
+  REQUIRE(mkfifo((repository / "x").c_str(), 0644) == 0);
+  CHECK_FALSE(repository.is_half_written("x", to));
 }
 
 TEST_CASE("a folder is half-written when all files in it are") {
-  const Target::Entries entries = {{"x/a", {file_mode, "text of a"}},
-                                   {"x/sub/b", {file_mode, "text of b"}}};
-  CHECK(is_half_written(
-      Checkout(Files{{"x/a", "text"}, {"x/sub/b", "text of b"}}), entries));
-  CHECK(is_half_written(Checkout(Files{{"x/sub/b", ""}}), entries));
-  CHECK_FALSE(is_half_written(
-      Checkout(Files{{"x/a", "text"}, {"x/sub/b", "mine"}}), entries));
-  CHECK_FALSE(is_half_written(Checkout(Files{{"x/a", "text"}, {"x/mine", ""}}),
-                              entries));
-  const Checkout empty;
-  fs::create_directory(empty / "x");
-  CHECK(is_half_written(empty, entries));
+  const Repository repository;
+  const CommitId to =
+      repository.commit({{"x/a", "text of a"}, {"x/sub/b", "text of b"}});
+  const auto has = [&](const Files& files) {
+    fs::remove_all(repository / "x");
+    fs::create_directory(repository / "x");
+    for (const auto& [name, text] : files) {
+      write_file(repository / name, text);
+    }
+    return repository.is_half_written("x", to);
+  };
+  CHECK(has({{"x/a", "text"}, {"x/sub/b", "text of b"}}));
+  CHECK(has({{"x/sub/b", ""}}));
+  CHECK_FALSE(has({{"x/a", "text"}, {"x/sub/b", "mine"}}));
+  CHECK_FALSE(has({{"x/a", "text"}, {"x/mine", ""}}));
+  CHECK_FALSE(has({{"x/a", "text"}, {"x/sub/b/mine", ""}}));
+  CHECK(has({}));
+}
+
+TEST_CASE("a folder in the place of a file is half-written when it is empty") {
+  const Repository repository;
+  const CommitId to = repository.commit({{"x", "text"}});
+  fs::create_directories(repository / "x/sub");
+  CHECK(repository.is_half_written("x", to));
+  write_file(repository / "x/sub/mine", "text");
+  CHECK_FALSE(repository.is_half_written("x", to));
+}
+
+TEST_CASE("a file in the place of a folder is a person's") {
+  const Repository repository;
+  const CommitId to = repository.commit({{"x/a", "text"}});
+  write_file(repository / "x", "");
+  CHECK_FALSE(repository.is_half_written("x", to));
+}
+
+TEST_CASE("what is in the place of a submodule is a person's") {
+  const Repository repository;
+  repository.git(
+      {"update-index", "--add", "--cacheinfo", "160000," + id('a') + ",x"});
+  repository.git({"commit", "-q", "-m", "A submodule"});
+  const CommitId to =
+      *CommitId::parse(repository.git({"rev-parse", "HEAD"}).substr(0, 40));
+  fs::create_directory(repository / "x");
+  CHECK(repository.is_half_written("x", to));
+  write_file(repository / "x/.git", "");
+  CHECK_FALSE(repository.is_half_written("x", to));
+  fs::remove_all(repository / "x");
+  write_file(repository / "x", "");
+  CHECK_FALSE(repository.is_half_written("x", to));
 }
 
 TEST_CASE("a link to a folder is no folder") {
-  const Checkout checkout(Files{{"there/a", "text"}});
-  fs::create_directory_symlink("there", checkout / "x");
-  CHECK_FALSE(is_half_written(checkout, {{"x/a", {file_mode, "text"}}}));
-  fs::create_directory(checkout / "y");
-  fs::create_directory_symlink("../there", checkout / "y/link");
-  Target target(Target::Entries{{"y/link/a", {file_mode, "text"}}});
-  CHECK(target.half_written(checkout, {"y"}).empty());
+  const Repository repository;
+  const CommitId to =
+      repository.commit({{"x/a", "text"}, {"y/link/a", "text"}});
+  write_file(repository / "there/a", "text");
+  fs::create_directory_symlink("there", repository / "x");
+  CHECK_FALSE(repository.is_half_written("x", to));
+  CHECK_FALSE(repository.is_half_written("x/a", to));
+  fs::create_directory(repository / "y");
+  fs::create_directory_symlink("../there", repository / "y/link");
+  CHECK_FALSE(repository.is_half_written("y", to));
 }
 
 TEST_CASE("of several files those that are half-written come in their order") {
-  const Checkout checkout(Files{{"a", "text"}, {"b", "mine"}, {"c", ""}});
-  Target target(Target::Entries{{"a", {file_mode, "text of a"}},
-                                {"b", {file_mode, "text of b"}},
-                                {"c", {file_mode, "text of c"}}});
-  CHECK(target.half_written(checkout, {"c", "gone", "b", "a"}) ==
+  const Repository repository;
+  const CommitId to = repository.commit(
+      {{"a", "text of a"}, {"b", "text of b"}, {"c", "text of c"}});
+  write_file(repository / "a", "text");
+  write_file(repository / "b", "mine");
+  write_file(repository / "c", "");
+  CHECK(repository.half_written(to, {"c", "gone", "b", "a"}) ==
         Paths{"c", "gone", "a"});
-  CHECK(target.half_written(checkout, {}).empty());
+  CHECK(repository.half_written(to, {}).empty());
 }
 
 TEST_CASE("of a commit that is not here nothing is half-written") {
-  Target target(Target::Entries{{"x", {file_mode, "text"}}});
-  target.runner.answer("cat-file -e", failed(1));
-  CHECK(target.half_written(Checkout(Files{{"x", "te"}}), {"x"}).empty());
-  CHECK(target.half_written(Checkout(), {"x"}).empty());
-  CHECK_FALSE(target.runner.has_run("ls-tree"));
+  const Repository repository;
+  repository.commit({{"x", "text"}});
+  CHECK_FALSE(repository.is_half_written("x", commit('b')));
+}
+
+TEST_CASE("line endings are compared as a checkout converts them") {
+  const Repository repository;
+  const bool by_attribute = GENERATE(true, false);
+  Files files = {{"x", "one\ntwo\n"}};
+  if (by_attribute) {
+    files[".gitattributes"] = "x text eol=crlf\n";
+  } else {
+    repository.git({"config", "core.autocrlf", "true"});
+  }
+  const CommitId to = repository.commit(files);
+  const auto has = [&](const std::string& text) {
+    write_file(repository / "x", text);
+    return repository.is_half_written("x", to);
+  };
+  CHECK(has("one\r\ntwo\r\n"));
+  CHECK(has("one\r"));
+  CHECK_FALSE(has("one\ntwo\n"));
+}
+
+TEST_CASE("filters run in the checkout, whose files they may be") {
+  const Repository repository;
+  write_file(repository / "swap", "tr a-z n-za-m\n");
+  repository.git({"config", "filter.swap.smudge", "sh ./swap"});
+  repository.git({"config", "filter.swap.clean", "sh ./swap"});
+  repository.git({"config", "filter.swap.required", "true"});
+  const CommitId to = repository.commit(
+      {{".gitattributes", "secret filter=swap\n"}, {"secret", "the text\n"}});
+  REQUIRE(repository.git({"cat-file", "blob", "HEAD:secret"}) == "gur grkg\n");
+  write_file(repository / "swap", "tr a-z n-za-m\n");
+  const auto has = [&](const std::string& text) {
+    write_file(repository / "secret", text);
+    return repository.is_half_written("secret", to);
+  };
+  CHECK(has("the te"));
+  CHECK(has("the text\n"));
+  CHECK_FALSE(has("gur grkg\n"));
+  CHECK_FALSE(has("the end\n"));
+}
+
+TEST_CASE("a filter that must succeed and fails is an error") {
+  const Repository repository;
+  const CommitId to = repository.commit(
+      {{".gitattributes", "secret filter=swap\n"}, {"secret", "the text\n"}});
+  repository.git({"config", "filter.swap.smudge", "false"});
+  repository.git({"config", "filter.swap.required", "true"});
+  write_file(repository / "secret", "the te");
+  CHECK_THROWS_AS(repository.is_half_written("secret", to), CommandError);
+}
+
+TEST_CASE("files that a sparse checkout leaves out are compared too") {
+  const Repository repository;
+  const CommitId to = repository.commit({{"in/x", "text"}, {"out/x", "text"}});
+  repository.git({"config", "core.sparseCheckout", "true"});
+  write_file(repository / ".git/info/sparse-checkout", "/in/\n");
+  write_file(repository / "in/x", "te");
+  write_file(repository / "out/x", "te");
+  CHECK(repository.half_written(to, {"in/x", "out/x"}) ==
+        Paths{"in/x", "out/x"});
+}
+
+TEST_CASE("a linked work tree is looked at by its own git") {
+  const Repository repository;
+  const CommitId to = repository.commit({{"x", "text"}, {"y", "text"}});
+  const Folder folder;
+  const fs::path linked = folder / "linked";
+  repository.git({"worktree", "add", "-q", "--no-checkout", linked});
+  write_file(linked / "x", "te");
+  write_file(linked / "y", "mine");
+  CHECK(repository.half_written(linked, to, {"x", "y"}) == Paths{"x"});
+}
+
+TEST_CASE("a look changes nothing in the repository and leaves nothing") {
+  const Repository repository;
+  const Folder temporary;
+  const Variable tmpdir("TMPDIR", temporary.path().c_str());
+  const CommitId to = repository.commit({{"x", "text"}});
+  const fs::path hook = repository / ".git/hooks/post-index-change";
+  write_file(hook, "#!/bin/sh\n: >ran\n");
+  fs::permissions(hook, fs::perms(0755));
+  repository.git({"config", "core.fsmonitor", hook});
+  write_file(repository / "x", "te");
+  const auto contents = [&] {
+    Files files;
+    for (const auto& file :
+         fs::recursive_directory_iterator(repository.path())) {
+      files[file.path()] = file.is_regular_file() ? read_file(file) : "";
+    }
+    return files;
+  };
+  const Files before = contents();
+  CHECK(repository.is_half_written("x", to));
+  CHECK(contents() == before);
+  CHECK(fs::is_empty(temporary.path()));
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "lib/deploy/deploy.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "lib/base/sha256.hpp"
@@ -242,7 +244,14 @@ TEST_CASE("a run that finds the checkout locked ends with 75, asks nothing") {
   FakeHost fake;
   fake.push('b');
   fake.save(deployed_a());
-  const Lock lock(fake.checkout(), 0s);
+  Fifo fifo(fake.folder / "fifo");
+  const Helper other([&] {
+    const Lock lock(Directory(fake.checkout()), std::nullopt, 0s);
+    write_file(fifo.path(), "held");
+    pause();
+    return 0;
+  });
+  fifo.wait_for_text("held");
   for (const Request& request :
        {Request{}, Request{.force = true}, Request{.roll_back = true}}) {
     const auto error = error_of<Error>([&] { end_of(fake, request); });

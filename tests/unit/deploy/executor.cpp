@@ -16,8 +16,8 @@ TEST_CASE("runs the commands of each step in their order") {
     Lines lines;
   };
   for (const Case& c : {
-           Case{RemoveLock{.path = "/app/.git/index.lock", .reason = {}},
-                {"rm -f -- /app/.git/index.lock"}},
+           Case{RemoveLock{.path = ".git/index.lock", .reason = {}},
+                {"rm -f -- .git/index.lock"}},
            Case{Fetch{.commit = commit('b')},
                 {"git fetch --quiet -- origin refs/heads/prod",
                  "git cat-file -e " + id('b') + "^{commit}"}},
@@ -172,7 +172,7 @@ class HalfMoved : public Deploying {
     runner.answer(" diff-tree ", printed(std::string("x\0", 2)));
     runner.answer(" ls-tree ",
                   printed("100644 blob " + id('1') + "\tx" + '\0'));
-    runner.answer(" cat-file blob ", printed("new text"));
+    runner.answer(" checkout-index ", lays_out({{"x", "new text"}}));
     write_file(checkout() / "x", "new");
   }
 
@@ -204,6 +204,18 @@ TEST_CASE("remembers a move that could not be taken back") {
   fake.runner.answer(" checkout ", failed(1, "fatal: no space left\n"));
   fake.fail();
   CHECK(fake.log.text().starts_with("warning: restoring files failed"));
+  CHECK(fake.saved().moving_to == commit('b'));
+}
+
+TEST_CASE("remembers a move of which it could not tell what it had written") {
+  HalfMoved fake;
+  fake.runner.answer(" checkout-index ",
+                     failed(1, "error: unable to write file tree/x\n"));
+  fake.fail();
+  CHECK_FALSE(fake.runner.has_run(" checkout "));
+  CHECK(fake.log.text().starts_with("warning: laying out files in "));
+  CHECK(fake.log.text().ends_with(
+      "exited with code 1: error: unable to write file tree/x\n"));
   CHECK(fake.saved().moving_to == commit('b'));
 }
 

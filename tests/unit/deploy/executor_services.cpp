@@ -1,4 +1,5 @@
-#include <sys/stat.h>
+#include <sched.h>
+#include <sys/mount.h>
 
 #include <memory>
 
@@ -48,7 +49,8 @@ TEST_CASE("builds in the stage and keeps the environments that succeeded") {
   CHECK_FALSE(store.find(api, inputs, commit('b')).has_value());
   CHECK_FALSE(fs::exists(store.stage()));
   for (const Command& command : fake.runner.asked) {
-    const bool installs = command.program != "git";
+    const bool installs =
+        command.program != "git" && command.arguments.back() != "stage";
     CHECK(command.context.mounts.size() == (installs ? 4 : 0));
   }
 }
@@ -86,38 +88,51 @@ TEST_CASE("tells that it put the first environment into use") {
   CHECK(fs::exists(fake.checkout() / "web/node_modules/what"));
 }
 
-dev_t device_of(const fs::path& path) {
-  struct stat status {};
-  REQUIRE(stat(path.c_str(), &status) == 0);
-  return status.st_dev;
-}
-
-// Makes a folder in memory; skips the test where that is no other file system.
-std::unique_ptr<Folder> folder_elsewhere(const Deploying& fake) {
-  const fs::path memory = "/dev/shm";
-  if (!fs::is_directory(memory) ||
-      device_of(memory) == device_of(fake.checkout())) {
-    WARN("skipped: there is no second file system");
-    return nullptr;
+// A mount namespace with one more file system, for the life of this. Folders
+// that were opened before do not see it.
+class FileSystem {
+ public:
+  FileSystem() {
+    may_mount_ =
+        unshare(CLONE_NEWNS) == 0 &&
+        mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
   }
-  const Variable place("TMPDIR", memory.c_str());
-  return std::make_unique<Folder>();
-}
+  ~FileSystem() {
+    if (!folder_.empty()) {
+      umount(folder_.c_str());
+    }
+  }
+  FileSystem(const FileSystem&) = delete;
+  FileSystem& operator=(const FileSystem&) = delete;
+
+  bool may_mount() const { return may_mount_; }
+  void mount_at(const fs::path& folder) {
+    fs::create_directories(folder);
+    REQUIRE(mount("none", folder.c_str(), "tmpfs", 0, nullptr) == 0);
+    folder_ = folder;
+  }
+
+ private:
+  bool may_mount_ = false;
+  fs::path folder_;
+};
 
 TEST_CASE("moves in turn the environments that cannot be exchanged") {
-  Deploying fake;
-  const auto elsewhere = folder_elsewhere(fake);
-  if (!elsewhere) {
+  FileSystem other;
+  if (!other.may_mount()) {
+    WARN("skipped: there is no mount namespace to be had");
     return;
   }
+  Deploying fake;
+  other.mount_at(fake.checkout() / "web");
   fake.keep("new");
-  fs::create_directory_symlink(elsewhere->path(), fake.checkout() / "web");
-  const fs::path in_use = *elsewhere / "node_modules/what";
+  const fs::path in_use = fake.checkout() / "web/node_modules/what";
   write_file(in_use, "old");
   fake.runner.answer("mv -T -- ", [](const Command& move) {
-    const fs::path from = move.arguments[2];
-    CHECK_FALSE(fs::exists(move.arguments[3]));
-    fs::copy(from, move.arguments[3], fs::copy_options::recursive);
+    const fs::path from = move.context.directory / move.arguments[2];
+    const fs::path to = move.context.directory / move.arguments[3];
+    CHECK_FALSE(fs::exists(to));
+    fs::copy(from, to, fs::copy_options::recursive);
     fs::remove_all(from);
     return CommandResult{};
   });

@@ -7,6 +7,13 @@ namespace {
 
 using Files = std::vector<std::string>;
 
+Files included_files(std::string_view text) {
+  Files files;
+  for_each_included(text,
+                    [&](std::string_view file) { files.emplace_back(file); });
+  return files;
+}
+
 TEST_CASE("both options are found in all the forms that pip takes") {
   CHECK(included_files("flask==3\n"
                        "-r base.txt\n"
@@ -47,6 +54,7 @@ TEST_CASE("other lines include nothing") {
   CHECK(included_files("-r\n--requirements x\n--no-binary x\nrich\n-e .\n")
             .empty());
   CHECK(included_files("-r last.txt \\") == Files{"last.txt"});
+  CHECK(included_files("\\").empty());
 }
 
 }  // namespace

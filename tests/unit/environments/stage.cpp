@@ -64,8 +64,9 @@ class Stage : public FakeHost {
       if (command.program == "cp") {
         const fs::path to = *command.arguments.rbegin();
         const fs::path from = *(command.arguments.rbegin() + 1);
-        copies.push_back(from.lexically_relative(checkout()).string());
-        CHECK(to.lexically_relative(tree) == copies.back());
+        CHECK(command.context.directory == checkout());
+        CHECK(to == tree.lexically_relative(checkout()) / from);
+        copies.push_back(from);
       }
     }
     return copies;
@@ -81,10 +82,9 @@ TEST_CASE("lays the commit out by git, with an index and a HEAD of its own") {
   const Command& write = stage.runner.asked.front();
   CHECK(contains(describe(write), " read-tree --reset -u " + id('b')));
   CHECK(write.context.directory == stage.tree);
-  CHECK(write.context.variables.at("GIT_WORK_TREE") == stage.tree);
-  CHECK(write.context.variables.at("GIT_DIR") == stage.checkout() / ".git");
-  CHECK(write.context.variables.at("GIT_INDEX_FILE") ==
-        stage.host.store.stage() / "index");
+  CHECK(write.context.variables.at("GIT_WORK_TREE") == ".");
+  CHECK(write.context.variables.at("GIT_DIR") == "../../..");
+  CHECK(write.context.variables.at("GIT_INDEX_FILE") == "../index");
   CHECK(read_file(stage.host.store.stage() / "HEAD") == id('b') + "\n");
 }
 
@@ -95,8 +95,12 @@ TEST_CASE("shows the stage in the checkout's place, and git cannot write") {
   CHECK(stage.lay_out() ==
         std::vector<Mount>{
             {.source = git, .target = stage.tree / ".git", .read_only = true},
-            {.source = own / "index", .target = stage.tree / ".git/index"},
-            {.source = own / "HEAD", .target = stage.tree / ".git/HEAD"},
+            {.source = own / "index",
+             .target = stage.tree / ".git/index",
+             .read_only = true},
+            {.source = own / "HEAD",
+             .target = stage.tree / ".git/HEAD",
+             .read_only = true},
             {.source = stage.tree, .target = stage.checkout()}});
 }
 

@@ -1,6 +1,7 @@
 #include "lib/environments/store.hpp"
 
 #include "lib/base/error.hpp"
+#include "lib/base/user.hpp"
 #include "tests/unit/support.hpp"
 
 namespace deployment {
@@ -25,7 +26,10 @@ class Checkout : public Folder {
     write_file(*this / "web/node_modules/what", "in use");
   }
 
-  Store store() const { return Store(path(), std::nullopt); }
+  Store store() const {
+    auto folder = std::make_shared<Directory>(path());
+    return Store(folder, runner_, {.directory = path(), .top = folder});
+  }
 
   // Builds and keeps an environment, as a run does.
   void keep(const Inputs& inputs, const std::string& what) const {
@@ -39,7 +43,15 @@ class Checkout : public Folder {
   std::string in_use() const {
     return read_file(*this / "web/node_modules/what");
   }
+
+ private:
+  mutable FakeRunner runner_{remove_for_real};
 };
+
+User nobody_asks() {
+  FAIL("the user of a service is asked for");
+  return {};
+}
 
 TEST_CASE("what is kept is found by what it was made from") {
   const Checkout checkout;
@@ -94,14 +106,14 @@ TEST_CASE("pruning keeps those that came last") {
   for (const char digit : {'1', '2', '3', '4'}) {
     checkout.keep({{"package.json", std::string(64, digit)}}, {digit});
   }
-  checkout.store().prune(web, 2);
+  checkout.store().prune(web, 2, nobody_asks);
   for (const char digit : {'1', '2', '3', '4'}) {
     CHECK(
         checkout.store()
             .find(web, {{"package.json", std::string(64, digit)}}, commit('a'))
             .has_value() == (digit >= '3'));
   }
-  checkout.store().prune(web, 5);
+  checkout.store().prune(web, 5, nobody_asks);
   CHECK(checkout.store()
             .find(web, {{"package.json", std::string(64, '4')}}, commit('a'))
             .has_value());
@@ -114,7 +126,7 @@ TEST_CASE("what was in use just now is the newest of those kept") {
   checkout.keep(second, "older");
   checkout.keep({{"package.json", std::string(64, '3')}}, "newer");
   REQUIRE(store.exchange(web, *store.find(web, second, commit('a'))));
-  store.prune(web, 1);
+  store.prune(web, 1, nobody_asks);
   CHECK(store.find(web, first, commit('a')).has_value());
 }
 
@@ -126,6 +138,17 @@ TEST_CASE("an environment without label says nothing of itself") {
   checkout.store().remove_live_label(web);
   checkout.store().remove_live_label(web);
   CHECK_FALSE(checkout.store().live_label(web).has_value());
+}
+
+TEST_CASE("a label that is too long is refused") {
+  const Checkout checkout;
+  const fs::path label = checkout / "web/node_modules/.deployment-update";
+  write_file(label, std::string(longest_label, '\n'));
+  CHECK(checkout.store().live_label(web) == Label{});
+  write_file(label, std::string(longest_label + 1, '\n'));
+  CHECK(contains(
+      message_of<Error>([&] { checkout.store().live_label(web); }),
+      "web/node_modules/.deployment-update is longer than 262144 bytes"));
 }
 
 TEST_CASE("a stage is opened empty, whatever a killed run left in it") {
@@ -153,7 +176,7 @@ TEST_CASE("removing follows no link out of the checkout") {
   write_file(elsewhere / "stage/precious", "x");
   fs::remove_all(root);
   fs::create_directory_symlink(elsewhere.path(), root);
-  CHECK_THROWS_AS(checkout.store().remove_stage(), Error);
+  checkout.store().remove_stage();  // nothing is there
   CHECK(fs::exists(elsewhere / "stage/precious"));
 
   fs::remove_all(checkout.path() / ".git");
@@ -161,6 +184,65 @@ TEST_CASE("removing follows no link out of the checkout") {
   fs::create_directories(elsewhere / "deployment-update/stage/precious");
   checkout.store().remove_stage();
   CHECK(fs::exists(elsewhere / "deployment-update/stage/precious"));
+}
+
+// Removes kept environments of web as root does for their owner, who may not
+// remove all. `what_rm_does` answers rm, which is told who runs it.
+struct Removal {
+  explicit Removal(std::function<void(const Command&)> what_rm_does)
+      : runner([what_rm_does](const Command& rm) {
+          what_rm_does(rm);
+          return CommandResult{};
+        }) {
+    write_file(environment / "cache", "x");
+  }
+
+  void prune(const User& service) {
+    auto top = std::make_shared<Directory>(checkout.path());
+    Store(top, runner,
+          {.directory = checkout.path(), .top = top, .user = owner})
+        .prune(web, 0, [&] { return service; });
+  }
+  std::vector<std::string> who() const {
+    std::vector<std::string> names;
+    for (const Command& rm : runner.asked) {
+      names.push_back(rm.context.user ? rm.context.user->name : "");
+    }
+    return names;
+  }
+
+  const Checkout checkout;
+  const fs::path environment =
+      checkout / ".git/deployment-update/environments/web/1";
+  const User owner = find_user("nobody");
+  FakeRunner runner;
+};
+
+TEST_CASE(
+    "what the owner cannot remove is removed as the user of the service") {
+  if (!is_root()) {
+    return;
+  }
+  const User daemon = find_user("daemon");
+  Removal by_service([](const Command& rm) {
+    if (rm.context.user->name == "daemon") {
+      remove_for_real(rm);
+    }
+  });
+  by_service.prune(daemon);
+  CHECK(by_service.who() == std::vector<std::string>{"nobody", "daemon"});
+  CHECK_FALSE(fs::exists(by_service.environment));
+
+  Removal by_root([](const Command&) {});
+  by_root.prune(find_user(0));
+  CHECK(by_root.who() == std::vector<std::string>{"nobody"});
+  CHECK_FALSE(fs::exists(by_root.environment));
+
+  Removal by_nobody([](const Command&) {});
+  CHECK(message_of<Error>([&] { by_nobody.prune(daemon); }) ==
+        "cannot remove all of " + by_nobody.environment.string() +
+            ": it holds files of other users, or another file system");
+  CHECK(fs::exists(by_nobody.environment));
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ TEST_CASE("each setting of a file reaches the configuration") {
   const Config config = read(
       "repo-dir = /srv/app/\nremote = upstream\nbranch = release/1\n"
       "state-dir = /var/lib/x\nrun-as = deploy\n"
+      "pass-environment = NODE_ENV  _x1\tY\n"
       "new-privileges = true\nbuild = staged\n"
       "on-divergence = reset\nverify-signatures = true\ngit-timeout = 1\n"
       "install-timeout = 2\nsystemctl-timeout = 3\nsettle = 0\n"
@@ -35,6 +36,8 @@ TEST_CASE("each setting of a file reaches the configuration") {
   CHECK(config.branch == "release/1");
   CHECK(config.state_dir == "/var/lib/x");
   CHECK(config.run_as == "deploy");
+  CHECK(config.pass_environment ==
+        std::vector<std::string>{"NODE_ENV", "_x1", "Y"});
   CHECK(config.new_privileges);
   CHECK(config.build == BuildMode::staged);
   CHECK(config.on_divergence == OnDivergence::reset);
@@ -78,6 +81,12 @@ TEST_CASE("a component's own keys are taken, manifests repeatedly") {
                               .health_check = "http://localhost:8000/health"}});
 }
 
+TEST_CASE("variables to pass may be named in several lines") {
+  CHECK(read("pass-environment = A B\nbranch = x\npass-environment = C\n")
+            .pass_environment == std::vector<std::string>{"A", "B", "C"});
+  CHECK(Config().pass_environment.empty());
+}
+
 TEST_CASE("there may be any number of components, in the file's order") {
   std::string text;
   for (int i = 0; i < 200; ++i) {
@@ -100,12 +109,14 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
       "is not allowed; it takes a path inside the checkout, relative to it";
   const std::string takes_service =
       "is not allowed; it takes the name of a systemd service, NAME.service";
+  const std::string takes_names =
+      "it takes names of variables, with blanks between them";
   const Case cases[] = {
       {"brnch = prod\n",
        "a.conf: unknown key 'brnch'; allowed: branch, build, git-timeout, "
        "health-timeout, install-timeout, new-privileges, on-divergence, "
-       "remote, repo-dir, run-as, settle, state-dir, systemctl-timeout, "
-       "verify-signatures"},
+       "pass-environment, remote, repo-dir, run-as, settle, state-dir, "
+       "systemctl-timeout, verify-signatures"},
       {web + "servce = x.service\n",
        "a.conf: [web]: unknown key 'servce'; allowed: directory, "
        "health-check, manifest, service, type"},
@@ -119,6 +130,25 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
       {"repo-dir =\n", "a.conf: repo-dir has no value; it takes a folder"},
       {"run-as =\n",
        "a.conf: run-as has no value; it takes the name of a user"},
+      {"pass-environment =\n",
+       "a.conf: pass-environment has no value; " + takes_names},
+      {"pass-environment = A 1B\n",
+       "a.conf: pass-environment = 'A 1B' is not allowed; " + takes_names},
+      {"pass-environment = A=b\n",
+       "a.conf: pass-environment = 'A=b' is not allowed; " + takes_names},
+      {"pass-environment = A, B\n",
+       "a.conf: pass-environment = 'A, B' is not allowed; " + takes_names},
+      {"pass-environment = npm_config_*\n",
+       "a.conf: pass-environment = 'npm_config_*' is not allowed; " +
+           takes_names},
+      {"pass-environment = A\x1b[2J\n",
+       "a.conf: pass-environment = 'A\\x1b[2J' is not allowed; " + takes_names},
+      {"pass-environment = $A\xC3\xA4\n",
+       "a.conf: pass-environment = '$A\xC3\xA4' is not allowed; " +
+           takes_names},
+      {web + "pass-environment = A\n",
+       "a.conf: [web]: unknown key 'pass-environment'; allowed: directory, "
+       "health-check, manifest, service, type"},
       {"[web]\ndirectory =\n",
        "a.conf: [web]: directory has no value; it takes a path inside the "
        "checkout, relative to it"},

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "lib/base/sha256.hpp"
 #include "tests/unit/host.hpp"
@@ -116,7 +117,7 @@ TEST_CASE("reads a tip that was fetched aside, and tells that it is not here") {
   Observed fake;
   fake.lose('b');
   FakeRunner all;
-  const GitReader aside(all, {.directory = fake.checkout()}, "origin", "prod");
+  const GitReader aside(all, fake.host.as_user, "origin", "prod");
   all.answer("rev-list", printed("0\t1\n"));
   const Observation seen =
       observe(fake.config, fake.record, fake.heads, false,
@@ -266,6 +267,57 @@ TEST_CASE("hashes what requirements include, within the checkout") {
   CHECK_FALSE(fake.runner.has_run("../out.txt"));
 }
 
+// `count` lines that include a file each.
+std::string including(int count, const std::string& name) {
+  std::string text;
+  for (int i = 0; i < count; ++i) {
+    text += fmt::format("-r {}{}\n", name, i);
+  }
+  return text;
+}
+
+TEST_CASE("follows a thousand included files, and no more") {
+  Observed fake;
+  fake.files = {{"api/requirements.txt", including(999, "a") + "-r more\n"},
+                {"api/more", "-r requirements.txt\n-r more\n"}};
+  CHECK(fake.facts_of(api).inputs.size() == 3);
+  fake.files["api/more"] = "-r one-too-many\n";
+  CHECK(message_of<Error>([&] { fake.observe(); }) ==
+        "api/more and the files before it include more than 1000 files");
+}
+
+TEST_CASE("includes no file whose path is too long for one") {
+  Observed fake;
+  fake.files = {{"api/requirements.txt", "-r " + std::string(4096, 'a')}};
+  CHECK(fake.facts_of(api).inputs.size() == 2);
+}
+
+TEST_CASE("refuses inputs that a label has no room for") {
+  Observed fake;
+  const std::string name(300, 'a');
+  fake.files = {{"api/requirements.txt", including(999, name)}};
+  CHECK_NOTHROW(fake.observe());
+  for (int i = 0; i < 999; ++i) {
+    fake.files[fmt::format("api/{}{}", name, i)] = "";
+  }
+  CHECK(contains(message_of<Error>([&] { fake.observe(); }),
+                 "longer than 256 KiB all together"));
+}
+
+TEST_CASE("reads no more of a file than it has room for") {
+  Observed fake;
+  fake.files = {{"api/requirements.txt", "flask\n"},
+                {"web/package.json", "{}"}};
+  fake.observe();
+  std::set<std::size_t> longest;
+  for (const Command& command : fake.runner.asked) {
+    if (contains(describe(command), "cat-file blob")) {
+      longest.insert(command.context.longest_answer);
+    }
+  }
+  CHECK(longest == std::set<std::size_t>{4 << 20, 16 << 20});
+}
+
 TEST_CASE("asks for python's version only where there are requirements") {
   Observed fake;
   fake.observe();
@@ -299,6 +351,7 @@ class Changed : public Observed {
       return printed(std::string(is_b ? "x\0" : "y\0", 2));
     });
     files = {{"y", "what c has"}};
+    runner.answer("checkout-index", lays_out(files));
     for (const char* name : {"x", "y", "z"}) {
       write_file(checkout() / name, "what c");
     }

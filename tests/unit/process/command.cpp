@@ -25,6 +25,8 @@ TEST_CASE("how a command ended is told in words") {
         "was killed by signal 9 (Killed)");
   CHECK(describe(ExitStatus{.signal = SIGTERM, .timed_out = true}, command) ==
         "did not end within 2 min 0 s and was killed");
+  CHECK(describe(ExitStatus{.dropped = 5 << 20}, command) ==
+        "printed 5242880 bytes, more than 4 MiB");
 }
 
 TEST_CASE("only code 0 without signal and in time is a success") {
@@ -65,6 +67,22 @@ TEST_CASE("a long standard error is cut to its last twenty lines") {
   CHECK(contains(what, "\nline 81\n"));
   CHECK(contains(what, "\nline 100"));
   CHECK_FALSE(contains(what, "line 80\n"));
+}
+
+TEST_CASE("what is left out before the end of a stream is counted") {
+  const CommandError error = {{.purpose = "installing x", .program = "npm"},
+                              {.status = {.code = 1},
+                               .err = "npm ERR! no\n",
+                               .err_dropped = 399 << 20}};
+  CHECK(error.what() ==
+        std::string("installing x failed: npm exited with code 1\n"
+                    "… 399 MiB before are left out\n"
+                    "npm ERR! no"));
+}
+
+TEST_CASE("an end without lines is cut, too") {
+  const std::string what = failure("", std::string(1 << 20, '\0')).what();
+  CHECK(what.size() < 70'000);
 }
 
 TEST_CASE("a checked command that fails throws") {

@@ -1,7 +1,11 @@
 #include "lib/process/orphan.hpp"
 
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <string>
 
 #include "tests/unit/processes.hpp"
@@ -9,6 +13,8 @@
 
 namespace deployment {
 namespace {
+
+using namespace std::chrono_literals;
 
 const std::string mark = "DEPLOYMENT_UPDATE_CHECKOUT";
 
@@ -68,6 +74,71 @@ TEST_CASE("the process that looks for others is left alone") {
   });
   CHECK(looking.wait() == 2);
   left.wait_for_end();
+}
+
+// Becomes a program of these users that has `variables`, and says so on `fifo`
+// until that is full.
+int live_as(uid_t real, uid_t effective, const Variables& variables,
+            const Fifo& fifo) {
+  set_variables(variables);
+  const int fd = open(fifo.path().c_str(), O_WRONLY);
+  if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 ||
+      setresuid(real, effective, effective) != 0) {
+    return 97;
+  }
+  execl("/usr/bin/yes", "yes", "lives", nullptr);
+  return 98;
+}
+
+TEST_CASE("leaves a stranger's processes alone, set-user-ID ones too") {
+  if (!is_root()) {
+    return;
+  }
+  const Folder checkout;
+  const uid_t nobody = find_user("nobody").uid;
+  for (const uid_t effective : {nobody, uid_t{0}}) {
+    INFO(effective);
+    Fifo fifo(checkout / std::to_string(effective));
+    const Helper stranger([&] {
+      return live_as(nobody, effective, marked({}, checkout.path()), fifo);
+    });
+    fifo.wait_for_text("lives");
+    CHECK(end_orphans(checkout.path()) == 0);
+    CHECK_FALSE(stranger.ends_within(0ms));
+  }
+}
+
+// Starts processes for ever that have `variables` and stay, and has 32 of them
+// at most.
+[[noreturn]] void breed(const Variables& variables) {
+  set_variables(variables);
+  for (int alive = 0;;) {
+    const pid_t pid = alive < 32 ? vfork() : -1;
+    if (pid == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      execl("/bin/sleep", "sleep", "60", nullptr);
+      _exit(98);
+    }
+    alive += pid > 0 ? 1 : 0;
+    while (waitpid(-1, nullptr, alive < 32 ? WNOHANG : 0) > 0) {
+      --alive;
+    }
+  }
+}
+
+TEST_CASE("gives up when somebody always starts more") {
+  const Folder checkout;
+  const Helper breeder([&]() -> int { breed(marked({}, checkout.path())); });
+  Helper looking([&] {
+    for (;;) {  // a look may come at a moment at which there is none
+      try {
+        end_orphans(checkout.path(), 300ms);
+      } catch (const Error& error) {
+        return contains(error.what(), "start others") ? 0 : 98;
+      }
+    }
+  });
+  CHECK(looking.wait() == 0);
 }
 
 TEST_CASE("leaves processes alone into which it may not look") {

@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "lib/base/file.hpp"
 #include "lib/base/signals.hpp"
 #include "lib/base/text.hpp"
+#include "lib/base/watchdog.hpp"
 #include "tests/unit/processes.hpp"
 #include "tests/unit/support.hpp"
 
@@ -105,9 +107,19 @@ TEST_CASE("an answer that is too long is a failure, and is not kept") {
   const Command endless = shell("head -c 50000000 /dev/zero");
   const CommandResult result = run(endless);
   CHECK_FALSE(result.status.success());
-  CHECK(result.out.size() <= endless.context.longest_answer);
-  CHECK(result.out.size() + result.status.dropped == 50'000'000);
-  CHECK(describe(result.status, endless) == "printed more than 16 MiB");
+  CHECK(result.out.empty());
+  CHECK(describe(result.status, endless) ==
+        "printed 50000000 bytes, more than 4 MiB");
+}
+
+TEST_CASE("an answer of the greatest length is kept") {
+  Command exact = shell("head -c 100000 /dev/zero | tr '\\0' x");
+  exact.context.longest_answer = 100'000;
+  CHECK((run(exact).out == std::string(100'000, 'x')));
+  exact.context.longest_answer = 99'999;
+  const CommandResult result = run(exact);
+  CHECK(result.out.empty());
+  CHECK(result.status.dropped == 100'000);
 }
 
 TEST_CASE("of standard error only the end is kept") {
@@ -116,6 +128,7 @@ TEST_CASE("of standard error only the end is kept") {
   CHECK(result.status.success());
   CHECK(result.err.ends_with("the end\n"));
   CHECK(result.err.size() < 200'000);
+  CHECK(result.err.size() + result.err_dropped == 50'000'008);
 }
 
 TEST_CASE("a child that left its group is ended at its deadline") {
@@ -141,6 +154,7 @@ TEST_CASE("of shown output every line is shown and the end is kept") {
   CHECK(lines == 200'000);
   CHECK(result.out.ends_with("\n199999\n200000\n"));
   CHECK(result.out.size() < 300'000);
+  CHECK(result.out.size() + result.out_dropped == 1'288'895);
 }
 
 TEST_CASE("lines of both streams are shown, the last without newline too") {
@@ -377,6 +391,95 @@ TEST_CASE("who ignores SIGTERM is killed after the grace, grandchildren too") {
   fifo.wait_for_end();
 }
 
+TEST_CASE("to wait for a command is a sign of life") {
+  Helper runner([] {
+    const Watchdog watchdog(3s, "it hangs\n");
+    return run(shell("sleep 5; exit 7")).status.code;
+  });
+  CHECK(runner.wait() == 7);
+}
+
+// Runs `commands` as a process of its own that has a watchdog. Returns 0 when
+// each timed out and was killed, and `not_ended` of them did not end.
+int run_to_the_kill(const std::vector<Command>& commands, long not_ended) {
+  setsid();  // a child without a terminal leads no session
+  const Watchdog watchdog(4s, "it hangs\n");
+  TextLog log;
+  const auto results = ProcessRunner(log.log).run_all(commands);
+  const bool killed =
+      std::ranges::all_of(results, [](const CommandResult& result) {
+        return result.status.timed_out && result.status.signal == SIGKILL;
+      });
+  const std::string text = log.text();
+  const auto told =
+      std::ranges::count_if(split(text, '\n'), [](std::string_view line) {
+        return contains(line, "does not end, though it was killed");
+      });
+  return killed && told == not_ended ? 0 : 1;
+}
+
+TEST_CASE("a command that SIGKILL does not end is given up") {
+  const Folder folder;
+  Fifo stopped(folder / "stopped");
+  Fifo zombie(folder / "zombie");
+  Helper runner([&] {
+    std::vector<Command> commands;
+    for (const Fifo* fifo : {&stopped, &zombie}) {
+      commands.push_back(shell("trap '' TERM; echo \"$$ \" >'" + fifo->path() +
+                               "'; exec sleep 1000"));
+      commands.back().context.timeout = 1s;
+    }
+    return run_to_the_kill(commands, 2);
+  });
+  // Whoever traces it holds it back on its way out, or as a zombie.
+  const auto trace = [](Fifo& fifo, long options) {
+    fifo.wait_for_text(" ");
+    const pid_t pid = std::stoi(fifo.text());
+    REQUIRE(ptrace(PTRACE_SEIZE, pid, nullptr, options) == 0);
+    return pid;
+  };
+  const pid_t held = trace(stopped, PTRACE_O_TRACEEXIT);
+  const pid_t ended = trace(zombie, 0);
+  CHECK(runner.wait() == 0);
+  for (const pid_t pid : {held, ended}) {
+    CHECK(kill(pid, 0) == 0);
+    CHECK(waitpid(pid, nullptr, __WALL) == pid);
+  }
+  CHECK(ptrace(PTRACE_DETACH, held, nullptr, nullptr) == 0);
+}
+
+TEST_CASE("a command that leaves its group again and again is ended") {
+  Command toggling = command("python3", {"-c", R"(
+import os, signal, time
+signal.signal(signal.SIGTERM, lambda *_: None)
+end, held = os.pipe()
+other = os.fork()
+if other == 0:
+    os.setpgid(0, 0)
+    for fd in (1, 2, held):
+        os.close(fd)
+    os.read(end, 1)
+    os._exit(0)
+while os.getpgid(other) != other:
+    pass
+signal.pause()
+time.sleep(9.9)
+until = time.monotonic() + 0.3
+while time.monotonic() < until:
+    for _ in range(10000):
+        os.setpgid(0, other)
+        os.setpgid(0, 0)
+signal.pause()
+)"});
+  std::vector<Command> commands;
+  for (int i = 0; i < 16; ++i) {  // one after the other: each has a processor
+    toggling.context.timeout = 3s + i * 250ms;
+    commands.push_back(toggling);
+  }
+  Helper runner([&] { return run_to_the_kill(commands, 0); });
+  CHECK(runner.wait() == 0);
+}
+
 TEST_CASE("what a child leaves in its group is killed") {
   const Folder folder;
   Fifo fifo(folder / "fifo");
@@ -482,6 +585,7 @@ TEST_CASE("a mount is seen by its command and by nobody else") {
         "cat real/file; echo new >real/new; "
         "echo new >kept/new || echo read-only");
     command.context.directory = folder.path();
+    command.context.top = std::make_shared<Directory>(folder.path());
     command.context.mounts = {
         {.source = folder / "shown", .target = folder / "real"},
         {.source = folder / "kept",
@@ -499,6 +603,58 @@ TEST_CASE("a mount is seen by its command and by nobody else") {
   CHECK(read_file(folder / "out") == "shownread-only\n");
   CHECK(read_file(folder / "shown/new") == "new\n");
   CHECK(std::filesystem::is_empty(folder / "kept"));
+}
+
+// Runs `true` with a mount, as a process of its own, since the mounts of a host
+// may not be shared.
+std::string refusal_of(const Folder& folder, const Mount& mount) {
+  Command command = shell("true");
+  command.context.directory = folder.path();
+  command.context.top = std::make_shared<Directory>(folder.path());
+  command.context.mounts = {mount};
+  return message_of<Error>([&] { run(command); });
+}
+
+TEST_CASE("only what belongs to a checkout is mounted, and only there") {
+  if (!is_root()) {
+    return;
+  }
+  const Folder folder;
+  const Folder outside;
+  for (const char* name : {"real", "theirs"}) {
+    std::filesystem::create_directory(folder / name);
+  }
+  std::filesystem::create_directory_symlink(outside.path(), folder / "link");
+  write_file(folder / "file", "");
+  REQUIRE(mkfifo((folder / "fifo").c_str(), 0600) == 0);
+  REQUIRE(chown((folder / "theirs").c_str(), 1, 1) == 0);
+  const auto refused = [&](const std::string& source,
+                           const std::string& target) {
+    INFO(source << " at " << target);
+    CHECK(contains(refusal_of(folder, {.source = folder / source,
+                                       .target = folder / target}),
+                   ": cannot bind its mounts: "));
+  };
+  refused("link", "real");
+  refused("real", "link");
+  refused("../", "real");
+  refused("file", "real");
+  refused("real", "file");
+  refused("fifo", "fifo");
+  refused("theirs", "real");
+  refused("real", "theirs");
+  refused("missing", "real");
+}
+
+TEST_CASE("a command starts in the open folder, whatever its path leads to") {
+  const Folder folder;
+  write_file(folder / "app/web/name", "mine");
+  Command command = shell("cat name");
+  command.context.directory = folder / "app/web";
+  command.context.top = std::make_shared<Directory>(folder / "app");
+  std::filesystem::rename(folder / "app", folder / "old");
+  write_file(folder / "app/web/name", "exchanged");
+  CHECK(run(command).out == "mine");
 }
 
 // Becomes run-command with a shell that runs `script`.

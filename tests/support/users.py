@@ -1,0 +1,56 @@
+"""Other users of the host: processes that have their rights and no others."""
+
+import select
+import subprocess
+import sys
+
+from support import NOBODY, PATIENCE, require
+
+OWNER = NOBODY  # of a checkout; he is in the user database
+READER = 1  # may read what is another's; Debian calls him daemon
+
+
+def become(user):
+    """Returns the beginning of a command whose rest `user` runs."""
+    return ["/usr/bin/setpriv", f"--reuid={user}", f"--regid={user}",
+            "--clear-groups"]
+
+
+class Actor:
+    """A Python program of `user`, for as long as the context lasts: it prints
+    a line when it is ready, `said`, and ends when its standard input does."""
+
+    def __init__(self, user, program, *arguments):
+        # -I -S: nothing of who runs the test, and a quick start.
+        self._command = [*become(user), sys.executable, "-I", "-S", "-c",
+                         program, *map(str, arguments)]
+
+    def __enter__(self):
+        self._process = subprocess.Popen(
+            self._command, cwd="/", text=True, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE)
+        try:
+            ready, _, _ = select.select([self._process.stdout], [], [],
+                                        PATIENCE)
+            self.said = self._process.stdout.readline() if ready else ""
+            require(self.said, "it is not ready")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def end(self):
+        """Lets it end; returns what else it printed."""
+        said, _ = self._process.communicate(timeout=PATIENCE)
+        require(self._process.returncode == 0, "it failed")
+        return said
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.wait(PATIENCE)
+        self._process.stdin.close()
+        self._process.stdout.close()
