@@ -1,4 +1,4 @@
-"""Runs the groups of test_host, each on a host of its own, side by side.
+"""Runs the groups of the tests here, each on a host of its own, side by side.
 
     python3 -m host [GROUP[.CASE]]...
 
@@ -13,13 +13,15 @@ import sys
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from host.test_host import Group
+from host import test_host, test_install  # noqa: F401: has groups
 from support.__main__ import SKIPPED
 from support.host import base_root
 
 AT_ONCE = 3  # hosts; they mostly wait
 GROUP_TIMEOUT = 600  # seconds
-GROUPS = [group.__name__ for group in Group.__subclasses__()]
+# The modules of the groups, by name.
+GROUPS = {group.__name__: group.__module__
+          for group in test_host.Group.__subclasses__()}
 
 
 class Run:
@@ -34,7 +36,7 @@ class Run:
             "setpriv", "--pdeathsig", "TERM", "--",
             "timeout", "--foreground", "--kill-after=60", str(GROUP_TIMEOUT),
             sys.executable, "-B", "-m", "support", "--verbose",
-            *[f"host.test_host.{name}" for name in names]]
+            *[f"{GROUPS[group]}.{name}" for name in names]]
 
     def passes(self):
         """Prints what the tests say, line by line."""

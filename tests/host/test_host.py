@@ -394,6 +394,7 @@ class AsRoot(Group):
     """
 
     owner = "root"
+    script = "/usr/local/bin/deployment-update.sh"
 
     @classmethod
     def install(cls):
@@ -402,12 +403,11 @@ class AsRoot(Group):
                      "backend-deployment.service", f"{UNIT}.timer"):
             cls.host.copy(cls.stage / "etc/systemd/system" / name,
                           f"/etc/systemd/system/{name}")
-        cls.host.copy(REFERENCE_SCRIPT,
-                      "/usr/local/bin/deployment-update.sh")
+        cls.host.copy(REFERENCE_SCRIPT, cls.script)
         cls.host.write(f"/etc/systemd/system/{UNIT}.service",
                        "[Unit]\nDescription=Deployment Update Service\n\n"
                        "[Service]\nType=oneshot\n"
-                       "ExecStart=/usr/local/bin/deployment-update.sh\n")
+                       f"ExecStart={cls.script}\n")
         cls.host.run("systemctl", "daemon-reload")
         cls.host.run("systemctl", "enable", "--now", f"{UNIT}.timer")
 
@@ -418,10 +418,10 @@ class AsRoot(Group):
         require("waiting for the running deployment" in said, said)
         old = texts(self.host.journal())
         require(any("Successfully installed" in line for line in old), old)
-        gone = ["/usr/local/bin/deployment-update.sh",
-                "/tmp/frontend_package.hash", "/tmp/backend_requirements.hash"]
-        for path in gone:
-            require(f"removed {path}" in said, said)
+        require(f"moved {self.script} to {self.script}.before" in said, said)
+        for path in [self.script, "/tmp/frontend_package.hash",
+                     "/tmp/backend_requirements.hash"]:
+            require(path in said, said)
             require(not self.host.outside(path).exists(), f"{path} is there")
         self.host.wait_for_back_end("back end of the script")
         self.check_it_deploys("back end of the program")
@@ -460,23 +460,35 @@ class AsRoot(Group):
         self.host.shell(f"sha256sum {old} >>{manifest}")
         said = self.host.install(self.stage)
         require("first deployment" not in said, said)
-        require(f"kept the former {unit} as {unit}.before" in said, said)
-        require(self.host.outside(f"{unit}.before").read_text() == changed,
+        require(f"kept {unit}, which was changed on this host; ours is "
+                f"{unit}.new" in said, said)
+        require(self.host.outside(unit).read_text() == changed,
                 "the changed unit is lost")
         require(not self.host.outside(old).exists(), f"{old} is there")
         self.check_it_deploys("back end of the upgrade")
 
     def test_uninstall(self):
+        """The script is back, and waits to be started; the application runs
+        on."""
         self.host.install(self.stage)
         self.wait_until_idle()
+        serving = self.host.show("backend-deployment.service", "InvocationID")
         said = self.host.run("/srv/install", "--uninstall").stdout
+        require(self.host.outside(self.script).read_bytes()
+                == REFERENCE_SCRIPT.read_bytes(), said)
+        require(self.host.show(f"{UNIT}.service", "ExecStart").startswith(
+            f"{{ path={self.script} ;"), "the service does not start it")
+        require(f"systemctl enable --now {UNIT}.timer" in said, said)
+        for state in ("is-enabled", "is-active"):
+            shown = self.host.run("systemctl", state, f"{UNIT}.timer",
+                                  check=False).stdout.strip()
+            require(shown in ("disabled", "inactive"), f"timer: {shown}")
+        require(self.host.show("backend-deployment.service", "InvocationID")
+                == serving, "the back end was restarted")
         left = self.host.shell(
-            "find /usr/local /etc/systemd/system -name '*deployment*' "
-            "-not -name '*.before' -not -path '*zz-hurry*'").splitlines()
-        require(left == [f"/etc/systemd/system/{UNIT}.timer.d"],
-                f"left: {left}")
-        require(self.host.outside(CHECKOUT).exists(), "the checkout is gone")
-        require("left: the checkout" in said, said)
+            "find /usr/local /etc/systemd/system -name '*.before*' -o "
+            f"-path '/usr/local/*/{UNIT}' -type f").splitlines()
+        require(not left, f"left: {left}")
 
 
 class OfTwoUsers(Group):
