@@ -2,87 +2,17 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/openat2.h>
-#include <sys/random.h>
-#include <sys/syscall.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <climits>
-#include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <utility>
 
 #include "lib/base/error.hpp"
-#include "lib/base/text.hpp"
 
 namespace deployment {
-namespace fs = std::filesystem;
-
-namespace {
-
-void write_all(int fd, std::string_view bytes, const std::string& name) {
-  while (!bytes.empty()) {
-    const ssize_t count =
-        TEMP_FAILURE_RETRY(::write(fd, bytes.data(), bytes.size()));
-    if (count < 0) {
-      throw_errno(fmt::format("write {}", name));
-    }
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
-}
-
-// The content of what `fd` reads from when it is a regular file.
-std::optional<std::string> content_of(const Descriptor& fd,
-                                      const std::string& name,
-                                      std::size_t longest) {
-  struct stat status {};
-  if (!fd.is_open() || ::fstat(fd.get(), &status) != 0 ||
-      !S_ISREG(status.st_mode)) {
-    return std::nullopt;
-  }
-  return read_all(fd.get(), name, longest);
-}
-
-// Opens `path` below `top` folder by folder, as openat2(2) does at once: for
-// kernels before 5.6, and where a filter or valgrind(1) does not know that
-// call.
-Descriptor open_in_steps(int top, const fs::path& path, int flags,
-                         mode_t mode) {
-  Descriptor folder;
-  int at = top;
-  for (const fs::path& name : path.parent_path()) {
-    if (name == "..") {
-      errno = EXDEV;
-      return {};
-    }
-    folder = Descriptor(openat(at, name.c_str(),
-                               O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!folder.is_open()) {
-      return folder;
-    }
-    at = folder.get();
-  }
-  const fs::path last = path.has_filename() ? path.filename() : ".";
-  if (path.is_absolute() || last == "..") {
-    errno = EXDEV;
-    return {};
-  }
-  return Descriptor(openat(at, last.c_str(), flags, mode));
-}
-
-// `name` with an end that nobody can predict.
-std::string random_name(const std::string& name) {
-  std::uint64_t number = 0;
-  if (getrandom(&number, sizeof(number), 0) != sizeof(number)) {
-    throw_errno("make a random name");
-  }
-  return fmt::format("{}.{:016x}", name, number);
-}
-
-}  // namespace
 
 void Descriptor::reset() {
   if (fd_ >= 0) {
@@ -98,9 +28,20 @@ bool others_can_write(int fd, const std::filesystem::path& path) {
   return status.st_uid != 0 || (status.st_mode & 022U) != 0;
 }
 
+std::optional<std::string> read_if_regular(const Descriptor& fd,
+                                           const std::string& name,
+                                           std::size_t longest) {
+  struct stat status {};
+  if (!fd.is_open() || ::fstat(fd.get(), &status) != 0 ||
+      !S_ISREG(status.st_mode)) {
+    return std::nullopt;
+  }
+  return read_all(fd.get(), name, longest);
+}
+
 std::optional<std::string> read_regular_file(const std::filesystem::path& path,
                                              std::size_t longest) {
-  return content_of(
+  return read_if_regular(
       Descriptor(
           ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)),
       path.string(), longest);
@@ -122,199 +63,6 @@ std::string read_all(int fd, const std::string& name, std::size_t longest) {
     if (content.size() > longest) {
       throw Error(fmt::format("{} is longer than {} bytes", name, longest));
     }
-  }
-}
-
-Directory::Directory(std::filesystem::path path)
-    : path_(std::move(path)),
-      fd_(::open(path_.c_str(),
-                 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) {
-  if (!fd_.is_open() && errno != ENOENT) {
-    throw_errno(fmt::format("open the directory {}", path_.string()));
-  }
-}
-
-Directory::Directory(std::filesystem::path path, Descriptor fd)
-    : path_(std::move(path)), fd_(std::move(fd)) {}
-
-Directory Directory::open_protected(const std::filesystem::path& path) {
-  Directory directory(path);
-  if (directory.fd_.is_open() && geteuid() == 0 &&
-      others_can_write(directory.fd_.get(), path)) {
-    throw Error(
-        fmt::format("the directory {} can be written by others than root",
-                    path.string()),
-        fmt::format("chown root: {0} && chmod 755 {0}", quoted(path)));
-  }
-  return directory;
-}
-
-Directory Directory::create_protected(const std::filesystem::path& path) {
-  std::error_code ignored;
-  std::filesystem::create_directories(path.parent_path(), ignored);
-  const bool made = ::mkdir(path.c_str(), 0755) == 0;
-  if (!made && errno != EEXIST) {
-    throw_errno(fmt::format("create the directory {}", path.string()));
-  }
-  Directory directory = open_protected(path);
-  if (made) {  // whatever the umask: users may look at the record
-    fchmod(directory.fd_.get(), 0755);
-  }
-  return directory;
-}
-
-fs::path Directory::relative(const fs::path& below) const {
-  return below.is_absolute() ? below.lexically_relative(path_)
-                             : below.lexically_normal();
-}
-
-fs::path Directory::full(const fs::path& below) const {
-  const fs::path path = relative(below);
-  return path == "." ? path_ : path_ / path;
-}
-
-fs::path Directory::proc_path() const {
-  return fmt::format("/proc/self/fd/{}", fd_.get());
-}
-
-Descriptor Directory::open(const fs::path& below, int flags,
-                           mode_t mode) const {
-  flags |= O_CLOEXEC | O_NOFOLLOW | ((flags & O_PATH) != 0 ? 0 : O_NONBLOCK);
-  const open_how how{.flags = static_cast<std::uint64_t>(flags),
-                     .mode = mode,
-                     .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
-  const fs::path path = relative(below);
-  Descriptor found(static_cast<int>(
-      syscall(SYS_openat2, fd_.get(), path.c_str(), &how, sizeof(how))));
-  return found.is_open() || errno != ENOSYS
-             ? std::move(found)
-             : open_in_steps(fd_.get(), path, flags, mode);
-}
-
-Directory Directory::folder(const fs::path& below) const {
-  Directory folder(full(below), open(below, O_RDONLY | O_DIRECTORY));
-  if (!folder.is_open() && errno != ENOENT && errno != ENOTDIR && is_open()) {
-    throw_errno(fmt::format("open the directory {}", folder.path_.string()));
-  }
-  return folder;
-}
-
-std::optional<struct stat> Directory::look_at(const fs::path& below) const {
-  const Descriptor fd = open(below, O_PATH);
-  struct stat status {};
-  if (fd.is_open() && ::fstat(fd.get(), &status) == 0) {
-    return status;
-  }
-  if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP && is_open()) {
-    throw_errno(fmt::format("look at {}", full(below).string()));
-  }
-  return std::nullopt;
-}
-
-bool Directory::has(const fs::path& below) const {
-  return look_at(below).has_value();
-}
-
-std::optional<std::string> Directory::read_link(const fs::path& below) const {
-  std::array<char, PATH_MAX> target;  // NOLINT: readlinkat(2) fills it
-  const Descriptor fd = open(below, O_PATH);
-  const ssize_t length = readlinkat(fd.get(), "", target.data(), target.size());
-  return length < 0 ? std::nullopt
-                    : std::optional(std::string(
-                          target.data(), static_cast<std::size_t>(length)));
-}
-
-std::optional<std::string> Directory::read(const std::string& name) const {
-  const Descriptor fd = open(name, O_RDONLY);
-  if (fd.is_open()) {
-    return read_all(fd.get(), (path_ / name).string());
-  }
-  if (is_open() && errno != ENOENT) {
-    throw_errno(fmt::format("open {}", (path_ / name).string()));
-  }
-  return std::nullopt;
-}
-
-std::optional<std::string> Directory::read_regular_file(
-    const fs::path& below, std::size_t longest) const {
-  return content_of(open(below, O_RDONLY), full(below).string(), longest);
-}
-
-std::vector<std::string> Directory::names() const {
-  std::vector<std::string> names;
-  if (!is_open()) {
-    return names;
-  }
-  std::error_code error;
-  fs::directory_iterator entry(proc_path(), error);
-  for (; !error && entry != fs::end(entry); entry.increment(error)) {
-    names.push_back(entry->path().filename());
-  }
-  if (error) {
-    throw Error(
-        fmt::format("cannot list {}: {}", path_.string(), error.message()));
-  }
-  return names;
-}
-
-void Directory::replace(const std::string& name, std::string_view content) {
-  // Somebody else may have put anything in the place of a name that he knows.
-  const std::string aside = random_name(name);
-  const std::string full = (path_ / aside).string();
-  const Descriptor fd = open(aside, O_WRONLY | O_CREAT | O_EXCL, 0644);
-  if (!fd.is_open()) {
-    throw_errno(fmt::format("create {}", full));
-  }
-  try {
-    write_all(fd.get(), content, full);
-    if (fchmod(fd.get(), 0644) != 0 || fsync(fd.get()) != 0 ||
-        renameat(fd_.get(), aside.c_str(), fd_.get(), name.c_str()) != 0 ||
-        fsync(fd_.get()) != 0) {
-      throw_errno(fmt::format("replace {}", (path_ / name).string()));
-    }
-  } catch (const Error&) {
-    unlinkat(fd_.get(), aside.c_str(), 0);
-    throw;
-  }
-}
-
-void Directory::make_folders(const fs::path& below) {
-  fs::path made;
-  for (const fs::path& name : relative(below)) {
-    const Descriptor parent = open(made.empty() ? "." : made, O_PATH);
-    made /= name;
-    if (!parent.is_open() ||
-        (mkdirat(parent.get(), name.c_str(), 0755) != 0 && errno != EEXIST)) {
-      throw_errno(fmt::format("create {}", (path_ / made).string()));
-    }
-  }
-}
-
-bool Directory::rename(const fs::path& from, const fs::path& to,
-                       unsigned flags) {
-  const Descriptor old_parent =
-      open(relative(from).parent_path() / ".", O_PATH);
-  const Descriptor new_parent = open(relative(to).parent_path() / ".", O_PATH);
-  return renameat2(old_parent.get(), from.filename().c_str(), new_parent.get(),
-                   to.filename().c_str(), flags) == 0;
-}
-
-void Directory::remove(const fs::path& below) {
-  const fs::path path = relative(below);
-  const Descriptor parent = open(path.parent_path() / ".", O_PATH);
-  if (!parent.is_open()) {
-    if (errno == ENOENT || !is_open()) {
-      return;
-    }
-    throw_errno(fmt::format("open {}", (path_ / path.parent_path()).string()));
-  }
-  std::error_code error;
-  fs::remove_all(fmt::format("/proc/self/fd/{}/{}", parent.get(),
-                             path.filename().string()),
-                 error);
-  if (error) {
-    throw Error(fmt::format("cannot remove {}: {}", (path_ / path).string(),
-                            error.message()));
   }
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <exception>
 
 #include "lib/base/error.hpp"
@@ -57,11 +58,22 @@ ActingAs::ActingAs(const std::optional<User>& user) : gid_(getegid()) {
   if (!user || user->uid == geteuid()) {
     return;
   }
-  groups_.resize(static_cast<std::size_t>(getgroups(0, nullptr)));
-  getgroups(static_cast<int>(groups_.size()), groups_.data());
-  acting_ = true;
-  if (setgroups(user->groups.size(), user->groups.data()) != 0 ||
-      setegid(user->gid) != 0 || seteuid(user->uid) != 0) {
+  const int count = getgroups(0, nullptr);
+  groups_.resize(count < 0 ? 0 : static_cast<std::size_t>(count));
+  if (getgroups(count, groups_.data()) < 0) {
+    throw_errno("look at the groups of this process");
+  }
+  const bool has_groups =
+      setgroups(user->groups.size(), user->groups.data()) == 0;
+  const bool has_group = has_groups && setegid(user->gid) == 0;
+  acting_ = has_group && seteuid(user->uid) == 0;
+  if (!acting_) {
+    const int reason = errno;
+    if ((has_group && setegid(gid_) != 0) ||
+        (has_groups && setgroups(groups_.size(), groups_.data()) != 0)) {
+      std::terminate();
+    }
+    errno = reason;
     throw_errno(fmt::format("act as {}", user->name));
   }
 }

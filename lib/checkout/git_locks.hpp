@@ -1,7 +1,7 @@
 // Finds the lock files that a killed git leaves behind.
 #pragma once
 
-#include "lib/base/file.hpp"
+#include "lib/base/directory.hpp"
 #include "lib/checkout/state.hpp"
 #include "lib/model/config.hpp"
 

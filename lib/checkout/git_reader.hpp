@@ -3,7 +3,7 @@
 
 #include <set>
 
-#include "lib/base/file.hpp"
+#include "lib/base/directory.hpp"
 #include "lib/checkout/git_output.hpp"
 #include "lib/process/command.hpp"
 

@@ -86,7 +86,12 @@ std::optional<Place> find_unsafe_place(const Place& checkout,
       return trusted.own(at) && (at.status.st_mode & S_ISVTX) != 0 ? next : at;
     }
     if (S_ISLNK(next.status.st_mode)) {
-      const fs::path target = fs::read_symlink(next.path);
+      std::error_code error;
+      const fs::path target = fs::read_symlink(next.path, error);
+      if (error) {
+        throw Error(fmt::format("cannot read the link {}: {}",
+                                next.path.string(), error.message()));
+      }
       left.insert(left.begin(), target.begin(), target.end());
     } else {
       at = next;

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "lib/base/file.hpp"
+#include "lib/base/directory.hpp"
 #include "lib/model/config.hpp"
 
 namespace deployment {

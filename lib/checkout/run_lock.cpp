@@ -27,6 +27,8 @@ using std::chrono::steady_clock;
 // A lock changes so often during a run's tries only when somebody makes it.
 constexpr int most_changes = 10;
 
+constexpr std::size_t longest_line = 4 << 10;  // bytes of a .git that is a file
+
 // A file that only its user can open: who can read it can lock it, too.
 class LockFile {
  public:
@@ -81,7 +83,11 @@ class LockFile {
     }
     // Somebody else may have it open already, and hold it for ever.
     folder_.remove(below_);
-    return folder_.open(below_, O_RDWR | O_CREAT | O_EXCL, 0600);
+    fd = folder_.open(below_, O_RDWR | O_CREAT | O_EXCL, 0600);
+    if (!fd.is_open()) {
+      throw_errno("open the lock " + path());
+    }
+    return fd;
   }
 
   bool is_right(const struct stat& status) const {
@@ -140,7 +146,7 @@ LockFile lock_of_root(const Directory& checkout) {
 // a linked work tree (gitrepository-layout(5)).
 Directory git_folder(const Directory& checkout) {
   constexpr std::string_view key = "gitdir: ";
-  const auto file = checkout.read_regular_file(".git");
+  const auto file = checkout.read_regular_file(".git", longest_line);
   if (!file || !file->starts_with(key)) {
     return checkout.folder(".git");
   }

@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-#include "lib/base/file.hpp"
+#include "lib/base/directory.hpp"
 
 namespace deployment {
 

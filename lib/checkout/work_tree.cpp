@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <set>
 
-#include "lib/base/file.hpp"
+#include "lib/base/directory.hpp"
 #include "lib/base/watchdog.hpp"
 
 namespace deployment {
@@ -76,6 +76,7 @@ std::string_view next_piece(const Descriptor& file, Piece& piece) {
   std::size_t size = 0;
   ssize_t count = 0;
   do {
+    touch_watchdog();
     count = TEMP_FAILURE_RETRY(
         ::read(file.get(), piece.data() + size, piece.size() - size));
     if (count < 0) {

@@ -1,6 +1,6 @@
 #include "lib/deploy/journal.hpp"
 
-#include "lib/base/file.hpp"
+#include "lib/base/directory.hpp"
 #include "lib/model/paths.hpp"
 #include "lib/model/record_text.hpp"
 

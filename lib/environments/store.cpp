@@ -153,7 +153,7 @@ bool Store::exchange(const Component& component, const fs::path& kept) {
 void Store::prune(const Component& component, std::size_t most,
                   const AskUser& service_user) {
   std::optional<Error> failure;
-  for (const auto& [number, environment] : kept_of(component)) {
+  for (const auto& [number, environment] : kept_as_user(component)) {
     if (most > 0) {
       --most;
       continue;
@@ -167,6 +167,11 @@ void Store::prune(const Component& component, std::size_t most,
   if (failure) {
     throw *failure;
   }
+}
+
+Store::Kept Store::kept_as_user(const Component& component) const {
+  const ActingAs user(user_);
+  return kept_of(component);
 }
 
 void Store::remove_environment(const fs::path& path,

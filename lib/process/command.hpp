@@ -9,8 +9,8 @@
 #include <span>
 #include <string_view>
 
+#include "lib/base/directory.hpp"
 #include "lib/base/error.hpp"
-#include "lib/base/file.hpp"
 #include "lib/base/user.hpp"
 
 namespace deployment {

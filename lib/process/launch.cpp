@@ -66,8 +66,8 @@ bool become(const User& user) {
 // Gives the child nothing to read, and `out` and `err` to write to.
 bool connect_streams(int out, int err) {
   const int nothing = ::open("/dev/null", O_RDONLY);
-  return dup2(nothing, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 &&
-         dup2(err, STDERR_FILENO) >= 0 &&
+  return nothing >= 0 && dup2(nothing, STDIN_FILENO) >= 0 &&
+         dup2(out, STDOUT_FILENO) >= 0 && dup2(err, STDERR_FILENO) >= 0 &&
          close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
 }
 

@@ -1,6 +1,7 @@
 #include "lib/process/places.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <linux/openat2.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -44,7 +45,9 @@ Places::Places(const Context& context) : directory_(context.directory) {
   directory_ = top.relative(context.directory);
   if (!context.mounts.empty()) {
     struct stat status {};
-    ::fstat(top_, &status);
+    if (::fstat(top_, &status) != 0) {
+      throw_errno(fmt::format("look at {}", top.path().string()));
+    }
     owner_ = status.st_uid;
     user_ = context.user ? context.user->uid : geteuid();
   }

@@ -13,7 +13,8 @@ STRACE = shutil.which("strace")
 UNSHARE = shutil.which("unshare")
 
 UNITS = ["frontend-deployment.service", "backend-deployment.service"]
-LEFTOVERS = ["*.lock", "tmp_*", "*.tmp", ".record*", "stage", "index.*"]
+LEFTOVERS = ["*.lock", "tmp_*", "*.tmp", "record.*", ".deployment-update.*",
+             "stage", "index.*"]
 
 # Kinds of files change too, and a run is killed halfway there.
 FIRST_SHAPE = {"gone": "1\n", "file": "1\n", "folder/file": "1\n"}

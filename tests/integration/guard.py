@@ -161,6 +161,18 @@ esac
                       self.fails_in_little_memory())
 
 
+class LongAnswers(unittest.TestCase):
+    def test_twenty_thousand_changed_files_fit(self):
+        folder = "a-folder-with-a-long-name/and-one-more-folder-in-it"
+        with World() as world:
+            world.push("Many", {f"{folder}/{number:06}": "x\n"
+                                for number in range(20_000)})
+            (world.checkout / "README").write_text("changed here\n")
+            status, peak = peak_memory(world.arguments(), world.environment)
+            self.assertEqual(status, 0)
+            self.assertLess(peak, MOST)
+
+
 class Pushed(unittest.TestCase):
     """What somebody pushes, or the checkout's user writes, to fill it."""
 

@@ -111,6 +111,23 @@ class OfAUser(unittest.TestCase):
                          if line.isdigit()]
                 self.assertEqual(users, [str(user)])
 
+    def test_the_owners_own_run_gains_no_rights_either(self):
+        world = self.world
+        text = f"grep NoNewPrivs: /proc/self/status >>{self.notes}\n"
+        for name in ("npm", "python3", "systemctl"):
+            world.stand_in(name, world.stand_in_text(name) + text)
+        world.services.chmod(0o777)
+        world.state.mkdir(exist_ok=True)
+        for path in (world.state, *world.services.iterdir()):
+            os.chown(path, NOBODY, NOBODY)
+        run = world.run_program(
+            ["/usr/bin/setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}",
+             "--clear-groups", *world.arguments("--build=in-place")])
+        self.assertEqual(run.returncode, 0, run.stderr)
+        lines = {line for line in self.notes.read_text().splitlines()
+                 if line.startswith("NoNewPrivs")}
+        self.assertEqual(lines, {"NoNewPrivs:\t1"})
+
     def test_nobody_gets_more_rights_than_the_owner(self):
         for name in ("root", "daemon"):
             self.world.config(f"settle = 0\nrun-as = {name}\n")

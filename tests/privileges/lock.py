@@ -309,7 +309,7 @@ class Obstacles(Outside):
 class Races(Outside):
     """What he exchanges while a run of root opens and locks the lock."""
 
-    SECONDS = 8
+    SECONDS = 10
     FEWEST_EXCHANGES = 2000
     SAID = re.compile(r"error: (cannot open the lock|cannot create|the lock)|"
                       r"\Z")

@@ -581,7 +581,7 @@ class InTheWay(Attacked):
         ".git/deployment-update/environments/frontend",
         ".git/deployment-update/environments/frontend/2/.deployment-update",
         "frontend/node_modules/.deployment-update", "frontend/node_modules"]
-    MOST_MEMORY = 64 << 10  # KiB
+    MOST_MEMORY = 50 << 10  # KiB
 
     def setUp(self):
         super().setUp()

@@ -195,6 +195,7 @@ struct Removal {
           return CommandResult{};
         }) {
     write_file(environment / "cache", "x");
+    fs::permissions(checkout.path(), fs::perms(0755));
   }
 
   void prune(const User& service) {

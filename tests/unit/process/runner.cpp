@@ -14,7 +14,7 @@
 #include <csignal>
 #include <sstream>
 
-#include "lib/base/file.hpp"
+#include "lib/base/directory.hpp"
 #include "lib/base/signals.hpp"
 #include "lib/base/text.hpp"
 #include "lib/base/watchdog.hpp"

@@ -1,8 +1,10 @@
-#include "lib/base/file.hpp"
+#include "lib/base/directory.hpp"
 
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -104,8 +106,8 @@ TEST_CASE("nothing is made, renamed or removed through a link") {
   const Mixture folder;
   Directory directory(folder.path());
   CHECK_THROWS_AS(directory.make_folders("out/made"), Error);
-  CHECK_FALSE(directory.rename("out/precious", "in/taken"));
-  CHECK_FALSE(directory.rename("in/file", "out/given"));
+  CHECK_THROWS_AS(directory.rename("out/precious", "in/taken"), Error);
+  CHECK_THROWS_AS(directory.rename("in/file", "out/given"), Error);
   CHECK_THROWS_AS(directory.remove("out/precious"), Error);
   CHECK(folder.precious() == "x");
   directory.remove("out");  // the link itself
@@ -117,6 +119,50 @@ TEST_CASE("nothing is made, renamed or removed through a link") {
   directory.remove("a");
   directory.remove("a");
   CHECK_FALSE(directory.has("a"));
+}
+
+// Returns true when only what another file system holds below `folder` stays.
+bool keeps_other_file_system(const Folder& folder) {
+  const std::filesystem::path mounted = folder / "a/b/mounted";
+  std::filesystem::create_directories(mounted);
+  if (unshare(CLONE_NEWNS) != 0 ||
+      mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      mount("none", mounted.c_str(), "tmpfs", 0, nullptr) != 0) {
+    return false;
+  }
+  write_file(mounted / "precious", "x");
+  write_file(folder / "a/z", "x");
+  Directory directory(folder.path());
+  try {
+    directory.remove("a");
+    return false;
+  } catch (const Error&) {
+    return read_file(mounted / "precious") == "x" && !directory.has("a/z");
+  }
+}
+
+TEST_CASE("another file system stays, and what is beside it goes") {
+  if (!is_root()) {
+    return;
+  }
+  const Folder folder;
+  Helper helper([&] { return keeps_other_file_system(folder) ? 0 : 1; });
+  CHECK(helper.wait() == 0);
+}
+
+TEST_CASE("a write removes what a killed one has left aside, and no more") {
+  const Folder folder;
+  for (const char* name : {"file.0123456789abcdef", "file.0123456789abcdeg",
+                           "file.01234567", "other.0123456789abcdef"}) {
+    write_file(folder / name, "x");
+  }
+  Directory directory(folder.path());
+  directory.replace("file", "one");
+  auto names = directory.names();
+  std::ranges::sort(names);
+  CHECK(names == std::vector<std::string>{"file", "file.01234567",
+                                          "file.0123456789abcdeg",
+                                          "other.0123456789abcdef"});
 }
 
 TEST_CASE("an open folder stays the same one whatever its path leads to") {
