@@ -181,8 +181,9 @@ exec /bin/mv "$@"
         self.check_suggestion(
             f"{SERVICE}.d/hardening.conf", SERVICE,
             [("^PrivateTmp=yes\n", ""),
-             ("^CapabilityBoundingSet=CAP_SYS_PTRACE$", ""),
-             ("^SystemCallFilter=.*", "SystemCallFilter=@system-service"),
+             ("^CapabilityBoundingSet=CAP_DAC_OVERRIDE .*$", ""),
+             ("^SystemCallFilter=@system-service .*",
+              "SystemCallFilter=@system-service"),
              ("^ProtectSystem=full", "ProtectSystem=strict\n"
               "ReadWritePaths=/home"),
              ("^RestrictAddressFamilies=.*", "RestrictAddressFamilies=~AF_INET"
