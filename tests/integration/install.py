@@ -249,7 +249,8 @@ class Changed(Installer):
         hardening = self.root.read(HARDENING)
         hardening = hardening.replace("PrivateTmp=yes\n", "")
         hardening = hardening.replace(
-            "CapabilityBoundingSet=CAP_SYS_PTRACE\n", "# no more\n")
+            "CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_CHOWN CAP_FOWNER "
+            "CAP_FSETID\n", "# no more\n")
         hardening += "ReadWritePaths=/srv\n"
         self.root.write(HARDENING, hardening)
         run = self.install()
@@ -266,8 +267,6 @@ install:     Environment=A=1
 install:     [Service]
 install:     CapabilityBoundingSet=
 install:     CapabilityBoundingSet=CAP_SYS_ADMIN CAP_SETUID CAP_SETGID CAP_KILL
-install:     CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_CHOWN CAP_FOWNER \
-CAP_FSETID
 install:     PrivateTmp=no
 install:     ReadWritePaths=/srv
 """, run.text)

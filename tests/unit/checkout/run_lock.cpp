@@ -342,7 +342,7 @@ TEST_CASE("a lock that belongs to somebody else is refused") {
   if (!is_root()) {
     return;
   }
-  for (const mode_t mode : {0600, 0666}) {
+  for (const mode_t mode : {0600U, 0666U}) {
     const Checkout checkout;
     { const Lock lock = checkout.lock(); }
     const fs::path file = checkout.lock_file();
