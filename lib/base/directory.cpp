@@ -70,12 +70,8 @@ bool remove_tree(int parent, const char* name) {
   if (errno != EISDIR) {
     return false;
   }
-  const open_how how{
-      .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
-      .mode = 0,
-      .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV};
-  DIR* const folder = fdopendir(
-      static_cast<int>(syscall(SYS_openat2, parent, name, &how, sizeof(how))));
+  DIR* const folder = fdopendir(open_below(
+      parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_NO_XDEV));
   if (folder == nullptr) {
     return false;
   }
@@ -106,6 +102,16 @@ bool is_random_name(std::string_view random, const std::string& name) {
 }
 
 }  // namespace
+
+int open_below(int folder, const char* path, int flags, mode_t mode,
+               std::uint64_t resolve) {
+  const open_how how{
+      .flags = static_cast<std::uint64_t>(flags),
+      .mode = mode,
+      .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | resolve};
+  return static_cast<int>(
+      syscall(SYS_openat2, folder, path, &how, sizeof(how)));
+}
 
 Directory::Directory(std::filesystem::path path)
     : path_(std::move(path)),
@@ -172,12 +178,8 @@ fs::path Directory::proc_path() const {
 Descriptor Directory::open(const fs::path& below, int flags,
                            mode_t mode) const {
   flags |= O_CLOEXEC | O_NOFOLLOW | ((flags & O_PATH) != 0 ? 0 : O_NONBLOCK);
-  const open_how how{.flags = static_cast<std::uint64_t>(flags),
-                     .mode = mode,
-                     .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
   const fs::path path = relative(below);
-  Descriptor found(static_cast<int>(
-      syscall(SYS_openat2, fd_.get(), path.c_str(), &how, sizeof(how))));
+  Descriptor found(open_below(fd_.get(), path.c_str(), flags, mode));
   return found.is_open() || errno != ENOSYS
              ? std::move(found)
              : open_in_steps(fd_.get(), path, flags, mode);

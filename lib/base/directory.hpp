@@ -3,11 +3,20 @@
 
 #include <sys/stat.h>
 
+#include <cstdint>
+
 #include <vector>
 
 #include "lib/base/file.hpp"
 
 namespace deployment {
+
+// Opens what is at `path` below the open folder `folder`, without following a
+// symbolic link and without leaving it (openat2(2): RESOLVE_BENEATH,
+// RESOLVE_NO_SYMLINKS, and `resolve`). A child of vfork(2) may call it. -1:
+// errno says why.
+int open_below(int folder, const char* path, int flags, mode_t mode = 0,
+               std::uint64_t resolve = 0);
 
 // Somebody else may have filled a folder.
 constexpr std::size_t most_names = 100'000;

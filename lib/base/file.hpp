@@ -46,6 +46,9 @@ constexpr std::size_t longest_file = 16 << 20;
 // Error when it cannot be looked at.
 bool others_can_write(int fd, const std::filesystem::path& path);
 
+// A line that is a name, an id or a path has at most PATH_MAX bytes.
+constexpr std::size_t longest_line = 4 << 10;
+
 // The content of a regular file, reached without following a link in the last
 // place; nullopt when there is none. Throws Error when it cannot be read or is
 // longer than `longest`.

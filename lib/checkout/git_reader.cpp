@@ -9,8 +9,6 @@ namespace {
 
 constexpr int longest_link_chain = 5;
 
-// HEAD and a ref are a line with a name or an id, a link is a path (PATH_MAX).
-constexpr std::size_t longest_line = 4 << 10;
 // Of a commit's subject; it may be all of a long message.
 constexpr std::size_t longest_subject = 1000;
 // Paths that are gone through one by one: untracked ones may be many.

@@ -122,13 +122,10 @@ std::string how_to_repair(const Place& unsafe, const Place& checkout,
 void require_safety(const Directory& directory, const struct stat& status) {
   const Place checkout{.path = directory.path(), .status = status};
   const Trusted trusted(status);
+  const Place git{.path = checkout.path / ".git",
+                  .status = directory.look_at(".git").value_or(status)};
   std::optional<Place> unsafe = find_unsafe_place(checkout, trusted);
-  for (const char* name : {".", ".git"}) {
-    const auto found = directory.look_at(name);
-    const Place place{.path = name == std::string_view(".")
-                                  ? checkout.path
-                                  : checkout.path / name,
-                      .status = found.value_or(status)};
+  for (const Place& place : {checkout, git}) {
     if (!unsafe && !trusted.alone_write(place)) {
       unsafe = place;
     }
@@ -149,8 +146,7 @@ void require_no_more_rights(const User& user, const struct stat& checkout) {
   if (checkout.st_uid != 0 && user.uid != checkout.st_uid) {
     throw UsageError(
         fmt::format("run-as = {0} is not allowed; the checkout belongs to "
-                    "another user, who "
-                    "would get the rights of {0}",
+                    "another user, who would get the rights of {0}",
                     user.name));
   }
 }
@@ -158,12 +154,17 @@ void require_no_more_rights(const User& user, const struct stat& checkout) {
 }  // namespace
 
 std::shared_ptr<Directory> open_checkout(const fs::path& path) {
-  if (fs::is_symlink(fs::symlink_status(path))) {
+  std::shared_ptr<Directory> checkout;
+  try {
+    checkout = std::make_shared<Directory>(path);
+  } catch (const Error&) {
+    if (!fs::is_symlink(fs::symlink_status(path))) {
+      throw;
+    }
     throw Error(
         fmt::format("the checkout {} is a symbolic link", path.string()),
         "name the folder that it leads to with --repo-dir");
   }
-  auto checkout = std::make_shared<Directory>(path);
   if (!checkout->is_open()) {
     throw Error(
         fmt::format("the checkout {} is not there", path.string()),

@@ -27,8 +27,6 @@ using std::chrono::steady_clock;
 // A lock changes so often during a run's tries only when somebody makes it.
 constexpr int most_changes = 10;
 
-constexpr std::size_t longest_line = 4 << 10;  // bytes of a .git that is a file
-
 // A file that only its user can open: who can read it can lock it, too.
 class LockFile {
  public:

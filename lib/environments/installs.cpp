@@ -12,23 +12,24 @@ Sequence npm_install(const std::string& purpose, const Context& context) {
 
 Sequence rebuild_venv(const std::string& purpose, const Context& context,
                       const std::vector<std::filesystem::path>& requirements) {
-  const std::filesystem::path venv = context.directory / "venv";
-  const std::string pip = venv / "bin" / "pip";
+  // Not venv/bin/pip: its first line names an interpreter by a path.
+  const std::string python = "venv/bin/python3";
   Context inside = context;
-  inside.variables = activated(context.variables, venv);
-  std::vector<std::string> install = {"install"};
+  inside.variables = activated(context.variables, context.directory / "venv");
+  Words install = {"-m", "pip", "install"};
   for (const std::filesystem::path& file : requirements) {
     install.insert(install.end(), {"-r", file});
   }
-  return {{purpose, "rm", {"-rf", "--", "venv"}, context},
-          {purpose, "python3", {"-m", "venv", "venv"}, context},
-          {purpose, pip, {"install", "--upgrade", "pip"}, inside},
-          {purpose, pip, install, inside}};
+  return {
+      {purpose, "rm", {"-rf", "--", "venv"}, context},
+      {purpose, "python3", {"-m", "venv", "venv"}, context},
+      {purpose, python, {"-m", "pip", "install", "--upgrade", "pip"}, inside},
+      {purpose, python, install, inside}};
 }
 
 std::string python_version(CommandRunner& runner, Context context) {
   context.on_line = nullptr;
-  context.longest_answer = 4 << 10;  // it is a part of labels
+  context.longest_answer = longest_line;  // it is a part of labels
   const CommandResult result =
       runner.run_checked({.purpose = "asking python3 for its version",
                           .program = "python3",

@@ -14,7 +14,9 @@ Sequence npm_install(const std::string& purpose, const Context& context);
 
 // Returns the commands that remove the venv in the directory of `context`, make
 // a new one and install `requirements` into it; `purpose` is theirs in errors.
-// pip runs with the variables that the venv's activate script sets.
+// pip runs in the venv's interpreter, which is reached from that directory
+// whatever its path leads to meanwhile, with the variables that the venv's
+// activate script sets.
 Sequence rebuild_venv(const std::string& purpose, const Context& context,
                       const std::vector<std::filesystem::path>& requirements);
 

@@ -86,6 +86,7 @@ void Store::remove_live_label(const Component& component) {
 }
 
 Store::Kept Store::kept_of(const Component& component) const {
+  const ActingAs user(user_);
   Kept found;
   const Directory folder = checkout_->folder(shelf(component));
   for (const std::string& name : folder.names()) {
@@ -153,7 +154,7 @@ bool Store::exchange(const Component& component, const fs::path& kept) {
 void Store::prune(const Component& component, std::size_t most,
                   const AskUser& service_user) {
   std::optional<Error> failure;
-  for (const auto& [number, environment] : kept_as_user(component)) {
+  for (const auto& [number, environment] : kept_of(component)) {
     if (most > 0) {
       --most;
       continue;
@@ -167,11 +168,6 @@ void Store::prune(const Component& component, std::size_t most,
   if (failure) {
     throw *failure;
   }
-}
-
-Store::Kept Store::kept_as_user(const Component& component) const {
-  const ActingAs user(user_);
-  return kept_of(component);
 }
 
 void Store::remove_environment(const fs::path& path,

@@ -72,7 +72,6 @@ class Store {
   // Kept environments by number; the newest has the greatest, and comes first.
   using Kept = std::map<int, std::filesystem::path, std::greater<>>;
   Kept kept_of(const Component& component) const;
-  Kept kept_as_user(const Component& component) const;
   std::filesystem::path shelf(const Component& component) const;
 
   // Removes `path` as far as `user` may.

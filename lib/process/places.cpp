@@ -2,11 +2,9 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/openat2.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,15 +12,6 @@
 
 namespace deployment {
 namespace {
-
-// Opens what is at `path` below the current directory.
-int open_below(const std::string& path) {
-  const open_how how{.flags = O_PATH | O_CLOEXEC,
-                     .mode = 0,
-                     .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
-  return static_cast<int>(
-      syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof(how)));
-}
 
 // Changes a mount and those below it.
 bool set_attributes(int fd, const char* path, std::uint64_t set,
@@ -75,8 +64,9 @@ bool Places::enter_directory() const {
 }
 
 bool Places::make(const Bind& bind) const {
-  const int from = open_below(bind.source);
-  const int to = open_below(bind.target);
+  constexpr int flags = O_PATH | O_CLOEXEC;
+  const int from = open_below(AT_FDCWD, bind.source.c_str(), flags);
+  const int to = open_below(AT_FDCWD, bind.target.c_str(), flags);
   if (!may_mount(from, to)) {
     return false;
   }

@@ -17,7 +17,7 @@ import unittest
 from pathlib import Path
 
 from support import BINARY, PATIENCE, needs_root, until
-from support.users import OWNER, READER, Actor, become
+from support.users import OWNER, READER, Actor, become, give_to
 from support.world import World, listing
 
 OWN_FOLDER = ".git/deployment-update"
@@ -97,12 +97,7 @@ class Locks(unittest.TestCase):
         self.program = shutil.copy(BINARY, world.root)
         self.state = world.root / "state-of-owner"
         self.state.mkdir()
-        self.give(world.checkout, world.origin, self.state)
-
-    def give(self, *paths):
-        for path in paths:
-            subprocess.run(["chown", "-hR", f"{OWNER}:{OWNER}", path],
-                           check=True)
+        give_to(OWNER, world.checkout, world.origin, self.state)
 
     def command_of(self, user, *more):
         command = [self.program, *self.world.arguments(*more)[1:]]
@@ -213,7 +208,7 @@ class Outside(Locks):
                            ("of-owner", 0o600)):
             (outside / name).write_text("outside\n")
             (outside / name).chmod(mode)
-        self.give(outside / "of-owner")
+        give_to(OWNER, outside / "of-owner")
 
     def link_to(self, name):
         return lambda path: path.symlink_to(self.outside / name)
@@ -247,7 +242,7 @@ class Obstacles(Outside):
     def put_of_owner(self, put):
         def put_and_give(path):
             put(path)
-            self.give(path)
+            give_to(OWNER, path)
         return put_and_give
 
     def test_in_the_place_of_the_lock(self):
@@ -288,7 +283,7 @@ class Obstacles(Outside):
                     "Permission denied\nerror: what to do: user (nobody|"
                     rf"{OWNER}) must be able to write there; .* chown -R "
                     rf"(nobody|{OWNER}) {self.world.checkout}\n$")
-            self.give(place)
+            give_to(OWNER, place)
             self.run_of(0, 0)
             self.run_of(OWNER, 0)
             shutil.rmtree(folder)

@@ -19,9 +19,10 @@ import unittest
 from pathlib import Path
 
 from support import NOBODY, needs_root, needs_staging, until
-from support.attackers import (BECOME_OWNER, Exchanges, give_to_owner, mounts,
-                               path_in_its_file_system, shell_text)
+from support.attackers import (Exchanges, mounts, path_in_its_file_system,
+                               shell_text)
 from support.peak import peak_memory
+from support.users import OWNER, become, give_to
 from support.world import World, listing
 
 RACE = 10  # seconds
@@ -73,7 +74,7 @@ class Attacked(unittest.TestCase):
         for name in ("npm", "python3"):
             self.add_to_stand_in(name, self.note(name))
         self.add_hooks(world.checkout)
-        give_to_owner(self.theirs, world.origin)
+        give_to(OWNER, self.theirs, world.origin)
 
     def writable(self, path):
         path.touch()
@@ -143,7 +144,7 @@ class Attacked(unittest.TestCase):
         world = self.world
         world.stand_in("systemctl", world.stand_in_text("systemctl").replace(
             "restart)\n", "restart)\n" + shell_text(
-                [*BECOME_OWNER, "sh", "-c", text]) + "\n"))
+                [*become(OWNER), "sh", "-c", text]) + "\n"))
 
     def save(self):
         """Returns what brings the folder of the owner back as it is now."""
@@ -212,7 +213,7 @@ class RepositoryOfRoot(Attacked):
         self.link.symlink_to(self.of_root)
         self.other_way = self.theirs / "other-way"
         self.other_way.symlink_to(self.of_root.parent)
-        give_to_owner(self.link, self.other_way)
+        give_to(OWNER, self.link, self.other_way)
         self.push(2)
         self.before = listing(self.of_root)
 
@@ -265,11 +266,16 @@ class AnotherFolder(Attacked):
             (clone / ".git/which").write_text(f"{clone.name}\n")
         self.add_to_stand_in("git", f"cat .git/which >>{self.seen} "
                              "2>/dev/null\n")
-        self.add_to_stand_in("npm", f"cat ../.git/which >>{self.seen}\n")
-        give_to_owner(self.theirs)
+        for name in ("npm", "python3"):
+            self.add_to_stand_in(name, f"cat ../.git/which >>{self.seen} "
+                                 "2>/dev/null\n")
+        python3 = world.stand_in_text("python3")
+        world.stand_in("python3", python3.replace(
+            "set -e\n", f"set -e\ncat ../.git/which >>{self.seen}\n", 1))
+        give_to(OWNER, self.theirs)
         self.push(2)
         world.git(self.other, "fetch", "-q")  # so that it could be moved
-        give_to_owner(self.theirs)
+        give_to(OWNER, self.theirs)
 
     def deploy(self, *more, **how):
         os.truncate(self.seen, 0)
@@ -293,6 +299,36 @@ class AnotherFolder(Attacked):
                  for name, what in listing(mine).items()}
         # To be moved changes the times of a folder itself.
         self.assertEqual(changes(before, after), [str(self.other)])
+
+    def check_with_the_venv(self, build):
+        mine = self.world.checkout
+        venv = self.other / "backend/venv/bin"
+        venv.mkdir(parents=True)
+        for name in ("pip", "python3"):
+            (venv / name).write_text(
+                f"#!/bin/sh\necho other >>{self.seen}\n")
+            (venv / name).chmod(0o755)
+        give_to(OWNER, self.other)
+        event = self.theirs / "venv-is-made"
+        python3 = self.world.stand_in_text("python3")
+        self.world.stand_in("python3", python3 + f"""
+echo >{event}
+tries=0
+until grep -q other {mine}/.git/which || [ $tries = 10000 ]; do
+  tries=$((tries + 1))
+done
+""")
+        with Exchanges((mine, self.other), once=True, event=event) as once:
+            run = self.deploy(f"--build={build}")
+        self.assertEqual(once.count, 1)  # else nothing was tried
+        self.check(run)
+        self.assertIn("app", self.clones_seen())
+
+    def test_another_folder_that_comes_with_the_venv_in_place(self):
+        self.check_with_the_venv("in-place")
+
+    def test_another_folder_that_comes_with_the_venv_in_a_stage(self):
+        self.check_with_the_venv("staged")
 
     def test_another_folder_that_comes_at_any_time(self):
         self.race(Exchanges((self.world.checkout, self.other)), self.check)
@@ -338,7 +374,7 @@ grep -RsI "{SECRET}" {app}/.git/* {app} .. && echo "{self.READ} it"
         modules.mkdir()
         for number in range(200):
             (modules / str(number)).touch()
-        give_to_owner(self.theirs)
+        give_to(OWNER, self.theirs)
         self.push(2)
         self.before = listing(self.private, self.public)
 
@@ -444,7 +480,7 @@ class GitOfRoot(Attacked):
         self.git = world.checkout / ".git"
         self.link = self.theirs / "link"
         self.link.symlink_to(self.of_root / ".git")
-        give_to_owner(self.link)
+        give_to(OWNER, self.link)
 
     def check_users(self):
         """Root's own run is at work, too."""
@@ -516,7 +552,7 @@ class Removal(Attacked):
         self.before = listing(self.full)
         traps = self.theirs / "traps"
         traps.mkdir()
-        give_to_owner(self.theirs)
+        give_to(OWNER, self.theirs)
         stage = self.world.checkout / STAGE
         kept = stage.parent / "environments/frontend"
         self.folders = [folder for number in range(1, self.FOLDERS) for folder
@@ -528,10 +564,9 @@ class Removal(Attacked):
     def plant(self):
         """As the owner: to root, too, happens what the tests look for."""
         subprocess.run(
-            BECOME_OWNER + ["sh", "-c", 'mkdir -p "$@"; for folder; do '
-                            'echo x >"$folder/file"; done', "sh",
-                            *self.folders], check=False,
-            stderr=subprocess.DEVNULL)
+            [*become(OWNER), "sh", "-c", 'mkdir -p "$@"; for folder; do '
+             'echo x >"$folder/file"; done', "sh", *self.folders],
+            check=False, stderr=subprocess.DEVNULL)
 
     def check(self, _):
         self.check_users()
@@ -559,9 +594,8 @@ class Removal(Attacked):
                 (data / "file").write_text("precious")
                 target = own / place
                 subprocess.run(
-                    BECOME_OWNER + ["sh", "-ec", 'mkdir -p "$2"; rmdir "$2"; '
-                                    'mv -T "$1" "$2"', "sh", data.parent,
-                                    target], check=True)
+                    [*become(OWNER), "sh", "-ec", 'mkdir -p "$2"; rmdir "$2"; '
+                     'mv -T "$1" "$2"', "sh", data.parent, target], check=True)
                 run = self.world.run("--force")
                 self.assertIn(f"cannot remove all of {target}: it holds files "
                               "of other users", run.stderr)
@@ -602,7 +636,7 @@ class InTheWay(Attacked):
                     shutil.rmtree(path)
                 path.unlink(missing_ok=True)
                 plant(path)
-                give_to_owner(path)
+                give_to(OWNER, path)
                 run()
                 self.check_users()
         restore()

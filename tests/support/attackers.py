@@ -7,18 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support import NOBODY, PATIENCE
+from support import PATIENCE
+from support.users import OWNER, become
 
 EXCHANGER = Path(__file__).with_name("exchanger.py")
-
-BECOME_OWNER = ["/usr/bin/setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}",
-                "--clear-groups"]
-
-
-def give_to_owner(*paths):
-    for path in paths:
-        subprocess.run(["chown", "-hR", f"{NOBODY}:{NOBODY}", path],
-                       check=True)
 
 
 def exchanger(*pairs, event=None, once=False, within=PATIENCE):
@@ -43,7 +35,7 @@ class Exchanges:
 
     def __init__(self, *pairs, **how):
         self.count = 0
-        self._command = BECOME_OWNER + exchanger(*pairs, **how)
+        self._command = become(OWNER) + exchanger(*pairs, **how)
         self._process = None
 
     def __enter__(self):

@@ -91,8 +91,13 @@ class Call:
 
     def __init__(self, folder: Path, program: str, arguments: list[str]):
         self.folder = folder
-        self.program = Path(program)
+        self.program = Path.cwd() / program
         self.arguments = arguments
+        venv = self.program.parents[1]
+        if venv.name == "venv" and arguments[:2] == ["-m", "pip"]:
+            # What `python3 -m pip` runs is the pip beside it.
+            self.program = self.program.with_name("pip")
+            self.arguments = arguments[2:]
         text = (folder / "settings.json").read_text(encoding="utf-8")
         self.settings = json.loads(text)
         self.checkout = Path(self.settings["checkout"])

@@ -16,6 +16,11 @@ def become(user):
             "--clear-groups"]
 
 
+def give_to(user, *paths):
+    for path in paths:
+        subprocess.run(["chown", "-hR", f"{user}:{user}", path], check=True)
+
+
 class Actor:
     """A Python program of `user`, for as long as the context lasts: it prints
     a line when it is ready, `said`, and ends when its standard input does."""

@@ -18,8 +18,8 @@ TEST_CASE(
   Deploying fake;
   const Lines lines = fake.run(pip_install);
   CHECK(lines.front() == "rm -rf -- venv");
-  CHECK(
-      lines.back().ends_with("/api/venv/bin/pip install -r requirements.txt"));
+  CHECK(lines.back().ends_with(
+      "venv/bin/python3 -m pip install -r requirements.txt"));
   const Context& context = fake.runner.asked.back().context;
   CHECK(context.directory == fake.checkout() / "api");
   CHECK(context.timeout == fake.config.install_timeout);
@@ -39,7 +39,7 @@ TEST_CASE("forgets the label of an environment before it installs in place") {
 
 TEST_CASE("builds in the stage and keeps the environments that succeeded") {
   Deploying fake;
-  fake.runner.answer("venv/bin/pip install -r", failed(1, "no such package\n"));
+  fake.runner.answer("-m pip install -r", failed(1, "no such package\n"));
   const Build build = {.commit = commit('b'),
                        .installs = {npm_install, pip_install}};
   CHECK(contains(message_of<CommandError>([&] { fake.apply(build); }),

@@ -30,8 +30,8 @@ TEST_CASE("a venv is made anew and used as activate would") {
       rebuild_venv("installing", in_backend, {"requirements.txt", "more.txt"});
   CHECK(lines_of(sequence) ==
         Lines{"rm -rf -- venv", "python3 -m venv venv",
-              "/app/backend/venv/bin/pip install --upgrade pip",
-              "/app/backend/venv/bin/pip install -r requirements.txt -r "
+              "venv/bin/python3 -m pip install --upgrade pip",
+              "venv/bin/python3 -m pip install -r requirements.txt -r "
               "more.txt"});
   CHECK(sequence[1].context.variables == in_backend.variables);
   CHECK(sequence[3].context.variables ==
