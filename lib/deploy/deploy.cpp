@@ -10,6 +10,7 @@
 #include "lib/deploy/executor.hpp"
 #include "lib/deploy/report.hpp"
 #include "lib/deploy/rollback.hpp"
+#include "lib/deploy/services.hpp"
 #include "lib/model/transitions.hpp"
 #include "lib/plan/plan_text.hpp"
 #include "lib/plan/verdict.hpp"
@@ -127,7 +128,9 @@ class Run {
   void apply(const Plan& plan) {
     if (plan.change) {
       work_.change = plan.change;
+      work_.may_move = may_services_move();
       say_what_begins(host_, record(), plan);
+      look_at_services(plan, work_);
     }
     for (const Step& step : plan.steps) {
       throw_if_interrupted();
@@ -141,6 +144,12 @@ class Run {
     }
   }
 
+  // A person may ask for a commit whose services listen elsewhere.
+  bool may_services_move() const {
+    const auto& back = record().roll_back_to;
+    return back ? back != record().deployed : request_.force;
+  }
+
   // Returns false when there is nothing to take back, or no way back.
   bool begin_roll_back(const Plan& plan, const Error& error) {
     const auto to = commit_to_roll_back_to(host_.config, record(), plan,
@@ -149,9 +158,11 @@ class Run {
       return false;
     }
     say_failure(host_, error);
+    const bool is_to_blame =
+        dynamic_cast<const ServiceDown*>(&error) != nullptr;
     journal_.write(transition::roll_back_decided, heads_->tip,
                    Failure{.step = step_, .error = one_line(error.what())},
-                   now(), ended(Deployment::Outcome::failed), *to);
+                   now(), ended(Deployment::Outcome::failed), *to, is_to_blame);
     return true;
   }
 

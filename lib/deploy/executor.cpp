@@ -4,6 +4,7 @@
 
 #include "lib/checkout/work_tree.hpp"
 #include "lib/deploy/report.hpp"
+#include "lib/deploy/services.hpp"
 #include "lib/environments/installs.hpp"
 #include "lib/environments/stage.hpp"
 #include "lib/model/transitions.hpp"
@@ -185,10 +186,8 @@ void apply_step(const Exchange& step, Work& work) {
 void apply_step(const Restart& step, Work& work) {
   const std::string& unit = step.component.service;
   const std::string& name = step.component.name;
-  Systemd& systemd = work.host.systemd;
-  work.states_before[unit] = systemd.state_of(unit);
   work.journal.write(transition::restart_began, name);
-  systemd.restart(unit);
+  work.host.systemd.restart(unit, work.states_before[unit]);
   work.journal.write(transition::restart_ended, name, work.change->to);
 }
 
@@ -197,28 +196,7 @@ void apply_step(const Skip& step, Work& work) {
 }
 
 void apply_step(const Verify& step, Work& work) {
-  const Host& host = work.host;
-  const auto troubles = verify(host.config, step.components, work.states_before,
-                               host.systemd, host.runner, host.as_user);
-  std::map<std::string, bool> stayed_up;
-  std::vector<std::string> lines;
-  std::vector<std::string> advice;
-  for (const Component& component : step.components) {
-    const auto trouble = troubles.find(component.name);
-    if (trouble != troubles.end()) {
-      stayed_up[component.name] = false;
-      lines.push_back(fmt::format("{} was restarted but did not stay up: {}",
-                                  component.service, trouble->second));
-      advice.push_back(how_to_examine(component.service));
-    } else if (troubles.empty()) {  // otherwise it was not watched to the end
-      stayed_up[component.name] = true;
-    }
-  }
-  work.journal.write(transition::verify_ended, stayed_up, work.change->to);
-  if (!lines.empty()) {
-    throw Error(fmt::format("{}", fmt::join(lines, "\n")),
-                fmt::format("{}", fmt::join(advice, "\n")));
-  }
+  verify_services(step.components, work);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "lib/plan/observe.hpp"
 #include "lib/process/orphan.hpp"
 #include "lib/process/variables.hpp"
+#include "lib/services/health.hpp"
 
 namespace deployment {
 using std::chrono::milliseconds;
@@ -76,7 +77,17 @@ Plan Host::plan(const Record& record, const Heads& heads,
                               .python_version = version,
                               .in_place_reason = in_place_reason});
   seen.git_user = user ? std::optional(user->name) : std::nullopt;
-  return make_plan(config, record, seen, force);
+  const Plan plan = make_plan(config, record, seen, force);
+  // On the way back from what was changed nothing stops a run.
+  const bool is_way_back = record.roll_back_to && record.pending &&
+                           record.pending->reached != Reached::nothing;
+  for (const Step& step : plan.steps) {
+    const auto* verification = std::get_if<Verify>(&step);
+    if (verification != nullptr && !is_way_back) {
+      require_health_checks(runner, as_user, verification->components);
+    }
+  }
+  return plan;
 }
 
 }  // namespace deployment

@@ -81,6 +81,9 @@ std::string as_text(const std::string& path, const Record& record,
     for (const auto& [input, hash] : component.inputs) {
       text += line("", fmt::format("{}  {}", hash, input));
     }
+    for (const Endpoint& endpoint : component.listens) {
+      text += line("", "listens on " + to_string(endpoint));
+    }
   }
   for (const Deployment& past : record.history) {
     text += line(
@@ -121,8 +124,13 @@ Json as_json(const std::string& path, const Record& record,
              const Subject& subject) {
   Json components = Json::object();
   for (const auto& [name, component] : record.components) {
+    Json listens = Json::array();
+    for (const Endpoint& endpoint : component.listens) {
+      listens.push_back(to_string(endpoint));
+    }
     components[name] = {{"commit", text_or_empty(component.commit)},
-                        {"inputs", component.inputs}};
+                        {"inputs", component.inputs},
+                        {"listens", listens}};
   }
   Json history = Json::array();
   for (const Deployment& past : record.history) {

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/model/http_status.hpp"
+
 namespace deployment {
 
 // One part of the application with a service of its own.
@@ -19,7 +21,10 @@ struct Component {
   std::filesystem::path directory = {};               // in the checkout
   std::vector<std::filesystem::path> manifests = {};  // in `directory`
   std::string service = {};                           // a systemd unit
-  std::optional<std::string> health_check = {};       // http URL
+  std::optional<std::string> health_check = {};       // http or https URL
+  StatusRanges health_status = {{.first = 200, .last = 399}};
+  std::optional<std::string> health_command = {};           // a line for sh(1)
+  std::optional<std::chrono::seconds> health_timeout = {};  // else the global
 
   bool operator==(const Component&) const = default;
 };
@@ -46,8 +51,9 @@ struct Config {
   std::chrono::seconds git_timeout{120};
   std::chrono::seconds install_timeout{1800};
   std::chrono::seconds systemctl_timeout{120};
-  std::chrono::seconds settle{3};          // how long a restart is watched
-  std::chrono::seconds health_timeout{3};  // how long a health check may fail
+  std::chrono::seconds settle{10};  // how long a restart is watched
+  // A service may fail its checks for so long after a restart.
+  std::chrono::seconds health_timeout{10};
   std::vector<Component> components = default_components();
 
   static std::vector<Component> default_components();

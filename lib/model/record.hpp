@@ -6,6 +6,7 @@
 
 #include "lib/base/time.hpp"
 #include "lib/model/commit_id.hpp"
+#include "lib/model/endpoint.hpp"
 
 namespace deployment {
 
@@ -25,12 +26,14 @@ struct ComponentRecord {
   // Its service was restarted onto this one, which is not verified yet.
   std::optional<CommitId> unverified_commit = {};
   Inputs inputs = {};  // its environment was made from; empty: not known
+  // Its service accepted connections there when it was last verified.
+  Endpoints listens = {};
 
   bool operator==(const ComponentRecord&) const = default;
 };
 
 // The progress of an unfinished deployment. It decides whether a rollback has
-// something to take back, and whether a failure is the commit's or the host's.
+// something to take back.
 enum class Reached { nothing, moved, restarted };
 
 struct Failure {

@@ -136,6 +136,14 @@ std::string written(const Inputs::value_type& input) {
   return to_line(input);
 }
 
+void read(Endpoints& endpoints, std::string_view text) {
+  endpoints.push_back(
+      require(parse_endpoint(text), "malformed address '{}'", text));
+}
+std::string written(const Endpoint& endpoint) {
+  return to_string(endpoint);
+}
+
 // Reads one entry into the field that has its key.
 struct Reader {
   const IniEntry& entry;
@@ -222,6 +230,7 @@ void visit_component(Form& form, Owner& component) {
   form("commit", component.commit);
   form("restarted", component.unverified_commit);
   form("input", component.inputs);
+  form("listens", component.listens);
 }
 
 void read_entry(Record& record, const IniEntry& entry) {

@@ -115,9 +115,16 @@ void add_variable_names(Config& config, const std::string& value) {
 }
 
 bool is_http_url(std::string_view value) {
-  return value.starts_with("http://") && value.size() >= 8 &&
-         std::ranges::all_of(value,
-                             [](char c) { return c > 0x20 && c < 0x7F; });
+  const bool has_host = (value.starts_with("http://") && value.size() > 7) ||
+                        (value.starts_with("https://") && value.size() > 8);
+  return has_host && std::ranges::all_of(
+                         value, [](char c) { return c > 0x20 && c < 0x7F; });
+}
+
+StatusRanges to_status_ranges(const std::string& value) {
+  const auto ranges = parse_status_ranges(value);
+  return ranges ? *ranges
+                : throw Refused{"statuses of HTTP, as in 200-299, 401"};
 }
 
 bool is_not_empty(std::string_view value) {
@@ -194,7 +201,11 @@ const std::map<std::string, Setter<Component>>& component_setters() {
       {"service", to(&Component::service, is_unit_name,
                      "the name of a systemd service, NAME.service")},
       {"health-check", to(&Component::health_check, is_http_url,
-                          "an address http://HOST[:PORT]/PATH")}};
+                          "an address http[s]://HOST[:PORT]/PATH")},
+      {"health-status", to(&Component::health_status, to_status_ranges)},
+      {"health-command",
+       to(&Component::health_command, is_not_empty, "a command")},
+      {"health-timeout", to(&Component::health_timeout, to_timeout)}};
   return table;
 }
 
@@ -272,6 +283,12 @@ void complete(Component& component, const std::set<std::string>& keys,
     component.manifests = {component.type == Component::Type::npm
                                ? "package.json"
                                : "requirements.txt"};
+  }
+  if (keys.contains("health-status") && !component.health_check) {
+    throw UsageError(fmt::format(
+        "{}: component {} has a health-status and no health-check, whose "
+        "answer it is about",
+        source, component.name));
   }
   for (const auto& manifest : component.manifests) {
     if (!stays_inside(component.directory / manifest)) {

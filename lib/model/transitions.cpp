@@ -114,7 +114,11 @@ void skipped(Record& record, const std::string& component,
 }
 
 void verify_ended(Record& record, const std::map<std::string, bool>& stayed_up,
+                  const std::map<std::string, Endpoints>& listens,
                   const CommitId& commit) {
+  for (const auto& [name, endpoints] : listens) {
+    record.components[name].listens = endpoints;
+  }
   for (const auto& [name, is_up] : stayed_up) {
     ComponentRecord& component = record.components[name];
     component.unverified_commit.reset();
@@ -122,6 +126,11 @@ void verify_ended(Record& record, const std::map<std::string, bool>& stayed_up,
       component.commit = commit;
     }
   }
+}
+
+void listens_on_fewer(Record& record, const std::string& component,
+                      const Endpoints& endpoints) {
+  record.components[component].listens = endpoints;
 }
 
 void failed(Record& record, const CommitId& tip, const Failure& failure,
@@ -142,10 +151,10 @@ void failed(Record& record, const CommitId& tip, const Failure& failure,
 void roll_back_decided(Record& record, const CommitId& tip,
                        const Failure& failure, Time now,
                        const std::optional<Deployment>& ended,
-                       const CommitId& to) {
+                       const CommitId& to, bool is_to_blame) {
   failed(record, tip, failure, now, ended);
   record.roll_back_to = to;
-  if (record.pending->reached == Reached::restarted) {
+  if (is_to_blame) {
     record.quarantined = tip;
   }
   record.pending->running = true;

@@ -46,21 +46,28 @@ void skipped(Record& record, const std::string& component,
 
 // The watch over the restarted services ended. `stayed_up` has, by component,
 // true for those that did and false for those in trouble, not those that were
-// not watched to the end.
+// not watched to the end; `listens` says of those for which that can be told
+// where they accept connections now.
 void verify_ended(Record& record, const std::map<std::string, bool>& stayed_up,
+                  const std::map<std::string, Endpoints>& listens,
                   const CommitId& commit);
+
+// A service that was not touched since it was verified listens on fewer ports
+// now: it was moved by hand, and need not listen on the others again.
+void listens_on_fewer(Record& record, const std::string& component,
+                      const Endpoints& endpoints);
 
 // An attempt to deploy `tip` failed. `ended` goes into the history, once for a
 // commit however often it fails; nullopt when no commit was known yet.
 void failed(Record& record, const CommitId& tip, const Failure& failure,
             Time now, const std::optional<Deployment>& ended);
 
-// It failed, and the run goes back to `to`. A commit whose services did not
-// stay up is quarantined; one that could not be put in place is tried again.
+// It failed, and the run goes back to `to`. A commit that is to blame, since
+// its services did not stay up, is quarantined; another one is tried again.
 void roll_back_decided(Record& record, const CommitId& tip,
                        const Failure& failure, Time now,
                        const std::optional<Deployment>& ended,
-                       const CommitId& to);
+                       const CommitId& to, bool is_to_blame);
 
 // The run was asked to end. The next one continues at once.
 void interrupted(Record& record, const Failure& failure, Time now);

@@ -1,5 +1,7 @@
 #include "lib/process/processes.hpp"
 
+#include <cerrno>
+#include <csignal>
 #include <fstream>
 
 #include "lib/base/text.hpp"
@@ -16,6 +18,10 @@ std::vector<pid_t> process_ids() {
     }
   }
   return pids;
+}
+
+bool is_alive(pid_t pid) {
+  return ::kill(pid, 0) == 0 || errno == EPERM;
 }
 
 fs::path process_folder(pid_t pid) {

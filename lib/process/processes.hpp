@@ -11,6 +11,9 @@ namespace deployment {
 // The ids of all processes that this one may see. Empty without /proc.
 std::vector<pid_t> process_ids();
 
+// Returns true for a process that has not been waited for, whoever's it is.
+bool is_alive(pid_t pid);
+
 // /proc/PID
 std::filesystem::path process_folder(pid_t pid);
 

@@ -40,12 +40,47 @@ UnitState parse_unit_state(std::string_view text, const std::string& unit) {
     require(number.has_value(), key);
     return *number;
   };
+  const auto text_or_empty = [&](const char* key) {
+    const auto found = properties.find(key);
+    return found == properties.end() ? std::string_view() : found->second;
+  };
+  const auto words_of = [&](const char* key, auto& words) {
+    for (const std::string_view word : split(text_or_empty(key), ' ')) {
+      if (!word.empty()) {
+        words.emplace_back(word);
+      }
+    }
+  };
+  std::vector<std::string> files;
+  words_of("FragmentPath", files);
+  words_of("DropInPaths", files);
+  std::vector<std::string> triggered_by;
+  words_of("TriggeredBy", triggered_by);
   return {.active_state = text_of("ActiveState"),
           .sub_state = text_of("SubState"),
           .result = text_of("Result"),
           .invocation_id = text_of("InvocationID"),
           .main_pid = number_of("MainPID"),
-          .restarts = number_of("NRestarts")};
+          .restarts = number_of("NRestarts"),
+          .load_state = std::string(text_or_empty("LoadState")),
+          .control_group = std::string(text_or_empty("ControlGroup")),
+          .files = files,
+          .triggered_by = triggered_by};
+}
+
+Endpoints parse_listen(std::string_view text) {
+  constexpr std::string_view begin = "Listen=";
+  constexpr std::string_view end = " (Stream)";
+  Endpoints endpoints;
+  for (std::string_view line : split(text, '\n')) {
+    if (line.starts_with(begin) && line.ends_with(end)) {
+      line.remove_suffix(end.size());
+      if (const auto endpoint = parse_endpoint(line.substr(begin.size()))) {
+        endpoints.push_back(*endpoint);
+      }
+    }
+  }
+  return endpoints;
 }
 
 std::string how_to_examine(const std::string& unit) {
@@ -62,7 +97,7 @@ Command Systemd::command(std::string purpose, Words arguments) const {
           .context = context_};
 }
 
-void Systemd::restart(const std::string& unit) {
+void Systemd::restart(const std::string& unit, const UnitState& before) {
   // A start limit that was hit would refuse the very restart that mends the
   // unit. It is no failure when the unit is not loaded.
   runner_.run(command(fmt::format("clearing failures of {}", unit),
@@ -70,8 +105,25 @@ void Systemd::restart(const std::string& unit) {
   const Command restart =
       command(fmt::format("restarting {}", unit), {"restart", unit});
   const CommandResult result = runner_.run(restart);
-  if (!result.status.success()) {
-    throw CommandError(restart, result, how_to_examine(unit));
+  if (result.status.success()) {
+    return;
+  }
+  const CommandError error(restart, result, how_to_examine(unit));
+  // systemctl(1) exits with 1 for a service that failed, and for a systemd that
+  // does not answer.
+  if (!result.status.timed_out && was_started(unit, before)) {
+    throw ServiceDown(error);
+  }
+  throw error;
+}
+
+bool Systemd::was_started(const std::string& unit,
+                          const UnitState& before) const {
+  try {
+    const std::string invocation = state_of(unit).invocation_id;
+    return !invocation.empty() && invocation != before.invocation_id;
+  } catch (const Error&) {  // the failure of the restart says more
+    return false;
   }
 }
 
@@ -96,9 +148,25 @@ UnitState Systemd::state_of(const std::string& unit) const {
   const CommandResult result = runner_.run_checked(command(
       fmt::format("asking for the state of {}", unit),
       {"show",
-       "--property=ActiveState,SubState,Result,InvocationID,MainPID,NRestarts",
+       "--property=ActiveState,SubState,Result,InvocationID,MainPID,NRestarts,"
+       "LoadState,ControlGroup,TriggeredBy,FragmentPath,DropInPaths",
        unit}));
   return parse_unit_state(result.out, unit);
+}
+
+Endpoints Systemd::held_for(const UnitState& unit) const {
+  Endpoints held;
+  for (const std::string& socket : unit.triggered_by) {
+    if (socket.ends_with(".socket")) {
+      const CommandResult result = runner_.run_checked(
+          command(fmt::format("asking where {} listens", socket),
+                  {"show", "--property=Listen", socket}));
+      for (const Endpoint& endpoint : parse_listen(result.out)) {
+        held.push_back(endpoint);
+      }
+    }
+  }
+  return held;
 }
 
 }  // namespace deployment

@@ -1,6 +1,7 @@
 // systemctl(1).
 #pragma once
 
+#include "lib/model/endpoint.hpp"
 #include "lib/process/command.hpp"
 
 namespace deployment {
@@ -14,13 +15,29 @@ struct UnitState {
   std::string invocation_id = {};  // another one for each start
   int main_pid = 0;                // 0: no main process
   int restarts = 0;                // automatic ones since the last manual start
+  std::string load_state = {};     // "loaded", "masked", "not-found", …
+  std::string control_group = {};  // of its processes; empty: there are none
+  std::vector<std::string> files = {};  // the unit's own and its drop-ins
+  std::vector<std::string> triggered_by = {};  // units that start it
 
   bool operator==(const UnitState&) const = default;
 };
 
-// Reads KEY=VALUE lines; throws Error when one of the keys above is missing
-// or is no number where one is due: a failed query is never a state.
+// A service does not stay up or does not serve after a restart. Of all that can
+// fail after it, this alone is blamed on the commit: everything else is the
+// host's failure, and the next try may succeed.
+class ServiceDown : public Error {
+ public:
+  using Error::Error;
+  explicit ServiceDown(const Error& error) : Error(error) {}
+};
+
+// Reads KEY=VALUE lines. Throws Error when a key up to NRestarts is missing or
+// is no number where one is due: a failed query is never a state.
 UnitState parse_unit_state(std::string_view text, const std::string& unit);
+
+// Reads the addresses of TCP of a .socket unit from Listen= lines.
+Endpoints parse_listen(std::string_view text);
 
 // "look at: systemctl status …"
 std::string how_to_examine(const std::string& unit);
@@ -32,8 +49,9 @@ class Systemd {
   Systemd(CommandRunner& runner, Context context);
 
   // Restarts a unit, even past its start limit. Returns when its start job is
-  // done. Throws CommandError.
-  void restart(const std::string& unit);
+  // done. Throws ServiceDown when the service was started and failed; `before`
+  // is its state before. Throws another Error when it could not be started.
+  void restart(const std::string& unit, const UnitState& before);
 
   UnitState state_of(const std::string& unit) const;
 
@@ -41,8 +59,12 @@ class Systemd {
   // is none: DynamicUser=, for one.
   User user_of(const std::string& unit) const;
 
+  // Returns where the .socket units that start the unit listen for it.
+  Endpoints held_for(const UnitState& unit) const;
+
  private:
   Command command(std::string purpose, Words arguments) const;
+  bool was_started(const std::string& unit, const UnitState& before) const;
 
   CommandRunner& runner_;
   Context context_;

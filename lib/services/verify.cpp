@@ -1,14 +1,15 @@
 #include "lib/services/verify.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
-#include <cerrno>
-#include <csignal>
+#include <algorithm>
 
 #include "lib/base/signals.hpp"
 #include "lib/base/text.hpp"
-#include "lib/base/time.hpp"
+#include "lib/process/processes.hpp"
 #include "lib/services/health.hpp"
+#include "lib/services/ports.hpp"
 
 namespace deployment {
 namespace {
@@ -17,52 +18,165 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds pause{250};
+constexpr milliseconds least_time{1000};  // that a health check gets
 
-bool is_alive(int pid) {
-  return ::kill(pid, 0) == 0 || errno == EPERM;
+// True when one of the files was changed since `time`, or in the same second,
+// whatever its own time says.
+bool changed_since(const std::vector<std::string>& files, Time time) {
+  return std::ranges::any_of(files, [&](const std::string& file) {
+    struct stat status {};
+    return stat(file.c_str(), &status) == 0 &&
+           status.st_ctim.tv_sec >= time.time_since_epoch().count();
+  });
 }
 
-// Asks for the state of each service once. A service without a state in
-// `before` was restarted by an earlier run; `first` keeps its first state here.
-Troubles look_at(const std::vector<Component>& components, UnitStates& before,
-                 UnitStates& first, const Systemd& systemd) {
-  Troubles troubles;
-  for (const Component& component : components) {
-    const std::string& unit = component.service;
-    try {
-      const UnitState now = systemd.state_of(unit);
-      first.try_emplace(unit, now);
-      if (const auto trouble = why_not_up(before[unit], first[unit], now)) {
+template <typename Value>
+Value value_or_none(const std::map<std::string, Value>& values,
+                    const std::string& name) {
+  const auto found = values.find(name);
+  return found == values.end() ? Value() : found->second;
+}
+
+// A service that is watched.
+struct Watched {
+  const Component& component;
+  Ports ports;
+  milliseconds timeout;
+  steady_clock::time_point last_good;  // when it passed, or was restarted
+  std::optional<UnitState> first = {};
+  Endpoints held = {};  // by its .socket units
+  bool has_answered = false;
+
+  milliseconds time_left() const {
+    return std::chrono::duration_cast<milliseconds>(last_good + timeout -
+                                                    steady_clock::now());
+  }
+};
+
+class Watch {
+ public:
+  Watch(const Config& config, const std::vector<Component>& components,
+        const Expectations& expectations, const Systemd& systemd,
+        CommandRunner& runner, const Context& context)
+      : expectations_(expectations),
+        systemd_(systemd),
+        runner_(runner),
+        context_(context) {
+    for (const Component& component : components) {
+      services_.push_back(
+          {.component = component,
+           .ports = Ports(value_or_none(expectations.listens, component.name),
+                          expectations.may_move),
+           .timeout = component.health_timeout.value_or(config.health_timeout),
+           .last_good = start_});
+    }
+  }
+
+  // Watches until `end`, and further until all services pass their checks.
+  // Returns as soon as one of them is in trouble.
+  Troubles watch_until(steady_clock::time_point end) {
+    for (;;) {
+      const bool is_over = steady_clock::now() >= end;
+      Troubles troubles = look_at_units();
+      const bool all_pass = troubles.empty() && make_checks(troubles);
+      if (!troubles.empty() || (is_over && all_pass)) {
+        return troubles;
+      }
+      wait_for(pause);
+    }
+  }
+
+  void ask_again() {
+    for (Watched& service : services_) {
+      service.has_answered = false;
+      service.ports.connect_again();
+    }
+  }
+
+  EndpointsByName listens() {
+    EndpointsByName listens;
+    for (Watched& service : services_) {
+      if (const auto endpoints = service.ports.accepting()) {
+        listens[service.component.name] = *endpoints;
+      }
+    }
+    return listens;
+  }
+
+  steady_clock::time_point start() const { return start_; }
+
+ private:
+  Troubles look_at_units() {
+    Troubles troubles;
+    for (Watched& service : services_) {
+      const Component& component = service.component;
+      const UnitState now = systemd_.state_of(component.service);
+      if (!service.first) {
+        service.first = now;
+        service.held = systemd_.held_for(now);
+        forget_ports_of_another_unit(service);
+      }
+      const UnitState before =
+          value_or_none(expectations_.before, component.service);
+      if (const auto trouble = why_not_up(before, *service.first, now)) {
         troubles[component.name] = *trouble;
       }
-    } catch (const Error& error) {
-      troubles[component.name] = error.what();
+      service.ports.look(now, service.held,
+                         steady_clock::now() - start_ <= service.timeout / 2);
     }
+    return troubles;
   }
-  return troubles;
-}
 
-// Asks until an answer is good, and says what is wrong when none is in time.
-// Without a URL there is nothing to ask.
-std::optional<std::string> why_not_healthy(
-    const std::optional<std::string>& url, milliseconds timeout,
-    CommandRunner& runner, Context context) {
-  if (!url) {
-    return std::nullopt;
-  }
-  context.timeout = timeout;
-  const auto deadline = steady_clock::now() + timeout;
-  std::optional<std::string> problem;
-  do {
-    problem = ask_health(runner, context, *url);
-    if (!problem) {
-      return std::nullopt;
+  // A person who changes a unit may have moved its service.
+  void forget_ports_of_another_unit(Watched& service) const {
+    if (expectations_.verified &&
+        changed_since(service.first->files, *expectations_.verified)) {
+      service.ports = Ports({}, expectations_.may_move);
     }
-    wait_for(pause);
-  } while (steady_clock::now() < deadline);
-  return fmt::format("{} does not answer within {}: {}", *url,
-                     describe_duration(timeout), *problem);
-}
+  }
+
+  // Returns true when all services pass. Adds the trouble of the first one that
+  // has not passed for its timeout.
+  bool make_checks(Troubles& troubles) {
+    bool all_pass = true;
+    for (Watched& service : services_) {
+      const auto problem = problem_of(service);
+      if (!problem) {
+        service.last_good = steady_clock::now();
+        continue;
+      }
+      all_pass = false;
+      if (service.time_left() <= milliseconds::zero()) {
+        troubles[service.component.name] = fmt::format(
+            "after {}, {}", describe_duration(service.timeout), *problem);
+        return false;
+      }
+    }
+    return all_pass;
+  }
+
+  std::optional<std::string> problem_of(Watched& service) {
+    std::optional<std::string> problem = service.ports.why_not_listening();
+    if (problem || service.has_answered) {
+      return problem;
+    }
+    problem = service.ports.why_no_connection();
+    if (!problem) {
+      Context context = context_;
+      context.timeout = std::max(service.time_left(), least_time);
+      problem = ask_health(runner_, context, service.component);
+    }
+    service.has_answered = !problem;
+    return problem;
+  }
+
+  const Expectations& expectations_;
+  const Systemd& systemd_;
+  CommandRunner& runner_;
+  const Context& context_;
+  std::vector<Watched> services_ = {};
+  steady_clock::time_point start_ = steady_clock::now();
+};
 
 }  // namespace
 
@@ -76,11 +190,12 @@ std::optional<std::string> why_not_up(const UnitState& before,
   if (now.invocation_id.empty() || now.invocation_id == before.invocation_id) {
     return "it is the same invocation as before the restart";
   }
-  if (now.invocation_id != first.invocation_id ||
-      now.restarts > first.restarts) {
-    return now.restarts == 0 ? "somebody started it again meanwhile"
-                             : fmt::format("systemd had to start it again ({})",
-                                           times(now.restarts));
+  if (now.restarts != 0) {  // systemd counts from a manual start on
+    return fmt::format("systemd had to start it again ({})",
+                       times(now.restarts));
+  }
+  if (now.invocation_id != first.invocation_id) {
+    return "somebody started it again meanwhile";
   }
   if (now.main_pid == 0 && now.sub_state != "exited") {
     return "it has no main process";
@@ -91,29 +206,20 @@ std::optional<std::string> why_not_up(const UnitState& before,
   return std::nullopt;
 }
 
-Troubles verify(const Config& config, const std::vector<Component>& components,
-                UnitStates before, const Systemd& systemd,
-                CommandRunner& runner, const Context& context) {
-  UnitStates first;
-  Troubles troubles = look_at(components, before, first, systemd);
-  const auto deadline = steady_clock::now() + config.settle;
-  for (bool last = false; !last && troubles.empty();) {
-    last = steady_clock::now() >= deadline;
-    troubles = look_at(components, before, first, systemd);
-    if (!last && troubles.empty()) {
-      wait_for(pause);
-    }
+Verification verify(const Config& config,
+                    const std::vector<Component>& components,
+                    const Expectations& expectations, const Systemd& systemd,
+                    CommandRunner& runner, const Context& context) {
+  Watch watch(config, components, expectations, systemd, runner, context);
+  Troubles troubles = watch.watch_until(watch.start() + config.settle);
+  if (troubles.empty()) {
+    watch.ask_again();
+    troubles = watch.watch_until(steady_clock::now());
   }
   if (!troubles.empty()) {
-    return troubles;
+    return {.troubles = troubles};
   }
-  for (const Component& component : components) {
-    if (const auto trouble = why_not_healthy(
-            component.health_check, config.health_timeout, runner, context)) {
-      return {{component.name, *trouble}};
-    }
-  }
-  return {};
+  return {.listens = watch.listens()};
 }
 
 }  // namespace deployment

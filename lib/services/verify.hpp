@@ -1,13 +1,16 @@
-// Watches restarted services until it is known whether they stay up.
+// Watches restarted services until it is known whether they stay up and serve.
 #pragma once
 
+#include "lib/base/time.hpp"
 #include "lib/model/config.hpp"
+#include "lib/model/endpoint.hpp"
 #include "lib/services/systemd.hpp"
 
 namespace deployment {
 
-using UnitStates = std::map<std::string, UnitState>;  // by unit
-using Troubles = std::map<std::string, std::string>;  // by component
+using UnitStates = std::map<std::string, UnitState>;       // by unit
+using Troubles = std::map<std::string, std::string>;       // by component
+using EndpointsByName = std::map<std::string, Endpoints>;  // by component
 
 // Says why `now` does not look like a unit that was restarted and has stayed up
 // since `first` was seen, just after the restart; nullopt when it does.
@@ -15,14 +18,34 @@ std::optional<std::string> why_not_up(const UnitState& before,
                                       const UnitState& first,
                                       const UnitState& now);
 
-// Watches the services of `components` for config.settle, then lets each health
-// check succeed once within config.health_timeout. Stops as soon as one service
-// is in trouble, since every further second may be an outage. A query that
-// fails is trouble. `before` has the states before the restarts; a unit that
-// an earlier run restarted has none. Returns nothing when all services
-// stayed up.
-Troubles verify(const Config& config, const std::vector<Component>& components,
-                UnitStates before, const Systemd& systemd,
-                CommandRunner& runner, const Context& context);
+// The state in which services are expected to be after their restart.
+struct Expectations {
+  // Their states before; a unit that an earlier run restarted has none.
+  UnitStates before = {};
+  // They accepted connections there when they were last verified. That says
+  // nothing of a unit whose files were changed since.
+  EndpointsByName listens = {};
+  std::optional<Time> verified = {};  // when that was; nullopt: not known
+  // They may listen elsewhere now, but not nowhere.
+  bool may_move = false;
+};
+
+struct Verification {
+  Troubles troubles = {};  // empty: all services stay up and serve
+  // They accept connections there; without those that cannot be told.
+  EndpointsByName listens = {};
+};
+
+// Watches the services of `components` for config.settle: their units have to
+// stay up, and they have to listen again where they did. Each has to pass all
+// its checks, the connections and the health checks, after its restart and once
+// more at the end. It may fail them for its health timeout. Stops as soon as
+// one service is in trouble, since every further second may be an outage.
+// Throws Error when a question cannot be asked: that is no trouble of the
+// service.
+Verification verify(const Config& config,
+                    const std::vector<Component>& components,
+                    const Expectations& expectations, const Systemd& systemd,
+                    CommandRunner& runner, const Context& context);
 
 }  // namespace deployment

@@ -8,6 +8,7 @@ docs/differences.md explains each by its name.
 """
 
 import copy
+import itertools
 from typing import Callable
 
 from faithful.world import BACKEND, FRONTEND, MANIFESTS, Scenario
@@ -360,17 +361,21 @@ def keeps_environments(case: Case) -> None:
 
 # Deviations that hold everywhere when the program builds aside.
 
+def is_question(call: dict) -> bool:
+    return (call["argv"][:2] == ["systemctl", "show"]
+            or call["argv"][1:] == ["--version"])
+
+
 def in_concurrent_order(calls: list[dict]) -> list[dict]:
     """Components are built at the same time: what counts is the order within
-    each. So each component's calls are put together, up to the first call
-    that is no install."""
-    builds = []
-    for call in calls:
-        if is_restart(call) or call["argv"][0] == "systemctl":
-            break
-        builds.append(call)
-    builds.sort(key=lambda call: call["cwd"])
-    return builds + calls[len(builds):]
+    each. So each component's calls are put together: those after the first
+    questions, up to the first call that is no install."""
+    asked = list(itertools.takewhile(is_question, calls))
+    rest = calls[len(asked):]
+    builds = list(itertools.takewhile(
+        lambda call: call["argv"][0] != "systemctl", rest))
+    return (asked + sorted(builds, key=lambda call: call["cwd"])
+            + rest[len(builds):])
 
 
 def builds_aside(case: Case) -> None:
@@ -403,11 +408,11 @@ def ask(argv: list[str], cwd: str, commit: str) -> dict:
     return {"argv": argv, "cwd": cwd, "exit": 0, "at": commit}
 
 
-def show(unit: str, restart: dict) -> dict:
-    """A look at a service, where and when it was restarted."""
+def show(unit: str, commit: str) -> dict:
+    """A look at a service, while a commit is checked out."""
     return ask(["systemctl", "show", "--property=ActiveState,SubState,Result,"
-                "InvocationID,MainPID,NRestarts", unit], restart["cwd"],
-               restart["at"])
+                "InvocationID,MainPID,NRestarts,LoadState,ControlGroup,"
+                "TriggeredBy,FragmentPath,DropInPaths", unit], "/", commit)
 
 
 def reset_failed(case: Case) -> None:
@@ -422,37 +427,47 @@ def reset_failed(case: Case) -> None:
         tick["calls"] = calls
 
 
+def units_of(tick: dict) -> list[str]:
+    """The services of the components that a tick's commit has."""
+    return [unit for unit, component in SERVICES.items()
+            if f"{component}/{MANIFESTS[component]}" in
+            tick["remote"]["files"]]
+
+
 def verifies_restart(case: Case) -> None:
-    """Each service is looked at before its restart, and when all are
-    restarted, twice: to see it up, and to see it stay up. The first that is
-    down ends that; one that a tick restarted and did not see stay up is looked
-    at in the next one."""
+    """Each service that is to be restarted is looked at before anything is
+    changed, and when all are restarted, twice: to see it up, and to see it
+    stay up. The first that is down ends that; one that a tick restarted and
+    did not see stay up is looked at in the next one. After a restart that
+    fails a look tells whether the service was started at all."""
     unseen: list[dict] = []
     for tick in case.ticks:
-        restarts = [call for call in tick["calls"] if is_restart(call)]
-        if not restarts:
+        if not tick["calls"]:
             continue
+        restarts = [call for call in tick["calls"] if is_restart(call)]
+        at = tick["remote"]["prod"]
+        unseen = [call for call in unseen if call["at"] == at]
+        done = {call["argv"][2] for call in unseen}
+        looks = [show(unit, tick["before"]["commit"])
+                 for unit in units_of(tick) if unit not in done]
         calls = []
         for call in tick["calls"]:
-            if is_restart(call):
-                calls.append(show(call["argv"][2], call))
             calls.append(call)
-        units = {call["argv"][2] for call in restarts}
-        at = restarts[0]["at"]
-        unseen = [call for call in unseen
-                  if call["at"] == at and call["argv"][2] not in units]
+            if is_restart(call) and call["exit"] == 1:
+                calls.append(show(call["argv"][2], call["at"]))
         watched = sorted(
             unseen + [call for call in restarts if call["exit"] == 0],
             key=lambda call: list(SERVICES).index(call["argv"][2]))
         unseen = watched
-        if all(call["exit"] == 0 for call in tick["calls"]):
-            calls += [show(call["argv"][2], call) for call in watched]
+        if restarts and all(call["exit"] == 0 for call in tick["calls"]):
+            calls += [show(call["argv"][2], call["at"]) for call in watched]
             down = tick["after"]["failed_units"]
             if not down:
-                calls += [show(call["argv"][2], call) for call in watched]
+                calls += [show(call["argv"][2], call["at"])
+                          for call in watched]
             unseen = [call for call in watched
                       if down and call["argv"][2] not in down]
-        tick["calls"] = calls
+        tick["calls"] = looks + calls
 
 
 def reports_python_version(case: Case) -> None:

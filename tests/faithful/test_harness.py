@@ -214,7 +214,8 @@ class DeviationsTest(unittest.TestCase):
         self.assertEqual(set(deviations.ALL), used)
 
     def test_concurrent_order_is_no_order_between_builds_only(self):
-        npm, venv, pip, restart = (
+        look, npm, venv, pip, restart = (
+            {"argv": ["systemctl", "show", FRONTEND], "cwd": "/"},
             {"argv": ["npm"], "cwd": "frontend"},
             {"argv": ["python3"], "cwd": "backend"},
             {"argv": ["pip"], "cwd": "backend"},
@@ -222,6 +223,8 @@ class DeviationsTest(unittest.TestCase):
         order = deviations.in_concurrent_order
         self.assertEqual(order([npm, venv, pip, restart]),
                          order([venv, npm, pip, restart]))
+        self.assertEqual(order([look, npm, venv, pip, restart]),
+                         order([look, venv, pip, npm, restart]))
         for wrong in ([npm, pip, venv, restart], [npm, venv, restart, pip],
                       [npm, venv, pip], [npm, npm, venv, pip, restart]):
             self.assertNotEqual(order([npm, venv, pip, restart]),

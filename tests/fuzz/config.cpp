@@ -59,7 +59,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
       REQUIRE(stays_inside(component.directory / manifest));
     }
     REQUIRE(!component.health_check ||
-            component.health_check->starts_with("http://"));
+            component.health_check->starts_with("http://") ||
+            component.health_check->starts_with("https://"));
+    REQUIRE(!component.health_status.empty());
+    REQUIRE(parse_status_ranges(to_string(component.health_status)) ==
+            component.health_status);
+    REQUIRE(!component.health_timeout || component.health_timeout->count() > 0);
   }
   return 0;
 }

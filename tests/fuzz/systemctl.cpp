@@ -16,6 +16,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
       REQUIRE(text.find(key) != std::string_view::npos);
     }
     REQUIRE(text.find(state.active_state) != std::string_view::npos);
+    for (const std::string& file : state.files) {
+      REQUIRE(!file.empty());
+      REQUIRE(text.find(file) != std::string_view::npos);
+    }
   }
   return 0;
 }

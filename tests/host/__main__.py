@@ -18,7 +18,7 @@ from support.__main__ import SKIPPED
 from support.host import base_root
 
 AT_ONCE = 3  # hosts; they mostly wait
-GROUP_TIMEOUT = 600  # seconds
+GROUP_TIMEOUT = 900  # seconds
 # The modules of the groups, by name.
 GROUPS = {group.__name__: group.__module__
           for group in test_host.Group.__subclasses__()}

@@ -325,25 +325,14 @@ class Changes(Group):
         require(not any("pip install" in line for line in lines), lines)
 
 
-class Failures(Group):
-    """Pushes that cannot work, and their repair."""
+class Breaking:
+    """Steps of groups whose pushes cannot work, and of their repair."""
 
-    config = """\
-[frontend]
-type = npm
-service = frontend-deployment.service
-
-[backend]
-type = python
-service = backend-deployment.service
-health-check = http://127.0.0.1:8000/
-"""
-
-    def fix(self, text):
+    def fix(self, text, **more):
         after = self.host.cursor()
         commit = self.host.push(f"Fix: {text}", {
             "backend/requirements.txt": requirements("uvicorn"),
-            "backend/server.py": server(text)})
+            "backend/server.py": server(text)} | more)
         self.host.wait_for_back_end(text)
         self.wait_until_deployed(commit, after)
         self.read_deployment(after, f"Fix: {text}")
@@ -361,6 +350,39 @@ health-check = http://127.0.0.1:8000/
         require(self.host.head() == head, "the checkout did not stay")
         return after
 
+    def check_taken_back(self, files, pattern):
+        """Pushes what cannot work; it is seen, taken back and quarantined."""
+        after = self.break_and_look(files, pattern)
+        for line in (r"^rolled back to ", r"^[0-9a-f]{12} is quarantined; "):
+            require(find_line(self.host.journal(after), line),
+                    f"no line '{line}'")
+
+    def check_missing_port(self, files, port=BACK_END):
+        unit = {BACK_END: "backend", FRONT_END: "frontend"}[port]
+        self.check_taken_back(
+            files, rf"{unit}-deployment\.service was restarted but did not "
+            rf"stay up: after 10\.0 s, it does not listen on port {port}, as "
+            r"it did when it was last verified; .* deployment-update --force$")
+
+    def listens(self):
+        shown = self.host.run(UNIT, "--status").stdout
+        return re.findall(r"listens on \S+:(\d+)$", shown, re.M)
+
+
+class Failures(Breaking, Group):
+    """Pushes that cannot work, with health checks, and their repair."""
+
+    config = """\
+[frontend]
+type = npm
+service = frontend-deployment.service
+
+[backend]
+type = python
+service = backend-deployment.service
+health-check = http://127.0.0.1:8000/
+"""
+
     def test_requirement_that_does_not_exist(self):
         self.break_and_look(
             {"backend/requirements.txt": requirements("uvicorn", "no-such-x"),
@@ -370,20 +392,163 @@ health-check = http://127.0.0.1:8000/
                 == "0", "the back end was disturbed")
         self.fix("back end with its requirements")
 
-    def test_server_that_does_not_come_up(self):
-        """Caught by its health check: uvicorn --reload lives on."""
-        after = self.break_and_look(
-            {"backend/server.py": "raise RuntimeError('at start')\n"},
-            "backend-deployment.service was restarted but did not stay up")
-        require(find_line(self.host.journal(after), "^rolled back to "),
-                "no line about the rollback")
-        self.fix("back end that comes up")
+    def test_server_that_answers_errors(self):
+        """It listens: only its health check sees that it is ill."""
+        self.check_taken_back(
+            {"backend/server.py": server("back end that is ill").replace(
+                '"status": 200', '"status": 500')},
+            r"after 10\.0 s, http://127\.0\.0\.1:8000/ answers 500, and not "
+            "200-399$")
+        self.fix("back end that is well")
 
     def test_server_that_dies(self):
         self.break_and_look(
             {"backend/requirements.txt": requirements("colorama")},
             "backend-deployment.service was restarted but did not stay up")
         self.fix("back end with uvicorn again")
+
+
+class Serving(Breaking, Group):
+    """Servers that do not serve, under a unit that lives on (uvicorn
+    --reload), without any configuration."""
+
+    @classmethod
+    def set_up(cls):
+        super().set_up()
+        shown = cls.host.run(UNIT, "--status").stdout
+        for port in (BACK_END, FRONT_END):
+            require(f":{port}\n" in shown, f"no port {port}:\n{shown}")
+
+    def test_exception_at_import(self):
+        self.check_missing_port(
+            {"backend/server.py": "raise RuntimeError('at import')\n"})
+        self.fix("back end that can be imported")
+
+    def test_syntax_error(self):
+        self.check_missing_port({"backend/server.py": "def (\n"})
+        self.fix("back end in good syntax")
+
+    def test_module_that_is_missing(self):
+        self.check_missing_port(
+            {"backend/server.py": server("never seen", "import no_such_x\n")})
+        self.fix("back end with all modules")
+
+    def test_crash_after_five_seconds(self):
+        self.check_missing_port({"backend/server.py": server(
+            "back end for five seconds", "import os, threading\n"
+            "threading.Timer(5, os._exit, [1]).start()\n")})
+        self.fix("back end that stays")
+
+    def test_more_ports(self):
+        """One more, and one that the kernel chooses, are no trouble now; nor
+        is another one of the kernel's the next time."""
+        more = ("import socket\nmore = [socket.create_server(('', port)) "
+                "for port in (0, 9100)]\n")
+        for text in ("back end with more ports", "back end with other ports"):
+            after = self.host.cursor()
+            commit = self.host.push(text, {
+                "backend/server.py": server(text, more)})
+            self.host.wait_for_back_end(text)
+            self.wait_until_deployed(commit, after)
+            require(not errors(self.host.journal(after)),
+                    errors(self.host.journal(after)))
+            require(sorted(self.listens()) == ["3000", "8000", "9100"],
+                    f"listens on {self.listens()}")
+        self.check_taken_back(
+            {"backend/server.py": server("back end with one port")},
+            "it does not listen on port 9100, as it did")
+        self.host.run(UNIT, "--force", "--wait", "60")
+        self.host.wait_for_back_end("back end with one port")
+        require(sorted(self.listens()) == ["3000", "8000"],
+                f"listens on {self.listens()}")
+
+
+class Units(Breaking, Group):
+    """Services whose units fail or change, without any configuration."""
+
+    unit = "/etc/systemd/system/backend-deployment.service"
+
+    def test_port_that_is_taken(self):
+        """The front end takes the back end's port while that restarts."""
+        package = json.loads((APP / "frontend/package.json").read_text())
+        package["scripts"]["dev"] = "python3 take_port.py & vite"
+        self.check_taken_back({
+            "frontend/take_port.py": textwrap.dedent(f"""\
+                import socket, time
+                while True:
+                    try:
+                        taken = socket.create_server(("", {BACK_END}))
+                        break
+                    except OSError:
+                        time.sleep(0.001)
+                time.sleep(10000)
+                """),
+            "frontend/package.json": json.dumps(package)},
+            "backend-deployment.service was restarted but did not stay up")
+        self.fix_front_end("front end on its own port")
+
+    def test_configuration_of_vite_that_throws(self):
+        self.check_taken_back(
+            {"frontend/vite.config.js": "throw new Error('at start');\n"},
+            "frontend-deployment.service was restarted but did not stay up")
+        self.fix_front_end("front end with a configuration")
+
+    def test_script_that_is_gone(self):
+        package = json.loads((APP / "frontend/package.json").read_text())
+        del package["scripts"]["dev"]
+        self.check_taken_back(
+            {"frontend/package.json": json.dumps(package)},
+            "frontend-deployment.service was restarted but did not stay up")
+        self.fix_front_end("front end with its script")
+
+    def fix_front_end(self, text):
+        after = self.host.cursor()
+        commit = self.host.push(text, {
+            name: (APP / name).read_text() for name in
+            ("frontend/package.json", "frontend/vite.config.js")} | {
+                "frontend/main.js": f'document.title = "{text}";\n'})
+        self.host.wait_for_front_end(text)
+        self.wait_until_deployed(commit, after)
+
+    def test_unit_that_is_masked(self):
+        """That is no fault of the push, which waits until it can be made."""
+        serving = self.host.fetch(BACK_END)
+        head = self.host.head()
+        text = self.host.outside(self.unit).read_text()
+        after = self.host.cursor()
+        self.host.shell(f"ln -sf /dev/null {self.unit}\n"
+                        "systemctl daemon-reload")
+        try:
+            commit = self.host.push_back_end("back end behind a mask")
+            until("an error", lambda: find_error(
+                self.host.journal(after), "backend-deployment.service cannot "
+                "be restarted: it is masked"), PATIENCE)
+            self.wait_until_idle()
+            require(self.host.fetch(BACK_END) == serving, "it was disturbed")
+            require(self.host.head() == head, "the checkout did not stay")
+            shown = self.host.run(UNIT, "--status").stdout
+            require(f"pending    {commit[:12]} " in shown
+                    and "quarantine" not in shown, shown)
+        finally:
+            self.host.outside(self.unit).unlink()
+            self.host.write(self.unit, text)
+            self.host.run("systemctl", "daemon-reload")
+        self.host.wait_for_back_end("back end behind a mask")
+        self.wait_until_deployed(commit, after)
+
+    def test_unit_that_is_moved_to_another_port(self):
+        text = self.host.outside(self.unit).read_text()
+        for port in (8001, BACK_END):
+            self.host.write(self.unit, text.replace("8000", str(port)))
+            self.host.run("systemctl", "daemon-reload")
+            after = self.host.cursor()
+            commit = self.host.push_back_end(f"back end on port {port}")
+            until("it to serve", lambda: self.host.fetch(port)
+                  == f"back end on port {port}", PATIENCE)
+            self.wait_until_deployed(commit, after)
+            require(not errors(self.host.journal(after)),
+                    errors(self.host.journal(after)))
+            require(str(port) in self.listens(), f"on {self.listens()}")
 
 
 class AsRoot(Group):

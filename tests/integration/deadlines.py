@@ -26,15 +26,18 @@ wait
 """
 
 # Restarts nothing: neither a deployment nor the rollback after it. Asked for
-# states after that, it never answers.
+# states after that, it answers once and then never.
 HANGS_AFTER_THE_ROLLBACK = """#!/bin/sh
 . "${0%/*}/variables"
 case $1 in
 restart) echo failed >>"$SERVICES/restarts"; exit 1 ;;
 show)
   if [ "$(grep -c failed "$SERVICES/restarts" 2>/dev/null)" = 2 ]; then
-    echo up >"$AT_WORK"
-    exec cat "$NEVER"
+    if [ -e "$SERVICES/shown" ]; then
+      echo up >"$AT_WORK"
+      exec cat "$NEVER"
+    fi
+    echo once >"$SERVICES/shown"
   fi ;;
 esac
 """

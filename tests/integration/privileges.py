@@ -51,16 +51,19 @@ class OfAUser(unittest.TestCase):
 
     def test_only_systemctl_runs_as_root(self):
         world = self.world
-        world.stand_in("curl", self.noting("curl"))
+        world.stand_in("curl", self.noting("curl") + "echo 200\n")
         world.config("settle = 0\n[web]\ntype = npm\ndirectory = frontend\n"
                      "service = frontend-deployment.service\n"
                      "health-check = http://localhost:1/\n"
                      "[api]\ntype = python\ndirectory = backend\n"
-                     "service = backend-deployment.service\n")
+                     "service = backend-deployment.service\n"
+                     'health-command = echo "sh $(id -u) $HOME" >>'
+                     f"{self.notes}\n")
         self.deploy()
         user = {(NOBODY, "/nonexistent")}
-        self.assertEqual(self.noted("npm", "python3", "curl"),
-                         {"npm": user, "python3": user, "curl": user})
+        self.assertEqual(
+            self.noted("npm", "python3", "curl", "sh"),
+            {"npm": user, "python3": user, "curl": user, "sh": user})
         self.assertEqual(
             {who for who, _ in self.noted("systemctl")["systemctl"]}, {0})
 

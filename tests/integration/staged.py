@@ -19,6 +19,21 @@ git status --porcelain >node_modules/status
 ! git update-ref refs/heads/forged HEAD 2>/dev/null || exit 9
 """
 
+# Once, after a restart, it does not reach systemd.
+FAILS_ONCE = """#!/bin/sh
+. "${0%/*}/variables"
+case $1 in
+restart) [ -e "$SERVICES/failed" ] || echo x >"$SERVICES/fails" ;;
+show)
+  if [ -e "$SERVICES/fails" ]; then
+    mv "$SERVICES/fails" "$SERVICES/failed"
+    echo "Failed to connect to bus" >&2
+    exit 1
+  fi ;;
+esac
+exec "$0.real" "$@"
+"""
+
 
 @needs_staging
 class Staged(unittest.TestCase):
@@ -130,6 +145,23 @@ class Staged(unittest.TestCase):
         self.assertEqual(
             [call for call in self.world.calls() if call.startswith("npm")],
             ["npm install --no-save"])
+
+    def test_a_failure_of_the_host_is_taken_back_and_tried_again(self):
+        self.world.stand_in("systemctl.real",
+                            self.world.stand_in_text("systemctl"))
+        self.world.stand_in("systemctl", FAILS_ONCE)
+        second = self.world.push_version(2)
+        text = self.deploy(1)
+        self.assertIn("Failed to connect to bus", text)
+        self.assertIn(f"rolled back to {self.first[:12]} (First)", text)
+        self.assertIn(f"the deployment of {second[:12]} is pending: 'verify' "
+                      "failed", text)
+        self.assertEqual(self.world.commit(), self.first)
+        self.assertEqual(self.world.in_use(), made_from(1))
+        self.assertNotIn("quarantined", self.world.record.read_text())
+        make_due(self.world.record)
+        self.deploy(0)
+        self.assertEqual(self.world.commit(), second)
 
     def test_a_code_only_push_is_rolled_back_too(self):
         self.world.push("Crash", {"crash": "yes\n"})

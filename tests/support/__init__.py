@@ -18,6 +18,7 @@ one way: scripts and tests import support, and support imports neither.
     stand_ins/      npm, python3 and systemctl of a world, in shell
     recorder        the same three, which log every call (faithful/)
     service_manager a systemctl that really starts services (scripts/demo)
+    serving         a world whose back end is a real server
     record          reads the record of deployments and changes it
     attackers       what a second user does while root deploys in his folder
     exchanger       his program that exchanges names as fast as it can

@@ -469,28 +469,93 @@ TEST_CASE("a run records that it rolls back before it takes anything back") {
   CHECK(during->deployed == commit('a'));
 }
 
-TEST_CASE("a run that fails before the restart rolls back, and tries again") {
-  Application app;
-  int asked = 0;
-  app.runner.answer("systemctl show", [&](const Command&) {
-    return ++asked == 1 ? failed(1, "no bus\n")
-                        : printed(running_unit(
-                              std::to_string(app.count("systemctl restart"))));
-  });
-  const End end = end_of(app);
-  CHECK(end.code == exit_failed);
+// `b` was not deployed, and is tried again.
+void check_pending(const Application& app, const std::string& step) {
   CHECK(app.head == 'a');
   CHECK(app.in_use() == "a");
   const Record record = app.saved();
-  CHECK(end.log.ends_with("\nerror: " + describe_stuck(record) + "\n"));
   CHECK(record.deployed == commit('a'));
+  CHECK(record.components == Application::start().components);
   CHECK(record.roll_back_to == std::nullopt);
   CHECK(record.quarantined == std::nullopt);
   REQUIRE(record.pending.has_value());
   CHECK(record.pending->tip == commit('b'));
+  CHECK(record.pending->failure->step == step);
   CHECK(record.pending->attempts == 1);
+  CHECK(record.pending->next_try > now());
   CHECK_FALSE(record.pending->running);
   CHECK(record.pending->reached == Reached::nothing);
+}
+
+TEST_CASE("a run that cannot restart a unit changes nothing, and tries again") {
+  for (const CommandResult& shown :
+       {failed(1, "no bus\n"),
+        printed(running_unit("0") + "LoadState=masked\n")}) {
+    Application app;
+    app.runner.answer("systemctl show", shown);
+    const End end = end_of(app);
+    CHECK(end.code == exit_failed);
+    CHECK(end.log.ends_with("\nerror: " + describe_stuck(app.saved()) + "\n"));
+    check_pending(app, "planning");
+    CHECK(app.count("npm install") == 0);
+    CHECK(app.count(" merge ") == 0);
+    CHECK(app.count("systemctl restart") == 0);
+  }
+}
+
+TEST_CASE("a run that the host fails rolls back, and tries again") {
+  struct Case {
+    std::string command;
+    int nth;  // the one that fails
+    CommandResult result;
+    std::string step;
+  };
+  const CommandResult hung = {.status = {.signal = 15, .timed_out = true}};
+  for (const Case& c :
+       {Case{"systemctl restart", 1, hung, "web: restart"},
+        Case{"systemctl show", 2, failed(1, "no bus\n"), "verify"}}) {
+    INFO(c.command);
+    Application app;
+    int asked = 0;
+    int restarts = 0;
+    app.runner.answer("systemctl ", [&](const Command& command) {
+      const std::string line = describe(command);
+      if (contains(line, c.command) && ++asked == c.nth) {
+        return c.result;
+      }
+      restarts += contains(line, " restart ") ? 1 : 0;
+      return printed(running_unit(std::to_string(restarts)));
+    });
+    const End end = end_of(app);
+    CHECK(end.code == exit_failed);
+    CHECK(has_in_order(end.log, {"\nrolling back to aaaaaaaaaaaa",
+                                 "\nwarning: rolled back to aaaaaaaaaaaa"}));
+    CHECK(end.log.ends_with("\nerror: " + describe_stuck(app.saved()) + "\n"));
+    check_pending(app, c.step);
+    CHECK(app.saved().history.size() == 2);
+  }
+}
+
+TEST_CASE("a run that cannot make its health checks changes nothing") {
+  Application app;
+  app.config.components[0].health_check = "http://localhost:1/";
+  app.runner.answer("curl --version", failed(127, "no such program\n"));
+  CHECK(end_of(app).code == exit_failed);
+  check_pending(app, "planning");
+  CHECK(app.count(" merge ") == 0);
+}
+
+TEST_CASE("a run whose health check cannot be made any more rolls back") {
+  Application app;
+  app.config.components[0].health_check = "http://localhost:1/";
+  int asked = 0;
+  app.runner.answer("curl --silent", [&](const Command&) {
+    return ++asked == 1 ? failed(6, "curl: (6) no such host\n")
+                        : printed("200");
+  });
+  CHECK(end_of(app).code == exit_failed);
+  check_pending(app, "verify");
+  CHECK(app.count("systemctl restart") == 2);
 }
 
 // A deployment of `b` whose service did not stay up, and that cannot be taken

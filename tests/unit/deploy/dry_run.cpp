@@ -154,6 +154,16 @@ TEST_CASE("says when environments would be built in place") {
                  "\nIn place: build = in-place\n"));
 }
 
+TEST_CASE("fails when a health check could not be made") {
+  FakeHost fake;
+  fake.push('b');
+  fake.config.components[0].health_check = "http://localhost:1/";
+  fake.runner.answer("ls-tree", printed("100644 blob " + id('1') +
+                                        "\tweb/package.json" + '\0'));
+  fake.runner.answer("curl --version", failed(127, "no such program\n"));
+  CHECK_THROWS_AS(end_of(fake, deployed_a(), plain), CommandError);
+}
+
 TEST_CASE("plans with --force what waits or is quarantined") {
   for (const Record& record : {waiting_for_b(), quarantined_b()}) {
     FakeHost fake;

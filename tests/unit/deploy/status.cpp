@@ -15,7 +15,8 @@ Record failing_record() {
   Record record;
   record.deployed = commit('a');
   record.components["web"] = {.commit = commit('a'),
-                              .inputs = {{"package.json", "1f"}}};
+                              .inputs = {{"package.json", "1f"}},
+                              .listens = {{.port = 3000}}};
   record.components["api"] = {.unverified_commit = commit('b')};
   record.pending =
       Pending{.tip = commit('b'),
@@ -68,6 +69,7 @@ TEST_CASE("tells what is deployed and what is pending, in words") {
         "api        -\n"
         "web        aaaaaaaaaaaa\n"
         "           1f  package.json\n"
+        "           listens on [::]:3000\n"
         "history    2023-11-14T21:13:20Z  deployed    - -> aaaaaaaaaaaa  1 min "
         "30 s\n"
         "history    2023-11-14T22:13:20Z  failed      aaaaaaaaaaaa -> "
@@ -88,8 +90,9 @@ TEST_CASE("tells what is deployed and what is pending, as JSON") {
              "'since':'2023-11-14T22:13:20Z',"
              "'next_try':'2023-11-14T22:15:20Z'},"
              "'quarantined':null,'remote_away_since':null,"
-             "'components':{'api':{'commit':'','inputs':{}},"
-             "'web':{'commit':'<a>','inputs':{'package.json':'1f'}}},"
+             "'components':{'api':{'commit':'','inputs':{},'listens':[]},"
+             "'web':{'commit':'<a>','inputs':{'package.json':'1f'},"
+             "'listens':['[::]:3000']}},"
              "'history':[{'ended':'2023-11-14T21:13:20Z',"
              "'outcome':'deployed','seconds':90,'from':'','to':'<a>'},"
              "{'ended':'2023-11-14T22:13:20Z','outcome':'failed',"

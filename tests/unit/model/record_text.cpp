@@ -47,6 +47,8 @@ Record full_record() {
       .inputs = {{"package.json", std::string(64, 'c')}}};
   record.components["backend"] = {
       .inputs = {{"python3", "3.11.2"}, {"a.txt", std::string(64, 'd')}}};
+  record.components["backend"].listens = {ipv4_endpoint({0, 0, 0, 0}, 8000),
+                                          {.port = 3000}};
   record.components["skipped"] = {.commit = commit('a')};
   return record;
 }
@@ -68,7 +70,8 @@ TEST_CASE("a person can read the text") {
   record.history = {deployment(0)};
   record.components["backend"] = {
       .commit = commit('a'),
-      .inputs = {{"requirements.txt", std::string(64, 'c')}}};
+      .inputs = {{"requirements.txt", std::string(64, 'c')}},
+      .listens = {ipv4_endpoint({0, 0, 0, 0}, 8000), {.port = 3000}}};
   CHECK(to_text(record) ==
         "# The state of deployments; written by deployment-update.\n"
         "deployed = " +
@@ -82,7 +85,10 @@ TEST_CASE("a person can read the text") {
             id('a') +
             "\n"
             "input = " +
-            std::string(64, 'c') + "  requirements.txt\n");
+            std::string(64, 'c') +
+            "  requirements.txt\n"
+            "listens = 0.0.0.0:8000\n"
+            "listens = [::]:3000\n");
 }
 
 TEST_CASE("names and messages of any bytes come back") {
@@ -124,6 +130,8 @@ TEST_CASE("text that is no record is refused, with what to do about it") {
         "deployment = 1970-01-01T00:00:00Z deployed x - " + id('a') + "\n",
         std::string("[backend]\ninput = nothing\n"),
         std::string("[backend]\ncolour = 1\n"),
+        std::string("[backend]\nlistens = 8000\n"),
+        std::string("[backend]\nlistens = localhost:http\n"),
         std::string("[backend]\ncommit = 1\n"),
         "[b\xd6)]\ncommit = " + id('a') + "\n",
         "[-b]\ncommit = " + id('a') + "\n",

@@ -67,18 +67,31 @@ TEST_CASE("a component takes its folder and manifest from name and type") {
 }
 
 TEST_CASE("a component's own keys are taken, manifests repeatedly") {
-  CHECK(
-      read("[api]\ntype = python\ndirectory = src/api\n"
-           "manifest = base.txt\nmanifest = ../shared/more.txt\n"
-           "service = api@1.service\n"
-           "health-check = http://localhost:8000/health\n")
-          .components ==
-      std::vector<Component>{{.name = "api",
-                              .type = Component::Type::python,
-                              .directory = "src/api",
-                              .manifests = {"base.txt", "../shared/more.txt"},
-                              .service = "api@1.service",
-                              .health_check = "http://localhost:8000/health"}});
+  CHECK(read("[api]\ntype = python\ndirectory = src/api\n"
+             "manifest = base.txt\nmanifest = ../shared/more.txt\n"
+             "service = api@1.service\n"
+             "health-check = http://localhost:8000/health\n"
+             "health-status = 200-299, 401\n"
+             "health-command = ./check --all | grep 'is well'\n"
+             "health-timeout = 30\n")
+            .components ==
+        std::vector<Component>{
+            {.name = "api",
+             .type = Component::Type::python,
+             .directory = "src/api",
+             .manifests = {"base.txt", "../shared/more.txt"},
+             .service = "api@1.service",
+             .health_check = "http://localhost:8000/health",
+             .health_status = {{.first = 200, .last = 299},
+                               {.first = 401, .last = 401}},
+             .health_command = "./check --all | grep 'is well'",
+             .health_timeout = 30s}});
+}
+
+TEST_CASE("a health check may be asked over https") {
+  const std::string url = "https://localhost/health";
+  CHECK(read(npm_web + ("health-check = " + url)).components[0].health_check ==
+        url);
 }
 
 TEST_CASE("variables to pass may be named in several lines") {
@@ -119,7 +132,8 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
        "systemctl-timeout, verify-signatures"},
       {web + "servce = x.service\n",
        "a.conf: [web]: unknown key 'servce'; allowed: directory, "
-       "health-check, manifest, service, type"},
+       "health-check, health-command, health-status, health-timeout, manifest, "
+       "service, type"},
       {"[web]\ntype = cargo\n",
        "a.conf: [web]: type = 'cargo' is not allowed; it takes npm or python"},
       {"[web]\ntype =\n",
@@ -148,7 +162,8 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
            takes_names},
       {web + "pass-environment = A\n",
        "a.conf: [web]: unknown key 'pass-environment'; allowed: directory, "
-       "health-check, manifest, service, type"},
+       "health-check, health-command, health-status, health-timeout, manifest, "
+       "service, type"},
       {"[web]\ndirectory =\n",
        "a.conf: [web]: directory has no value; it takes a path inside the "
        "checkout, relative to it"},
@@ -189,7 +204,21 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
        "a.conf: [web]: service = 'a b.service' " + takes_service},
       {"[web]\nhealth-check = ftp://x\n",
        "a.conf: [web]: health-check = 'ftp://x' is not allowed; it takes an "
-       "address http://HOST[:PORT]/PATH"},
+       "address http[s]://HOST[:PORT]/PATH"},
+      {"[web]\nhealth-check = https://\n",
+       "a.conf: [web]: health-check = 'https://' is not allowed; it takes an "
+       "address http[s]://HOST[:PORT]/PATH"},
+      {"[web]\nhealth-status = 2xx\n",
+       "a.conf: [web]: health-status = '2xx' is not allowed; it takes statuses "
+       "of HTTP, as in 200-299, 401"},
+      {web + "health-status = 200\n",
+       "a.conf: component web has a health-status and no health-check, whose "
+       "answer it is about"},
+      {"[web]\nhealth-command =\n",
+       "a.conf: [web]: health-command has no value; it takes a command"},
+      {"[web]\nhealth-timeout = 0\n",
+       "a.conf: [web]: health-timeout = '0' is not allowed; it takes a whole "
+       "number of seconds, 1 to 86400"},
       {"settle = -1\n",
        "a.conf: settle = '-1' is not allowed; it takes a whole number of "
        "seconds, 0 to 86400"},

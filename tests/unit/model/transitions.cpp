@@ -178,12 +178,34 @@ TEST_CASE("only services that stayed up are on the commit") {
   }
   check({{"verify ended", restarted,
           [](Record& r) {
-            transition::verify_ended(r, {{"web", true}, {"api", false}}, after);
+            transition::verify_ended(r, {{"web", true}, {"api", false}}, {},
+                                     after);
           },
           [](Record& r) {
             r.components["web"] = {.commit = after};
             r.components["api"] = {};
           }}});
+}
+
+TEST_CASE("a verified service is known to listen where it does") {
+  const Endpoint left = ipv4_endpoint({0, 0, 0, 0}, 8000);
+  const Endpoint now = ipv4_endpoint({0, 0, 0, 0}, 8001);
+  Record record = running(Reached::restarted);
+  record.components["web"] = {.unverified_commit = after, .listens = {left}};
+  record.components["api"] = {.unverified_commit = after, .listens = {left}};
+  check({{"verify ended", record,
+          [&](Record& r) {
+            transition::verify_ended(r, {{"web", true}, {"api", true}},
+                                     {{"web", {now}}}, after);
+          },
+          [&](Record& r) {
+            r.components["web"] = {.commit = after, .listens = {now}};
+            // It could not be looked at.
+            r.components["api"] = {.commit = after, .listens = {left}};
+          }},
+         {"listens on fewer", record,
+          [](Record& r) { transition::listens_on_fewer(r, "web", {}); },
+          [](Record& r) { r.components["web"].listens.clear(); }}});
 }
 
 TEST_CASE("a failure counts, waits and goes into the history once") {
@@ -214,16 +236,17 @@ TEST_CASE("a failure counts, waits and goes into the history once") {
   CHECK(planning.history.empty());
 }
 
-TEST_CASE("a rollback quarantines the commit whose services did not stay up") {
-  for (const Reached reached : {Reached::moved, Reached::restarted}) {
-    Record record = running(reached);
+TEST_CASE("a rollback quarantines the commit that is to blame") {
+  for (const bool is_to_blame : {true, false}) {
+    Record record = running(Reached::restarted);
     transition::roll_back_decided(record, after, failure, noon,
-                                  ended(Deployment::Outcome::failed), before);
+                                  ended(Deployment::Outcome::failed), before,
+                                  is_to_blame);
     CHECK(record.roll_back_to == before);
     CHECK(record.pending->running);
     CHECK(record.pending->attempts == 1);
     CHECK(record.history.size() == 1);
-    CHECK(record.quarantined.has_value() == (reached == Reached::restarted));
+    CHECK(record.quarantined.has_value() == is_to_blame);
 
     Deployment back = ended(Deployment::Outcome::rolled_back);
     back.to = before;
@@ -232,7 +255,11 @@ TEST_CASE("a rollback quarantines the commit whose services did not stay up") {
     CHECK_FALSE(record.roll_back_to.has_value());
     CHECK(record.history.size() == 2);
     // A quarantined commit is done with; another one is tried again.
-    CHECK(record.pending.has_value() == (reached == Reached::moved));
+    CHECK(record.pending.has_value() != is_to_blame);
+    if (record.pending) {
+      CHECK(record.pending->next_try == noon + 1min);
+      CHECK(record.pending->reached == Reached::nothing);
+    }
   }
 }
 

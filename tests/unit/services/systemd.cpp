@@ -42,6 +42,51 @@ TEST_CASE("an answer with a key missing is no state") {
   }
 }
 
+TEST_CASE("what an older systemd does not tell is not known") {
+  const UnitState state = parse_unit_state(up, "a.service");
+  CHECK(state.load_state.empty());
+  CHECK(state.control_group.empty());
+  CHECK(state.files.empty());
+}
+
+TEST_CASE("a state says where the unit's processes and files are") {
+  const UnitState state = parse_unit_state(
+      std::string(up) +
+          "LoadState=loaded\nControlGroup=/system.slice/a.service\n"
+          "FragmentPath=/etc/systemd/system/a.service\n"
+          "DropInPaths=/run/a.d/1.conf /etc/a.d/2.conf\n"
+          "TriggeredBy=a.timer a.socket\n",
+      "a.service");
+  CHECK(state.load_state == "loaded");
+  CHECK(state.control_group == "/system.slice/a.service");
+  CHECK(state.files == std::vector<std::string>{"/etc/systemd/system/a.service",
+                                                "/run/a.d/1.conf",
+                                                "/etc/a.d/2.conf"});
+  CHECK(state.triggered_by == std::vector<std::string>{"a.timer", "a.socket"});
+}
+
+TEST_CASE("the addresses of a .socket unit are those of TCP") {
+  CHECK(parse_listen("Listen=0.0.0.0:8000 (Stream)\n"
+                     "Listen=[::]:9000 (Stream)\n"
+                     "Listen=[::]:53 (Datagram)\n"
+                     "Listen=/run/a.sock (Stream)\n"
+                     "Accept=no\n") ==
+        Endpoints{ipv4_endpoint({0, 0, 0, 0}, 8000), {.port = 9000}});
+  CHECK(parse_listen("").empty());
+}
+
+TEST_CASE("systemctl is asked for the .socket units of a unit alone") {
+  FakeRunner runner;
+  const Systemd systemd(runner, {.directory = "/"});
+  systemd.held_for({.triggered_by = {"a.timer", "a.path"}});
+  CHECK(runner.asked.empty());
+  runner.answer("b.socket", printed("Listen=0.0.0.0:80 (Stream)\n"));
+  CHECK(systemd.held_for({.triggered_by = {"a.timer", "b.socket"}}) ==
+        Endpoints{ipv4_endpoint({0, 0, 0, 0}, 80)});
+  CHECK(runner.lines() ==
+        std::vector<std::string>{"systemctl show --property=Listen b.socket"});
+}
+
 TEST_CASE("a number that is none is no state") {
   for (const char* number : {"", "x", "4x", " 4", "99999999999999"}) {
     CHECK(message_of<Error>([&] {
@@ -55,27 +100,57 @@ TEST_CASE("a number that is none is no state") {
 TEST_CASE("systemctl is asked for one unit by its name") {
   FakeRunner runner([](const Command&) { return CommandResult{.out = up}; });
   Systemd systemd(runner, {.directory = "/"});
-  systemd.restart("a.service");
+  systemd.restart("a.service", {});
   systemd.state_of("a.service");
   CHECK(runner.lines() ==
         std::vector<std::string>{
             "systemctl reset-failed a.service", "systemctl restart a.service",
             "systemctl show --property=ActiveState,SubState,Result,"
-            "InvocationID,MainPID,NRestarts a.service"});
+            "InvocationID,MainPID,NRestarts,LoadState,ControlGroup,"
+            "TriggeredBy,FragmentPath,DropInPaths a.service"});
+}
+
+// Restarts a unit; that ends so, and the unit is shown so.
+void restart(const CommandResult& result,
+             const CommandResult& shown = printed(up)) {
+  FakeRunner runner;
+  runner.answer("systemctl restart", result);
+  runner.answer("systemctl show", shown);
+  Systemd(runner, {.directory = "/"})
+      .restart("a.service", {.invocation_id = "0a1b"});
+}
+
+const CommandResult start_limit = failed(1, "start limit hit\n");
+
+// `up`, in another invocation.
+CommandResult started_anew() {
+  return printed(without("InvocationID") + "InvocationID=2c3d\n");
 }
 
 TEST_CASE("a restart that fails says where to look") {
-  FakeRunner runner([](const Command&) {
-    return CommandResult{.status = {.code = 1}, .err = "start limit hit\n"};
-  });
-  Systemd systemd(runner, {.directory = "/"});
-  const auto error =
-      error_of<CommandError>([&] { systemd.restart("a.service"); });
+  const auto error = error_of<Error>([] { restart(start_limit); });
   CHECK(error.what() ==
         std::string("restarting a.service failed: systemctl restart a.service "
                     "exited with code 1\nstart limit hit"));
   CHECK(error.advice() ==
         "look at: systemctl status a.service; journalctl -u a.service");
+}
+
+TEST_CASE("a service that was started and failed is its commit's") {
+  const auto error =
+      error_of<ServiceDown>([] { restart(start_limit, started_anew()); });
+  CHECK(contains(error.what(), "start limit hit"));
+  CHECK(contains(*error.advice(), "systemctl status a.service"));
+}
+
+TEST_CASE("a restart that starts nothing is the host's failure") {
+  const CommandResult never_started =
+      printed(without("InvocationID") + "InvocationID=\n");
+  const CommandResult hung = {.status = {.signal = 15, .timed_out = true}};
+  CHECK_THROWS_AS(restart(start_limit), CommandError);
+  CHECK_THROWS_AS(restart(start_limit, never_started), CommandError);
+  CHECK_THROWS_AS(restart(start_limit, failed(1, "no bus\n")), CommandError);
+  CHECK_THROWS_AS(restart(hung, started_anew()), CommandError);
 }
 
 }  // namespace

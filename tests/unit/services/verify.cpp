@@ -2,7 +2,11 @@
 
 #include <unistd.h>
 
-#include "lib/base/error.hpp"
+#include <algorithm>
+#include <optional>
+
+#include "tests/unit/processes.hpp"
+#include "tests/unit/sockets.hpp"
 #include "tests/unit/support.hpp"
 
 namespace deployment {
@@ -35,12 +39,6 @@ TEST_CASE("a unit without main process is up when it has done its work") {
   UnitState state = running("2");
   state.main_pid = 0;
   state.sub_state = "exited";
-  CHECK(why_not_up(running("1"), state, state) == std::nullopt);
-}
-
-TEST_CASE("automatic restarts from before the deployment do not count") {
-  UnitState state = running("2");
-  state.restarts = 7;
   CHECK(why_not_up(running("1"), state, state) == std::nullopt);
 }
 
@@ -85,25 +83,50 @@ TEST_CASE("whatever else a unit is, it is not up") {
   }
 }
 
+const Component web = {.name = "web", .service = "web.service"};
+const Component api = {.name = "api", .service = "api.service"};
+
+Component checked() {
+  Component component = web;
+  component.health_check = "http://localhost:1/health";
+  return component;
+}
+
 // systemctl and curl as the test wants them.
 class Host {
  public:
+  Host() { config.settle = 0s; }
+
+  Verification verify(const std::vector<Component>& components) {
+    expectations.before = {{web.service, running("1")},
+                           {api.service, running("1")}};
+    return deployment::verify(config, components, expectations,
+                              Systemd(runner, {.directory = "/"}), runner,
+                              {.directory = "/"});
+  }
+
+  // Returns the trouble of the component; empty when it is verified.
+  std::string trouble_of(const Component& component) {
+    return verify({component}).troubles[component.name];
+  }
+
+  std::size_t count(std::string_view part) const {
+    std::size_t count = 0;
+    for (const std::string& line : runner.lines()) {
+      count += contains(line, part) ? 1 : 0;
+    }
+    return count;
+  }
+
+  Config config;
+  Expectations expectations;
   std::function<std::string(int)> state = [](int) { return running_unit("2"); };
   std::function<int(int)> health = [](int) { return 0; };
-
-  // Returns the trouble of the component; empty when it stayed up.
-  std::string verify(Config config, const Component& component) {
-    config.settle = 0s;
-    const Systemd systemd(runner, {.directory = "/"});
-    auto troubles = deployment::verify(config, {component},
-                                       {{component.service, running("1")}},
-                                       systemd, runner, {.directory = "/"});
-    return troubles[component.name];
-  }
 
   FakeRunner runner = FakeRunner([this](const Command& command) {
     if (command.program == "curl") {
       return CommandResult{.status = {.code = health(++asked_health_)},
+                           .out = "200",
                            .err = "curl: (7) refused\n"};
     }
     return CommandResult{.out = state(++asked_state_)};
@@ -114,100 +137,241 @@ class Host {
   int asked_health_ = 0;
 };
 
-const Component web = {.name = "web", .service = "web.service"};
-
 TEST_CASE("a service that stays up is verified") {
   Host host;
-  CHECK(host.verify({}, web).empty());
+  CHECK(host.trouble_of(web).empty());
 }
 
 TEST_CASE("a service is watched to the end of the settle window") {
   Host host;
-  const Systemd systemd(host.runner, {.directory = "/"});
-  Config config;
-  config.settle = 1s;
+  host.config.settle = 1s;
   const auto start = std::chrono::steady_clock::now();
-  CHECK(deployment::verify(config, {web}, {}, systemd, host.runner,
-                           {.directory = "/"})
-            .empty());
+  CHECK(host.trouble_of(web).empty());
   CHECK(std::chrono::steady_clock::now() - start >= 1s);
   CHECK(host.runner.asked.size() >= 3);  // first, between, and at the end
 }
 
 TEST_CASE("what an earlier run restarted is verified too") {
   Host host;
-  const Systemd systemd(host.runner, {.directory = "/"});
-  Config config;
-  config.settle = 0s;
-  CHECK(deployment::verify(config, {web}, {}, systemd, host.runner,
-                           {.directory = "/"})
-            .empty());
+  host.state = [](int) { return running_unit("1"); };
+  CHECK(host.trouble_of(web) ==
+        "it is the same invocation as before the restart");
+  const Verification seen =
+      verify(host.config, {web}, {}, Systemd(host.runner, {.directory = "/"}),
+             host.runner, {.directory = "/"});
+  CHECK(seen.troubles.empty());
 }
 
 TEST_CASE("a service that systemd starts again is not believed") {
   Host host;
   host.state = [](int n) { return running_unit("2", n < 2 ? 0 : 1); };
-  CHECK(host.verify({}, web) == "systemd had to start it again (once)");
+  CHECK(host.trouble_of(web) == "systemd had to start it again (once)");
 }
 
-TEST_CASE("one service that fails does not hide one that stays up") {
-  const Component api = {.name = "api", .service = "api.service"};
-  FakeRunner runner([](const Command& command) {
-    const bool is_web = command.arguments.back() == "web.service";
-    return CommandResult{.out = is_web ? "" : running_unit("2", 0)};
-  });
-  Config config;
-  config.settle = 0s;
-  const auto troubles = deployment::verify(config, {web, api}, {},
-                                           Systemd(runner, {.directory = "/"}),
-                                           runner, {.directory = "/"});
-  CHECK(troubles.size() == 1);
-  CHECK(troubles.contains("web"));
-}
-
-TEST_CASE("a service in trouble ends the window, and no health is asked for") {
-  Component checked = web;
-  checked.health_check = "http://localhost:1/health";
-  const Component api = {.name = "api", .service = "api.service"};
+TEST_CASE("a service that systemd had started again is not believed at all") {
   Host host;
+  host.state = [](int) { return running_unit("2", 1); };
+  CHECK(host.trouble_of(web) == "systemd had to start it again (once)");
+  CHECK(host.runner.asked.size() == 1);
+}
+
+TEST_CASE("a service in trouble ends the window, and no more is asked") {
+  Host host;
+  host.config.settle = 1h;
   host.state = [](int n) { return running_unit("2", n == 5 ? 1 : 0); };
-  Config config;
-  config.settle = 1h;
-  const auto troubles = deployment::verify(
-      config, {checked, api}, {}, Systemd(host.runner, {.directory = "/"}),
-      host.runner, {.directory = "/"});
+  const auto troubles = host.verify({checked(), api}).troubles;
   CHECK(troubles.size() == 1);
   CHECK(host.runner.asked.back().program == "systemctl");
 }
 
-TEST_CASE("a question that fails is a failure, not a state") {
+TEST_CASE("a question that fails says nothing of the service") {
   Host host;
   host.state = [](int) { return std::string(); };
-  CHECK(host.verify({}, web) ==
-        "systemctl show web.service printed no valid ActiveState");
+  CHECK(message_of<Error>([&] {
+          host.verify({web, api});
+        }) == "systemctl show web.service printed no valid ActiveState");
+  host.state = [](int) { return running_unit("2"); };
+  host.health = [](int) { return 6; };  // the name has no address
+  CHECK_THROWS_AS(host.verify({checked()}), CommandError);
 }
 
-TEST_CASE("a health check may fail until it succeeds once") {
-  Component checked = web;
-  checked.health_check = "http://localhost:1/health";
+TEST_CASE("a health check may fail until it succeeds, and has to once more") {
   Host host;
   host.health = [](int n) { return n < 3 ? 7 : 0; };
-  CHECK(host.verify({}, checked).empty());
-  CHECK(describe(host.runner.asked.back()) ==
-        "curl --silent --show-error --fail --output /dev/null --noproxy '*' "
-        "-- http://localhost:1/health");
+  CHECK(host.trouble_of(checked()).empty());
+  CHECK(host.count("curl") == 4);
 }
 
-TEST_CASE("a health check that never succeeds fails the deployment") {
-  Component checked = web;
-  checked.health_check = "http://localhost:1/health";
-  Config config;
-  config.health_timeout = 1s;
+TEST_CASE("a health check that never succeeds is trouble, and soon") {
   Host host;
+  host.config.settle = 1h;
+  host.config.health_timeout = 1s;
   host.health = [](int) { return 7; };
-  CHECK(host.verify(config, checked) ==
-        "http://localhost:1/health does not answer within 1.0 s: curl: (7) "
+  CHECK(host.trouble_of(checked()) ==
+        "after 1.0 s, http://localhost:1/health does not answer: curl: (7) "
         "refused");
+}
+
+TEST_CASE("a health check that succeeds and then fails is trouble") {
+  Host host;
+  host.config.health_timeout = 1s;
+  host.health = [](int n) { return n == 1 ? 0 : 7; };
+  CHECK(contains(host.trouble_of(checked()), "does not answer"));
+}
+
+TEST_CASE("a component's own health timeout counts more than that of all") {
+  Host host;
+  host.config.health_timeout = 1h;
+  host.health = [](int) { return 7; };
+  Component component = checked();
+  component.health_timeout = 1s;
+  CHECK(contains(host.trouble_of(component), "after 1.0 s, "));
+}
+
+TEST_CASE("each question has the time that is left of the timeout") {
+  Host host;
+  host.config.health_timeout = 3s;
+  host.health = [](int) { return 7; };
+  CHECK_FALSE(host.trouble_of(checked()).empty());
+  auto last = 3001ms;
+  for (const Command& command : host.runner.asked) {
+    if (command.program == "curl") {
+      CHECK(command.context.timeout <= last);
+      last = command.context.timeout;
+    }
+  }
+  CHECK(last == 1s);  // the least that it takes to ask
+}
+
+// The answer of systemctl show for the test's own process.
+std::string own_unit_shown(const std::string& more = "") {
+  return running_unit("2") + "ControlGroup=" + own_control_group() + "\n" +
+         more;
+}
+
+// The test's own process is the service.
+class ListeningHost : public Host {
+ public:
+  ListeningHost() {
+    state = [this](int) { return own_unit_shown(unit_file); };
+    config.health_timeout = 1s;
+    expectations.verified = now();
+  }
+
+  std::string unit_file = {};
+};
+
+TEST_CASE("a service that was verified with a port has to have it again") {
+  if (!has_control_groups()) {
+    return;
+  }
+  ListeningHost host;
+  host.config.settle = 1h;
+  const Endpoint before = on_all(free_port());
+  host.expectations.listens["web"] = {before};
+  host.expectations.listens["api"] = {};
+  const auto troubles = host.verify({web, api}).troubles;
+  REQUIRE(troubles.size() == 1);
+  CHECK(troubles.at("web") ==
+        "after 1.0 s, it does not listen on port " +
+            std::to_string(before.port) +
+            ", as it did when it was last verified; if the push moves it on "
+            "purpose: deployment-update --force");
+}
+
+TEST_CASE("a port may come while the timeout lasts") {
+  if (!has_control_groups()) {
+    return;
+  }
+  ListeningHost host;
+  host.config.health_timeout = 60s;
+  std::optional<Server> server;
+  const Endpoint endpoint = on_all(free_port());
+  host.expectations.listens["web"] = {endpoint};
+  host.state = [&](int n) {
+    if (n == 3) {
+      server.emplace(endpoint);
+    }
+    return own_unit_shown();
+  };
+  const Verification seen = host.verify({web});
+  CHECK(seen.troubles.empty());
+  const Endpoints& listens = seen.listens.at("web");
+  CHECK(std::count(listens.begin(), listens.end(), endpoint) == 1);
+}
+
+TEST_CASE("a port that goes away while the service is watched is trouble") {
+  if (!has_control_groups()) {
+    return;
+  }
+  ListeningHost host;
+  host.config.settle = 1h;
+  std::optional<Server> server(on_all(free_port()));
+  host.expectations.listens["web"] = {server->endpoint()};
+  host.state = [&](int n) {
+    if (n == 3) {
+      server.reset();
+    }
+    return own_unit_shown();
+  };
+  CHECK(contains(host.trouble_of(web), "it does not listen on port "));
+}
+
+TEST_CASE("a port need not come again after somebody changed the unit") {
+  if (!has_control_groups()) {
+    return;
+  }
+  const Folder folder;
+  write_file(folder / "web.service", "");
+  ListeningHost host;
+  host.expectations.listens["web"] = {on_all(free_port())};
+  host.unit_file =
+      "FragmentPath=" + (folder / "web.service").string() + "\nDropInPaths=\n";
+  host.expectations.verified = now() + 1min;
+  CHECK_FALSE(host.trouble_of(web).empty());
+  host.expectations.verified = now() - 1min;
+  CHECK(host.trouble_of(web).empty());
+}
+
+TEST_CASE("nothing is expected of a service without a control group") {
+  Host host;  // whose systemctl tells of no control group
+  host.expectations.listens["web"] = {on_all(free_port())};
+  const Verification seen = host.verify({web});
+  CHECK(seen.troubles.empty());
+  CHECK(seen.listens.empty());
+}
+
+TEST_CASE("who accepts on a port that a .socket unit holds, serves") {
+  const EmptyGroup group;
+  if (!group.is_there()) {
+    return;
+  }
+  const Server server(on_all(free_port()));
+  Host host;
+  host.config.health_timeout = 1s;
+  host.expectations.listens["web"] = {server.endpoint()};
+  host.state = [&](int) {
+    return running_unit("2") + "ControlGroup=" + group.path() +
+           "\nTriggeredBy=web.timer web.socket\n";
+  };
+  host.runner.answer(
+      "--property=Listen web.socket",
+      printed("Listen=" + to_string(server.endpoint()) + " (Stream)\n"));
+  CHECK(host.trouble_of(web) ==
+        "after 1.0 s, it takes no connection at " +
+            to_string(server.endpoint()) +
+            ": its .socket unit holds the port, and no connection is accepted");
+  CHECK(host.count("--property=Listen") == 1);
+
+  const Helper service([&] {
+    for (;;) {
+      server.accept();
+    }
+    return 0;
+  });
+  const Verification seen = host.verify({web});
+  CHECK(seen.troubles.empty());
+  CHECK(seen.listens.at("web") == Endpoints{server.endpoint()});
 }
 
 }  // namespace

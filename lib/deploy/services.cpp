@@ -1,0 +1,97 @@
+#include "lib/deploy/services.hpp"
+
+#include <fmt/ranges.h>
+
+#include "lib/model/transitions.hpp"
+#include "lib/services/ports.hpp"
+
+namespace deployment {
+namespace {
+
+// A unit that systemd does not know, that is masked, or whose file it could not
+// read, would fail only when everything else has been moved.
+void require_loaded(const UnitState& state, const std::string& unit) {
+  if (state.load_state == "masked") {
+    throw Error(fmt::format("{} cannot be restarted: it is masked", unit),
+                fmt::format("unmask it: systemctl unmask {}", unit));
+  }
+  if (!state.load_state.empty() && state.load_state != "loaded") {
+    throw Error(fmt::format("{} cannot be restarted: systemd calls it {}", unit,
+                            state.load_state),
+                how_to_examine(unit));
+  }
+}
+
+void look_at(const Component& component, Work& work) {
+  const std::string& unit = component.service;
+  const UnitState state = work.host.systemd.state_of(unit);
+  require_loaded(state, unit);
+  work.states_before[unit] = state;
+  auto components = work.journal.record().components;
+  const ComponentRecord& known = components[component.name];
+  if (known.commit) {  // nothing was changed since it was verified
+    work.journal.write(
+        transition::listens_on_fewer, component.name,
+        still_in_use(known.listens, state, work.host.systemd.held_for(state)));
+  }
+}
+
+std::optional<Time> last_verification(const Record& record) {
+  std::optional<Time> time;
+  for (const Deployment& past : record.history) {
+    if (past.outcome != Deployment::Outcome::failed) {
+      time = past.ended;
+    }
+  }
+  return time;
+}
+
+Expectations expectations_of(const Work& work) {
+  const Record& record = work.journal.record();
+  Expectations expectations{.before = work.states_before,
+                            .verified = last_verification(record),
+                            .may_move = work.may_move};
+  for (const auto& [name, component] : record.components) {
+    expectations.listens[name] = component.listens;
+  }
+  return expectations;
+}
+
+}  // namespace
+
+void look_at_services(const Plan& plan, Work& work) {
+  for (const Step& step : plan.steps) {
+    if (const auto* restart = std::get_if<Restart>(&step)) {
+      look_at(restart->component, work);
+    }
+  }
+}
+
+void verify_services(const std::vector<Component>& components, Work& work) {
+  const Host& host = work.host;
+  const Verification seen =
+      verify(host.config, components, expectations_of(work), host.systemd,
+             host.runner, host.as_user);
+  std::map<std::string, bool> stayed_up;
+  std::vector<std::string> lines;
+  std::vector<std::string> advice;
+  for (const Component& component : components) {
+    const auto trouble = seen.troubles.find(component.name);
+    if (trouble != seen.troubles.end()) {
+      stayed_up[component.name] = false;
+      lines.push_back(fmt::format("{} was restarted but did not stay up: {}",
+                                  component.service, trouble->second));
+      advice.push_back(how_to_examine(component.service));
+    } else if (seen.troubles.empty()) {  // else it was not watched to the end
+      stayed_up[component.name] = true;
+    }
+  }
+  work.journal.write(transition::verify_ended, stayed_up, seen.listens,
+                     work.change->to);
+  if (!lines.empty()) {
+    throw ServiceDown(fmt::format("{}", fmt::join(lines, "\n")),
+                      fmt::format("{}", fmt::join(advice, "\n")));
+  }
+}
+
+}  // namespace deployment

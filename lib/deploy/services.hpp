@@ -1,0 +1,17 @@
+// Looks at services before a run changes anything, and verifies them at its
+// end.
+#pragma once
+
+#include "lib/deploy/work.hpp"
+
+namespace deployment {
+
+// Looks at the units that a plan restarts, before it is carried out. Throws
+// Error when one of them cannot be restarted.
+void look_at_services(const Plan& plan, Work& work);
+
+// Verifies restarted services and writes the outcome to the journal. Throws
+// ServiceDown when one of them does not stay up or does not serve.
+void verify_services(const std::vector<Component>& components, Work& work);
+
+}  // namespace deployment

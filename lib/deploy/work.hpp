@@ -1,0 +1,23 @@
+// The work of one run.
+#pragma once
+
+#include "lib/deploy/host.hpp"
+#include "lib/deploy/journal.hpp"
+#include "lib/services/verify.hpp"
+
+namespace deployment {
+
+// The work of one run, with what its steps leave for those after them.
+struct Work {
+  Host& host;
+  Journal& journal;
+  std::optional<Change> change = {};  // that the steps deploy
+  UnitStates states_before = {};      // of the units that they restart
+  // Services may listen elsewhere than when they were last verified.
+  bool may_move = false;
+  // An environment was put into use where there was none. A rollback would find
+  // nothing to put back.
+  bool made_first_environment = false;
+};
+
+}  // namespace deployment

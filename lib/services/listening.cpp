@@ -1,0 +1,93 @@
+#include "lib/services/listening.hpp"
+
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "lib/base/file.hpp"
+#include "lib/base/text.hpp"
+#include "lib/services/tcp_sockets.hpp"
+
+namespace deployment {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Control groups, by their inodes.
+using Groups = std::set<std::uint64_t>;
+
+void add_group(const fs::path& folder, Groups& groups) {
+  struct stat status {};
+  if (stat(folder.c_str(), &status) == 0) {
+    groups.insert(status.st_ino);
+  }
+}
+
+// A control group and those below it; empty when there is none, or no version 2
+// of control groups. Beside version 1 that has a folder of its own.
+Groups groups_of(const std::string& control_group) {
+  Groups groups;
+  for (const char* top : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
+    struct statfs system {};
+    if (control_group.empty() || statfs(top, &system) != 0 ||
+        system.f_type != CGROUP2_SUPER_MAGIC) {
+      continue;
+    }
+    const fs::path folder = top + control_group;
+    add_group(folder, groups);
+    std::error_code error;  // those that end meanwhile have no sockets
+    fs::recursive_directory_iterator entry(folder, error);
+    for (; !error && entry != fs::recursive_directory_iterator();
+         entry.increment(error)) {
+      if (entry->is_directory(error)) {
+        add_group(entry->path(), groups);
+      }
+    }
+  }
+  return groups;
+}
+
+}  // namespace
+
+std::optional<Listeners> listeners_of(const UnitState& unit,
+                                      const Endpoints& held) {
+  const Groups groups = groups_of(unit.control_group);
+  const auto sockets = tcp_sockets({TcpState::listening});
+  if (groups.empty() || !sockets) {
+    return std::nullopt;
+  }
+  std::map<Endpoint, Listener> listeners;  // several may share an endpoint
+  for (const TcpSocket& socket : *sockets) {
+    if (socket.group == 0) {
+      return std::nullopt;
+    }
+    const bool is_own = groups.contains(socket.group);
+    if (is_own || std::ranges::count(held, socket.local) != 0) {
+      Listener& listener =
+          listeners.try_emplace(socket.local, Listener{socket.local, true})
+              .first->second;
+      listener.is_held = listener.is_held && !is_own;
+    }
+  }
+  Listeners list;
+  for (const auto& [endpoint, listener] : listeners) {
+    list.push_back(listener);
+  }
+  return list;
+}
+
+bool is_ephemeral(int port) {
+  const std::string text =
+      read_regular_file("/proc/sys/net/ipv4/ip_local_port_range").value_or("");
+  const std::size_t gap = std::min(text.find('\t'), text.size());
+  const auto first = parse_number(text.substr(0, gap));
+  const auto last = parse_number(trimmed(std::string_view(text).substr(gap)));
+  return first && last && *first <= port && port <= *last;
+}
+
+}  // namespace deployment

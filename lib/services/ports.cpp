@@ -1,0 +1,159 @@
+#include "lib/services/ports.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "lib/base/signals.hpp"
+
+namespace deployment {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::steady_clock;
+
+constexpr const char* way_to_move =
+    "if the push moves it on purpose: deployment-update --force";
+
+// True when who reached a service at `before` reaches it at `now`: the address
+// may be another one, but none of this host alone when it was not.
+bool replaces(const Endpoint& now, const Endpoint& before) {
+  return now.port == before.port &&
+         (!now.is_loopback() || before.is_loopback());
+}
+
+bool lasts(const Listener& listener) {
+  return !is_ephemeral(listener.endpoint.port);
+}
+
+bool has_replacement(const Endpoint& before, const Listeners& listeners) {
+  return std::ranges::any_of(listeners, [&](const Listener& listener) {
+    return replaces(listener.endpoint, before);
+  });
+}
+
+}  // namespace
+
+Endpoints still_in_use(const Endpoints& recorded, const UnitState& unit,
+                       const Endpoints& held) {
+  const auto listeners = listeners_of(unit, held);
+  Endpoints left = recorded;
+  if (listeners && std::ranges::any_of(*listeners, lasts)) {
+    std::erase_if(left, [&](const Endpoint& before) {
+      return !has_replacement(before, *listeners);
+    });
+  }
+  return left;
+}
+
+Ports::Ports(Endpoints expected, bool may_move)
+    : expected_(std::move(expected)), may_move_(may_move) {
+  std::erase_if(expected_, [](const Endpoint& endpoint) {
+    return is_ephemeral(endpoint.port);
+  });
+}
+
+void Ports::look(const UnitState& unit, const Endpoints& held, bool is_early) {
+  listeners_ = listeners_of(unit, held);
+  if (is_early && listeners_) {
+    early_.clear();
+    for (const Listener& listener : *listeners_) {
+      early_.push_back(listener.endpoint);
+    }
+  }
+}
+
+std::optional<std::string> Ports::why_not_listening() const {
+  if (!listeners_ || expected_.empty()) {
+    return std::nullopt;
+  }
+  if (may_move_) {
+    return std::ranges::any_of(*listeners_, lasts)
+               ? std::nullopt
+               : std::optional<std::string>("it does not listen on any port");
+  }
+  for (const Endpoint& before : expected_) {
+    if (!has_replacement(before, *listeners_)) {
+      return fmt::format("{}; {}", describe_missing(before), way_to_move);
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> Ports::why_no_connection() {
+  if (!listeners_ || expected_.empty()) {
+    return std::nullopt;
+  }
+  std::optional<std::string> problem;
+  for (const Listener& listener : *listeners_) {
+    if (may_move_ ? !lasts(listener) : !is_expected(listener.endpoint)) {
+      continue;
+    }
+    problem = ask(listener);
+    if (problem.has_value() != may_move_) {  // one that answers is enough then
+      return problem;
+    }
+  }
+  return problem;
+}
+
+std::optional<Endpoints> Ports::accepting() {
+  if (!listeners_) {
+    return std::nullopt;
+  }
+  const auto deadline = steady_clock::now() + 1s;
+  Endpoints found;
+  for (const Listener& listener : *listeners_) {
+    const Endpoint& endpoint = listener.endpoint;
+    if (!lasts(listener) ||
+        !(is_expected(endpoint) || std::ranges::count(early_, endpoint) != 0)) {
+      continue;
+    }
+    bool answers = !ask(listener);
+    while (!answers && steady_clock::now() < deadline) {
+      wait_for(50ms);
+      answers = !ask(listener);
+    }
+    if (answers) {
+      found.push_back(endpoint);
+    }
+  }
+  return found;
+}
+
+bool Ports::is_expected(const Endpoint& endpoint) const {
+  return std::ranges::any_of(expected_, [&](const Endpoint& before) {
+    return replaces(endpoint, before);
+  });
+}
+
+std::string Ports::describe_missing(const Endpoint& before) const {
+  const auto other =
+      std::ranges::find_if(*listeners_, [&](const Listener& listener) {
+        return listener.endpoint.port == before.port;
+      });
+  return other == listeners_->end()
+             ? fmt::format(
+                   "it does not listen on port {}, as it did when it "
+                   "was last verified",
+                   before.port)
+             : fmt::format("it listens on {}, and no longer on {}",
+                           to_string(other->endpoint), to_string(before));
+}
+
+// A connection that failed is made anew by the next question.
+std::optional<std::string> Ports::ask(const Listener& listener) {
+  const auto probe = probes_.try_emplace(listener.endpoint, listener).first;
+  const auto problem = probe->second.problem();
+  if (!problem) {
+    return std::nullopt;
+  }
+  if (probe->second.has_failed()) {
+    probes_.erase(probe);
+  }
+  return fmt::format("it takes no connection at {}: {}",
+                     to_string(listener.endpoint), *problem);
+}
+
+}  // namespace deployment

@@ -1,0 +1,52 @@
+// The ports of a restarted service: what it is expected to listen on, and what
+// it does.
+#pragma once
+
+#include "lib/services/probe.hpp"
+
+namespace deployment {
+
+// Returns those of `recorded` where the unit listens now; all when it listens
+// nowhere, or that cannot be told. `held` is as for listeners_of().
+Endpoints still_in_use(const Endpoints& recorded, const UnitState& unit,
+                       const Endpoints& held);
+
+class Ports {
+ public:
+  // `expected` is where the service accepted connections when it was last
+  // verified; ports that the kernel chooses are left out. With `may_move` it
+  // may listen anywhere instead, but not nowhere.
+  Ports(Endpoints expected, bool may_move);
+
+  // Looks where the unit listens now. What is seen in an early look can be
+  // expected to be there as soon after the next restart.
+  void look(const UnitState& unit, const Endpoints& held, bool is_early);
+
+  // Says where it does not listen as expected; nullopt when it does, and when
+  // that cannot be told.
+  std::optional<std::string> why_not_listening() const;
+
+  // Says where it takes no connection. Each is made once and kept until it is
+  // taken.
+  std::optional<std::string> why_no_connection();
+
+  // Makes the connections anew.
+  void connect_again() { probes_.clear(); }
+
+  // Returns where it can be expected to accept connections after its next
+  // restart; nullopt when that cannot be told. May wait for a second.
+  std::optional<Endpoints> accepting();
+
+ private:
+  bool is_expected(const Endpoint& endpoint) const;
+  std::string describe_missing(const Endpoint& before) const;
+  std::optional<std::string> ask(const Listener& listener);
+
+  Endpoints expected_;
+  bool may_move_;
+  std::optional<Listeners> listeners_ = {};
+  Endpoints early_ = {};
+  std::map<Endpoint, Probe> probes_ = {};
+};
+
+}  // namespace deployment

@@ -1,0 +1,195 @@
+"""A service that is up serves: it listens again where it did when it was last
+verified, and takes connections. Real servers, in processes and a network of
+their own; the real systemd, uvicorn and vite are in host/.
+"""
+
+import re
+import unittest
+
+from support import needs_staging
+from support.record import entries, make_due
+from support.serving import (LEAVES, PORT, RAISES, SERVES, SERVES_ELSEWHERE,
+                             SERVES_MORE, ServingWorld)
+
+DEFAULTS = ""
+QUICK = "settle = 3\nhealth-timeout = 4\n"  # seconds
+MISSING = (f"it does not listen on port {PORT}, as it did when it was last "
+           "verified; if the push moves it on purpose: deployment-update "
+           "--force")
+
+
+@needs_staging
+class Serving(unittest.TestCase):
+    config = QUICK
+    held = False
+
+    def setUp(self):
+        self.world = self.enterContext(ServingWorld(self.config, self.held))
+        self.first = self.world.push_server(SERVES)
+        self.deploy(0, "--force")
+
+    def deploy(self, promised, *more):
+        run = self.world.run(*more)
+        self.assertEqual(run.returncode, promised, run.stderr)
+        return run.stderr
+
+    def push_and_deploy(self, promised, server):
+        commit = self.world.push_server(server)
+        return commit, self.deploy(promised)
+
+    def listens(self):
+        return re.findall(r"(?m)^listens = .*:(\d+)$",
+                          self.world.record.read_text())
+
+    def assert_rolled_back(self, commit, text):
+        self.assertIn(f"rolled back to {self.first[:12]}", text)
+        self.assertIn(f"{commit[:12]} is quarantined", text)
+        self.assertEqual(self.world.commit(), self.first)
+        self.assertTrue(self.world.answers())
+        self.assertEqual(self.listens(), [str(PORT)])
+
+
+class WithoutConfiguration(Serving):
+    config = DEFAULTS
+
+    def test_a_server_that_cannot_be_imported(self):
+        bad, text = self.push_and_deploy(1, RAISES)
+        self.assertIn("backend-deployment.service was restarted but did not "
+                      f"stay up: after 10.0 s, {MISSING}", text)
+        self.assert_rolled_back(bad, text)
+        good, text = self.push_and_deploy(0, SERVES + "# mended\n")
+        self.assertEqual(self.world.commit(), good)
+
+
+class Quick(Serving):
+    def test_the_first_deployment_records_where_services_listen(self):
+        self.assertEqual(self.listens(), [str(PORT)])
+        self.assertIn(f"listens on 0.0.0.0:{PORT}\n",
+                      self.world.run("--status").stdout)
+
+    def test_a_server_that_ends_while_it_is_watched(self):
+        bad, text = self.push_and_deploy(1, LEAVES)
+        self.assertIn(MISSING, text)
+        self.assert_rolled_back(bad, text)
+
+    def test_a_server_that_listens_on_more_ports(self):
+        self.push_and_deploy(0, SERVES_MORE)
+        # The one that the kernel chose will be another the next time.
+        self.assertEqual(self.listens(), [str(PORT), "9100"])
+        self.push_and_deploy(0, SERVES_MORE + "# again\n")
+        text = self.push_and_deploy(1, SERVES)[1]
+        self.assertIn("it does not listen on port 9100", text)
+
+    def test_a_server_that_moves_is_let_by_force(self):
+        bad, text = self.push_and_deploy(1, SERVES_ELSEWHERE)
+        self.assertIn(MISSING, text)
+        self.assert_rolled_back(bad, text)
+        self.deploy(0, "--force")
+        self.assertEqual(self.world.commit(), bad)
+        self.assertEqual(self.listens(), ["8001"])
+        self.push_and_deploy(0, SERVES_ELSEWHERE + "# stays there\n")
+        # By hand it may go back to where it was.
+        self.deploy(0, "--rollback")
+        self.deploy(0, "--rollback")
+        self.assertEqual(self.world.commit(), self.first)
+        self.assertEqual(self.listens(), [str(PORT)])
+
+    def test_no_force_deploys_a_server_that_does_not_listen(self):
+        bad = self.world.push_server(RAISES)
+        text = self.deploy(1, "--force")
+        self.assertIn("it does not listen on any port", text)
+        self.assert_rolled_back(bad, text)
+
+    def test_a_server_that_a_person_moves_is_let(self):
+        for number, restart in enumerate((False, True), 1):
+            with self.subTest(restart=restart):
+                self.world.back_end(port=PORT + number)
+                if restart:
+                    self.world.run_program(
+                        [self.world.bin / "systemctl", "restart",
+                         "backend-deployment.service"], check=True)
+                self.push_and_deploy(0, f"{SERVES}# {number}\n")
+                self.assertEqual(self.listens(), [str(PORT + number)])
+
+    def test_a_unit_that_is_masked(self):
+        self.world.back_end(more="LoadState=masked")
+        commit, text = self.push_and_deploy(1, SERVES + "# later\n")
+        self.assertIn("backend-deployment.service cannot be restarted: it is "
+                      "masked", text)
+        self.assertIn("unmask it: systemctl unmask backend-deployment.service",
+                      text)
+        self.assertIn("is pending: 'planning' failed (once so far)", text)
+        self.assertNotIn("rolling back", text)
+        self.assertEqual(self.world.commit(), self.first)
+        self.assertNotIn("quarantined", entries(self.world.record))
+        self.world.back_end()
+        make_due(self.world.record)
+        self.deploy(0)
+        self.assertEqual(self.world.commit(), commit)
+
+
+class Held(Serving):
+    """The first process holds the port: it listens, whoever serves."""
+
+    held = True
+
+    def test_a_server_that_cannot_be_imported(self):
+        self.assertEqual(self.listens(), [str(PORT)])
+        bad, text = self.push_and_deploy(1, RAISES)
+        self.assertIn(f"it takes no connection at 0.0.0.0:{PORT}: its .socket "
+                      "unit holds the port, and no connection is accepted",
+                      text)
+        self.assert_rolled_back(bad, text)
+        self.push_and_deploy(0, SERVES + "# mended\n")
+
+
+CHECKED = """\
+[backend]
+type = python
+service = backend-deployment.service
+"""
+
+
+class Checked(Serving):
+    """Checks that are configured."""
+
+    config = QUICK + CHECKED
+
+    def test_a_command_that_fails(self):
+        self.world.config(self.config + "health-command = if grep -q ill "
+                          "server.py; then echo it is ill; exit 1; fi\n")
+        bad, text = self.push_and_deploy(1, SERVES + "# ill\n")
+        self.assertIn("after 4.0 s, its health command fails: it is ill\n",
+                      text)
+        self.assert_rolled_back(bad, text)
+        self.push_and_deploy(0, SERVES + "# well\n")
+
+    def test_a_command_that_is_missing_is_not_the_commits_fault(self):
+        self.world.config(self.config + "health-command = no-such-program\n")
+        commit, text = self.push_and_deploy(1, SERVES + "# good\n")
+        self.assertIn("running the health command of backend failed: sh -c "
+                      "no-such-program exited with code 127", text)
+        self.assertIn("is pending: 'verify' failed", text)
+        self.assertNotIn("quarantined", entries(self.world.record))
+        self.world.config(self.config)
+        make_due(self.world.record)
+        self.deploy(1)  # the rollback, which could not be verified, ends now
+        make_due(self.world.record)
+        self.deploy(0)
+        self.assertEqual(self.world.commit(), commit)
+
+    def test_an_address_without_curl(self):
+        self.world.config(self.config
+                          + f"health-check = http://127.0.0.1:{PORT}/\n")
+        self.world.push_server(SERVES + "# good\n")
+        for option in ("--dry-run", "--wait=0"):
+            text = self.deploy(1, option)
+            self.assertIn("looking for curl, which health checks need, "
+                          "failed: curl --version: command not found", text)
+            self.assertIn("what to do: install curl or extend PATH", text)
+        self.assertIn("is pending: 'planning' failed", text)
+        self.assertEqual(self.world.commit(), self.first)
+
+
+if __name__ == "__main__":
+    unittest.main()

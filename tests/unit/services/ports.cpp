@@ -1,0 +1,173 @@
+#include "lib/services/ports.hpp"
+
+#include <algorithm>
+
+#include "tests/unit/sockets.hpp"
+#include "tests/unit/support.hpp"
+
+namespace deployment {
+namespace {
+
+const std::string way =
+    "; if the push moves it on purpose: deployment-update "
+    "--force";
+
+std::optional<std::string> trouble_of(Ports& ports) {
+  ports.look(own_unit(), {}, true);
+  const auto missing = ports.why_not_listening();
+  return missing ? missing : ports.why_no_connection();
+}
+
+std::optional<std::string> trouble_of(const Endpoints& expected,
+                                      bool may_move = false) {
+  Ports ports(expected, may_move);
+  return trouble_of(ports);
+}
+
+bool has(const std::optional<Endpoints>& endpoints, const Endpoint& one) {
+  REQUIRE(endpoints.has_value());
+  return std::ranges::count(*endpoints, one) == 1;
+}
+
+TEST_CASE("a service has to listen again on the ports that it had") {
+  if (!has_control_groups()) {
+    return;
+  }
+  Server one(on_all(free_port()));
+  Server other(on_all(free_port()));
+  const Endpoints expected = {one.endpoint(), other.endpoint()};
+  CHECK(trouble_of(expected) == std::nullopt);
+  other.close();
+  CHECK(trouble_of(expected) ==
+        "it does not listen on port " + std::to_string(other.port()) +
+            ", as it did when it was last verified" + way);
+  one.close();
+  CHECK(contains(*trouble_of(expected), std::to_string(one.port())));
+}
+
+TEST_CASE("more ports than it had are no trouble") {
+  if (!has_control_groups()) {
+    return;
+  }
+  const Server server(on_all(free_port()));
+  CHECK(trouble_of({}) == std::nullopt);
+}
+
+TEST_CASE("a port that the kernel chose is not expected") {
+  const int ephemeral =
+      std::stoi(read_file("/proc/sys/net/ipv4/ip_local_port_range"));
+  CHECK(trouble_of({on_all(ephemeral)}) == std::nullopt);
+}
+
+TEST_CASE("a service may change its address, but not hide behind loopback") {
+  if (!has_control_groups()) {
+    return;
+  }
+  const int port = free_port();
+  const Endpoint ipv6 = {.port = port};
+  {
+    const Server server(ipv6);
+    CHECK(trouble_of({on_all(port)}) == std::nullopt);
+    CHECK(trouble_of({on_loopback(port)}) == std::nullopt);
+  }
+  const Server server(on_loopback(port));
+  CHECK(trouble_of({on_loopback(port)}) == std::nullopt);
+  CHECK(trouble_of({on_all(port)}) ==
+        "it listens on 127.0.0.1:" + std::to_string(port) +
+            ", and no longer on 0.0.0.0:" + std::to_string(port) + way);
+}
+
+// A unit that listens nowhere.
+UnitState silent_unit(const EmptyGroup& group) {
+  UnitState unit = own_unit();
+  unit.control_group = group.path();
+  return unit;
+}
+
+TEST_CASE("a service that may move has to listen somewhere") {
+  const EmptyGroup group;
+  if (!group.is_there()) {
+    return;
+  }
+  const Endpoint before = on_all(free_port());
+  const Server server(on_all(free_port()));
+  CHECK(trouble_of({before}, true) == std::nullopt);
+  Ports ports({before}, true);
+  ports.look(silent_unit(group), {}, true);
+  CHECK(ports.why_not_listening() == "it does not listen on any port");
+  Ports never({}, true);
+  never.look(silent_unit(group), {}, true);
+  CHECK(never.why_not_listening() == std::nullopt);
+}
+
+TEST_CASE("a service that listens has to take a connection") {
+  if (!has_control_groups()) {
+    return;
+  }
+  const Server server(on_all(free_port()), 0);
+  Probe in_the_way({.endpoint = server.endpoint()});
+  CHECK(in_the_way.problem() == std::nullopt);
+  Ports ports({server.endpoint()}, false);
+  CHECK(trouble_of(ports) == "it takes no connection at " +
+                                 to_string(server.endpoint()) +
+                                 ": no connection is made");
+}
+
+TEST_CASE("what accepts connections can be expected the next time") {
+  if (!has_control_groups()) {
+    return;
+  }
+  const Server server(on_all(free_port()));
+  const Server full(on_all(free_port()), 0);
+  Probe in_the_way({.endpoint = full.endpoint()});
+  CHECK(in_the_way.problem() == std::nullopt);
+  const Server ephemeral(on_all(0));
+  Ports ports({}, false);
+  ports.look(own_unit(), {}, true);
+  const auto accepting = ports.accepting();
+  CHECK(has(accepting, server.endpoint()));
+  CHECK_FALSE(has(accepting, full.endpoint()));
+  CHECK(std::ranges::none_of(*accepting, [](const Endpoint& endpoint) {
+    return is_ephemeral(endpoint.port);
+  }));
+}
+
+TEST_CASE("what came late may come too late the next time") {
+  if (!has_control_groups()) {
+    return;
+  }
+  const Server expected(on_all(free_port()));
+  Ports ports({expected.endpoint()}, false);
+  ports.look(own_unit(), {}, true);
+  const Server late(on_all(free_port()));
+  ports.look(own_unit(), {}, false);
+  const auto accepting = ports.accepting();
+  CHECK(has(accepting, expected.endpoint()));
+  CHECK_FALSE(has(accepting, late.endpoint()));
+}
+
+TEST_CASE("nothing is expected where it cannot be told who listens") {
+  UnitState unit = own_unit();
+  unit.control_group.clear();
+  Ports ports({on_all(free_port())}, false);
+  ports.look(unit, {}, true);
+  CHECK(ports.why_not_listening() == std::nullopt);
+  CHECK(ports.why_no_connection() == std::nullopt);
+  CHECK(ports.accepting() == std::nullopt);
+}
+
+TEST_CASE("a service that listens elsewhere already was moved by hand") {
+  const EmptyGroup group;
+  if (!group.is_there()) {
+    return;
+  }
+  const Endpoint gone = on_all(free_port());
+  const Server server(on_all(free_port()));
+  const Endpoints recorded = {gone, server.endpoint()};
+  CHECK(still_in_use(recorded, own_unit(), {}) == Endpoints{server.endpoint()});
+  // One that is down was not moved.
+  CHECK(still_in_use(recorded, silent_unit(group), {}) == recorded);
+}
+
+}  // namespace
+}  // namespace deployment
