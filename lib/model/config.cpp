@@ -1,5 +1,6 @@
 #include "lib/model/config.hpp"
 
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +17,17 @@ namespace {
 constexpr const char* state_dir_of_root = "/var/lib/deployment-update";
 
 }  // namespace
+
+std::string configured_as(const Component& component) {
+  std::vector<std::string> manifests;
+  for (const std::filesystem::path& manifest : component.manifests) {
+    manifests.push_back(manifest.string());
+  }
+  return fmt::format("{} {} [{}] {}",
+                     component.type == Component::Type::npm ? "npm" : "python",
+                     component.directory.string(), fmt::join(manifests, ", "),
+                     component.service);
+}
 
 std::string environment_name(Component::Type type) {
   return type == Component::Type::npm ? "node_modules" : "venv";

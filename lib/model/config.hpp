@@ -29,6 +29,10 @@ struct Component {
   bool operator==(const Component&) const = default;
 };
 
+// Describes what of a component decides about its environment and its service:
+// "npm frontend [package.json] frontend-deployment.service".
+std::string configured_as(const Component& component);
+
 // "venv" or "node_modules".
 std::string environment_name(Component::Type type);
 

@@ -1,6 +1,7 @@
 // The record: the state of deployments that outlives a run.
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <vector>
 
@@ -21,6 +22,9 @@ std::string to_line(const Inputs::value_type& input);
 bool add_line(Inputs& inputs, std::string_view line);
 
 struct ComponentRecord {
+  // What the configuration said when it was last deployed, as configured_as()
+  // of config.hpp has it; empty: not known.
+  std::string configured = {};
   // Its service was verified on this one, or had nothing of it to run.
   std::optional<CommitId> commit = {};
   // Its service was restarted onto this one, which is not verified yet.
@@ -65,12 +69,23 @@ struct Deployment {
   std::chrono::seconds duration{};
   std::optional<CommitId> from = {};  // nullopt: not known
   CommitId to;
+  std::string by = {};  // the person who asked for it; empty: nobody did
+  // Of the run, as systemd calls it (systemd.exec(5)); empty: none.
+  std::string invocation_id = {};
 
   bool operator==(const Deployment&) const = default;
 };
 
 struct Record {
+  // The checkout that it speaks of, and the identifier that is kept in that
+  // checkout's .git: another clone at the same path has not got it. Empty: not
+  // known.
+  std::filesystem::path checkout = {};
+  std::string checkout_id = {};
   std::optional<CommitId> deployed = {};  // the last one that was deployed
+  // The remote's commit when that was deployed. It tells a remote that was
+  // moved back from commits that the remote never had.
+  std::optional<CommitId> remote_commit = {};
   std::map<std::string, ComponentRecord> components = {};
   std::optional<Pending> pending = {};
   // Set while the work tree is moved to this commit: after a kill it tells that
@@ -78,6 +93,7 @@ struct Record {
   std::optional<CommitId> moving_to = {};
   // It was taken back: it is not tried again until another comes.
   std::optional<CommitId> quarantined = {};
+  std::string quarantined_by = {};  // the person who asked; empty: nobody did
   // Set from the decision to roll back until that is done: the commit to
   // deploy, whatever the remote holds.
   std::optional<CommitId> roll_back_to = {};

@@ -98,11 +98,38 @@ std::string written(const std::string& value) {
   return ini_escaped(value);
 }
 
-// "TIME OUTCOME SECONDS FROM TO"; FROM is "-" for a first deployment.
+void read(std::filesystem::path& value, std::string_view text) {
+  value = ini_unescaped(text);
+}
+std::string written(const std::filesystem::path& value) {
+  return ini_escaped(value.string());
+}
+
+constexpr std::string_view by_prefix = "by=";
+constexpr std::string_view invocation_prefix = "invocation=";
+
+// What follows the words that each deployment has.
+void read_further(Deployment& deployment, std::string_view word) {
+  if (word.starts_with(by_prefix)) {
+    deployment.by = word.substr(by_prefix.size());
+  } else if (word.starts_with(invocation_prefix)) {
+    deployment.invocation_id = word.substr(invocation_prefix.size());
+  } else {
+    throw Malformed{fmt::format("unknown word '{}'", escaped(word))};
+  }
+}
+
+std::string written_further(std::string_view prefix, const std::string& value) {
+  return value.empty() ? "" : fmt::format(" {}{}", prefix, value);
+}
+
+// "TIME OUTCOME SECONDS FROM TO [by=NAME] [invocation=ID]"; FROM is "-" for a
+// first deployment.
 void read(std::vector<Deployment>& history, std::string_view text) {
+  constexpr std::size_t least_words = 5;
   const auto words = split(text, ' ');
-  if (words.size() != 5) {
-    throw Malformed{"a deployment of the history does not have five words"};
+  if (words.size() < least_words) {
+    throw Malformed{"a deployment of the history has less than five words"};
   }
   using Outcome = Deployment::Outcome;
   Deployment deployment{
@@ -118,13 +145,18 @@ void read(std::vector<Deployment>& history, std::string_view text) {
   if (words[3] != "-") {
     read(deployment.from, words[3]);
   }
+  for (std::size_t i = least_words; i < words.size(); ++i) {
+    read_further(deployment, words[i]);
+  }
   add_to_history(history, deployment);
 }
 std::string written(const Deployment& deployment) {
-  return fmt::format("{} {} {} {} {}", to_string(deployment.ended),
-                     to_string(deployment.outcome), deployment.duration.count(),
-                     deployment.from ? deployment.from->str() : "-",
-                     deployment.to);
+  return fmt::format(
+      "{} {} {} {} {}{}{}", to_string(deployment.ended),
+      to_string(deployment.outcome), deployment.duration.count(),
+      deployment.from ? deployment.from->str() : "-", deployment.to,
+      written_further(by_prefix, deployment.by),
+      written_further(invocation_prefix, deployment.invocation_id));
 }
 
 void read(Inputs& inputs, std::string_view text) {
@@ -209,9 +241,13 @@ struct Writer {
 // order in which they are written.
 template <typename Form, typename Owner>
 void visit_record(Form& form, Owner& record) {
+  form("checkout", record.checkout);
+  form("checkout-id", record.checkout_id);
   form("deployed", record.deployed);
+  form("remote-commit", record.remote_commit);
   form("moving-to", record.moving_to);
   form("quarantined", record.quarantined);
+  form("quarantined-by", record.quarantined_by);
   form("roll-back-to", record.roll_back_to);
   form("pending", record.pending);
   form("reached", record.pending, &Pending::reached);
@@ -227,6 +263,7 @@ void visit_record(Form& form, Owner& record) {
 
 template <typename Form, typename Owner>
 void visit_component(Form& form, Owner& component) {
+  form("configured", component.configured);
   form("commit", component.commit);
   form("restarted", component.unverified_commit);
   form("input", component.inputs);

@@ -20,7 +20,11 @@ Record full_record() {
   Record record;
   record.deployed = commit('a');
   record.moving_to = commit('b');
+  record.checkout = "/srv/app, old";
+  record.checkout_id = "0123456789abcdef";
+  record.remote_commit = commit('e');
   record.quarantined = commit('c');
+  record.quarantined_by = "alice";
   record.roll_back_to = commit('d');
   record.pending = Pending{.tip = commit('b'),
                            .reached = Reached::restarted,
@@ -40,8 +44,11 @@ Record full_record() {
                      .outcome = Deployment::Outcome::rolled_back,
                      .duration = 90s,
                      .from = commit('b'),
-                     .to = commit('a')}};
+                     .to = commit('a'),
+                     .by = "alice",
+                     .invocation_id = std::string(32, '1')}};
   record.components["frontend"] = {
+      .configured = "npm frontend [package.json] frontend.service",
       .commit = commit('a'),
       .unverified_commit = commit('b'),
       .inputs = {{"package.json", std::string(64, 'c')}}};
