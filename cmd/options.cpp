@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <cerrno>
+#include <cstdlib>
 #include <sstream>
 
 #include "lib/base/file.hpp"
@@ -54,8 +55,8 @@ po::options_description actions(Options& options) {
        "install and restart every component at the remote's tip even if "
        "nothing changed, and try a failed deployment again now")  //
       ("rollback", po::bool_switch(&request.roll_back),
-       "return to the deployment before this one and quarantine the remote's "
-       "commit")  //
+       "return to the deployment before this one, or go to COMMIT of the "
+       "history (its first digits), and quarantine the remote's commit")  //
       ("status", po::bool_switch(&options.status),
        "print what is deployed and what is pending")  //
       ("json", po::bool_switch(&request.json),
@@ -65,6 +66,25 @@ po::options_description actions(Options& options) {
       ("help,h", po::bool_switch(&options.help), "print this help")           //
       ("version", po::bool_switch(&options.version), "print the version");
   return actions;
+}
+
+// Only a rollback takes an argument: the first digits of a commit.
+void read_arguments(Request& request, const std::vector<std::string>& words) {
+  constexpr std::size_t least_digits = 7;
+  const std::string& word = words.front();
+  if (!request.roll_back || words.size() > 1) {
+    throw UsageError(
+        fmt::format("command line: '{}' is not an option; see --help",
+                    escaped(request.roll_back ? words[1] : word)));
+  }
+  if (word.size() < least_digits ||
+      word.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    throw UsageError(fmt::format(
+        "command line: --rollback '{}' is not allowed; it takes at least {} "
+        "digits of a commit id",
+        escaped(word), least_digits));
+  }
+  request.commit = word;
 }
 
 po::variables_map parse_command_line(Options& options, int argc,
@@ -95,12 +115,11 @@ po::variables_map parse_command_line(Options& options, int argc,
                                      ? escaped(error.what())
                                      : "an argument is not understood"));
   }
-  if (values.contains("argument")) {
-    throw UsageError(fmt::format(
-        "command line: '{}' is not an option; see --help",
-        escaped(values["argument"].as<std::vector<std::string>>().front())));
-  }
   po::notify(values);
+  if (values.contains("argument")) {
+    read_arguments(options.request,
+                   values["argument"].as<std::vector<std::string>>());
+  }
   return values;
 }
 
@@ -176,6 +195,8 @@ Options parse_options(int argc, const char* const argv[]) {
   if (values.contains("wait")) {
     options.request.wait = parse_wait(values["wait"].as<std::string>());
   }
+  // systemd sets it for each process that it starts (systemd.exec(5)).
+  options.request.by_hand = std::getenv("INVOCATION_ID") == nullptr;
   require_sense(options);
   read_settings(options.config, values);
   if (!options.config.state_dir) {
@@ -189,7 +210,8 @@ Options parse_options(int argc, const char* const argv[]) {
 std::string help_text() {
   Options ignored;
   std::ostringstream text;
-  text << "Usage: deployment-update [OPTION]...\n\n"
+  text << "Usage: deployment-update [OPTION]...\n"
+          "       deployment-update --rollback [COMMIT] [OPTION]...\n\n"
           "Deploys what a remote's branch holds to this host: fetch, "
           "fast-forward, install\nwhat changed, restart the services, verify "
           "that they stay up. Without options it\ndeploys branch prod of "

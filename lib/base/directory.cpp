@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/openat2.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -70,8 +69,9 @@ bool remove_tree(int parent, const char* name) {
   if (errno != EISDIR) {
     return false;
   }
-  DIR* const folder = fdopendir(open_below(
-      parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_NO_XDEV));
+  DIR* const folder =
+      fdopendir(open_below(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0,
+                           RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV));
   if (folder == nullptr) {
     return false;
   }
@@ -108,7 +108,7 @@ int open_below(int folder, const char* path, int flags, mode_t mode,
   const open_how how{
       .flags = static_cast<std::uint64_t>(flags),
       .mode = mode,
-      .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | resolve};
+      .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | resolve};
   return static_cast<int>(
       syscall(SYS_openat2, folder, path, &how, sizeof(how)));
 }
@@ -207,6 +207,18 @@ std::optional<struct stat> Directory::look_at(const fs::path& below) const {
 
 bool Directory::has(const fs::path& below) const {
   return look_at(below).has_value();
+}
+
+bool Directory::has_file(const std::string& below) const {
+  // A file cannot be opened as a folder, so there is nothing to close again.
+  constexpr int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  constexpr std::uint64_t follow_links = 0;
+  Descriptor found(
+      open_below(fd_.get(), below.c_str(), flags, 0, follow_links));
+  if (!found.is_open() && errno == ENOSYS) {
+    found = open_in_steps(fd_.get(), below, flags, 0);
+  }
+  return !found.is_open() && errno == ENOTDIR;
 }
 
 std::optional<std::string> Directory::read_link(const fs::path& below) const {

@@ -1,22 +1,22 @@
 // A folder, and the files in it, reached by its descriptor.
 #pragma once
 
+#include <linux/openat2.h>
 #include <sys/stat.h>
 
 #include <cstdint>
-
 #include <vector>
 
 #include "lib/base/file.hpp"
 
 namespace deployment {
 
-// Opens what is at `path` below the open folder `folder`, without following a
-// symbolic link and without leaving it (openat2(2): RESOLVE_BENEATH,
-// RESOLVE_NO_SYMLINKS, and `resolve`). A child of vfork(2) may call it. -1:
-// errno says why.
+// Opens what is at `path` below the open folder `folder`, without leaving it
+// (openat2(2): RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, and `resolve`) and, if
+// not told otherwise, without following a symbolic link. A child of vfork(2)
+// may call it. -1: errno says why.
 int open_below(int folder, const char* path, int flags, mode_t mode = 0,
-               std::uint64_t resolve = 0);
+               std::uint64_t resolve = RESOLVE_NO_SYMLINKS);
 
 // Somebody else may have filled a folder.
 constexpr std::size_t most_names = 100'000;
@@ -61,6 +61,11 @@ class Directory {
   // Throws Error when that cannot be told.
   std::optional<struct stat> look_at(const std::filesystem::path& below) const;
   bool has(const std::filesystem::path& below) const;
+
+  // Returns true when a file or link is at `below`, a relative path, and no
+  // folder. Follows links on the way that do not lead out: it only looks. Asks
+  // by one system call.
+  bool has_file(const std::string& below) const;
 
   // The target of the symbolic link at `below`; nullopt: there is none.
   std::optional<std::string> read_link(

@@ -88,4 +88,11 @@ std::string Log::lines(Level level, std::string_view text) const {
   return lines;
 }
 
+std::string invocation_id() {
+  const char* id = std::getenv("INVOCATION_ID");
+  const bool is_in_journal =
+      Log::target_of(stderr) == Log::Target::journal && id != nullptr;
+  return is_in_journal && is_plain_name(id) ? id : "";
+}
+
 }  // namespace deployment

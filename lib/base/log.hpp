@@ -54,4 +54,8 @@ class Log {
   bool activity_shown_ = false;
 };
 
+// Returns what systemd calls this run (systemd.exec(5)); empty when its output
+// does not go to the journal. A shell may have the variable of another unit.
+std::string invocation_id();
+
 }  // namespace deployment

@@ -5,8 +5,11 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
+#include <cstdlib>
 #include <exception>
 
 #include "lib/base/error.hpp"
@@ -52,6 +55,23 @@ User find_user(uid_t uid) {
 
 User find_user(const std::string& name) {
   return find(getpwnam_r, name.c_str(), fmt::format("'{}'", name));
+}
+
+std::string name_of_person() {
+  const char* caller = std::getenv("SUDO_USER");
+  std::string name = caller == nullptr ? "" : caller;
+  const bool is_word = !name.empty() && name.size() <= 256 &&
+                       std::ranges::all_of(name, [](unsigned char c) {
+                         return isgraph(c) != 0;
+                       });
+  if (is_word) {
+    return name;
+  }
+  try {
+    return find_user(getuid()).name;
+  } catch (const Error&) {  // there need be no such user
+    return fmt::format("#{}", getuid());
+  }
 }
 
 ActingAs::ActingAs(const std::optional<User>& user) : gid_(getegid()) {

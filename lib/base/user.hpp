@@ -24,6 +24,10 @@ struct User {
 User find_user(uid_t uid);
 User find_user(const std::string& name);
 
+// Returns the name of the person who started this process: who called sudo(8),
+// else the user that it belongs to. One word.
+std::string name_of_person();
+
 // While it lives, this process touches files with the rights of `user`
 // (seteuid(2)); with nullopt, with its own. The C library changes all threads,
 // so it waits for each of them for a moment. Throws Error when it cannot; ends

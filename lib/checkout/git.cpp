@@ -5,8 +5,20 @@ namespace {
 
 // git pull would start housekeeping in the background, beyond the deadline
 // and the log; maintain() does it at the end instead.
-const Words no_maintenance = {"-c", "gc.auto=0", "-c",
-                              "maintenance.auto=false"};
+// Submodules have a step of their own.
+const Words quietly = {"-c", "gc.auto=0",
+                       "-c", "maintenance.auto=false",
+                       "-c", "submodule.recurse=false"};
+
+// A clone that was killed has no HEAD yet, and git would not go on with it.
+constexpr const char* forget_half_a_clone =
+    "git rev-parse --quiet --verify HEAD >/dev/null || rm -f .git";
+
+// A path from the directory that a command starts in, whatever leads there.
+std::string from(const std::filesystem::path& directory,
+                 const std::filesystem::path& path) {
+  return path.lexically_relative(directory).string();
+}
 
 }  // namespace
 
@@ -15,24 +27,26 @@ void Git::change(std::string purpose, const Words& arguments) {
 }
 
 Command Git::changing(std::string purpose, const Words& arguments) const {
-  Command changing =
-      command(std::move(purpose), joined(no_maintenance, arguments));
+  Command changing = command(std::move(purpose), joined(quietly, arguments));
   changing.context.on_line = context().on_line;
   return changing;
 }
 
 void Git::fetch() {
   change(fmt::format("fetching {} of {}", branch(), remote()),
-         {"fetch", "--quiet", "--", remote(), remote_ref()});
+         {"fetch", "--quiet", "--no-recurse-submodules", "--", remote(),
+          remote_ref()});
 }
 
 void Git::checkout() {
-  change("checking out " + branch(), {"checkout", "--quiet", branch(), "--"});
+  change("checking out " + branch(),
+         {"checkout", "--quiet", "--no-overwrite-ignore", branch(), "--"});
 }
 
 void Git::fast_forward(const CommitId& commit) {
-  change("fast-forwarding to " + commit.str(),
-         {"merge", "--quiet", "--ff-only", commit.str()});
+  change(
+      "fast-forwarding to " + commit.str(),
+      {"merge", "--quiet", "--ff-only", "--no-overwrite-ignore", commit.str()});
 }
 
 void Git::reset(const CommitId& commit) {
@@ -70,15 +84,55 @@ void Git::write_tree(const CommitId& commit, const std::filesystem::path& tree,
                      const std::filesystem::path& index) {
   Command write = changing("laying out " + commit.str(),
                            {"read-tree", "--reset", "-u", commit.str()});
-  // From the directory that it starts in, whatever a path leads to meanwhile.
-  const auto from_tree = [&](const std::filesystem::path& path) {
-    return path.lexically_relative(tree).string();
-  };
-  write.context.variables["GIT_DIR"] = from_tree(directory() / ".git");
+  write.context.variables["GIT_DIR"] = from(tree, directory() / ".git");
   write.context.variables["GIT_WORK_TREE"] = ".";
-  write.context.variables["GIT_INDEX_FILE"] = from_tree(index);
+  write.context.variables["GIT_INDEX_FILE"] = from(tree, index);
   write.context.directory = tree;
   run_checked(write);
+}
+
+void Git::remove_submodules(const Paths& paths) {
+  change("removing submodules",
+         joined({"submodule", "--quiet", "deinit", "--"}, paths));
+}
+
+void Git::update_submodules() {
+  runner().run(changing(
+      "looking at the submodules",
+      {"submodule", "--quiet", "foreach", "--recursive", forget_half_a_clone}));
+  change("updating the submodules",
+         {"submodule", "--quiet", "update", "--init", "--recursive"});
+}
+
+void Git::write_submodules(const std::filesystem::path& repository,
+                           const std::filesystem::path& tree,
+                           const std::filesystem::path& index) {
+  const auto in_tree = [&](std::string purpose, const Words& arguments) {
+    Command command = changing(std::move(purpose), arguments);
+    command.context.variables["GIT_DIR"] = from(tree, repository);
+    command.context.variables["GIT_WORK_TREE"] = ".";
+    command.context.variables["GIT_INDEX_FILE"] = from(tree, index);
+    command.context.directory = tree;
+    return command;
+  };
+  run_checked(in_tree(
+      "preparing for submodules",
+      {"init", "--quiet", "--template=", "--initial-branch=" + branch()}));
+  run_checked(
+      in_tree("laying out the submodules",
+              {"submodule", "--quiet", "update", "--init", "--recursive"}));
+  Command listing = in_tree("listing the submodules",
+                            {"submodule", "--quiet", "foreach", "--recursive",
+                             R"(printf '%s/.git\0' "$displaypath")"});
+  listing.context.on_line = nullptr;
+  const Paths files = parse_paths(run_checked(listing).out, "submodule");
+  for (const Paths& some : batches_of(files)) {
+    Command remove =
+        in_tree("separating the submodules", joined({"-f", "--"}, some));
+    remove.program = "rm";
+    remove.arguments = joined({"-f", "--"}, some);
+    runner().run_checked(remove);
+  }
 }
 
 void Git::remove_file(const std::filesystem::path& path) {

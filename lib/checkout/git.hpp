@@ -30,6 +30,20 @@ class Git : public GitReader {
   void write_tree(const CommitId& commit, const std::filesystem::path& tree,
                   const std::filesystem::path& index);
 
+  // Removes the work trees of submodules. Those with local changes stay, and
+  // that is a failure.
+  void remove_submodules(const Paths& paths);
+
+  // Brings the submodules to the commits that the checked out one names.
+  void update_submodules();
+
+  // Writes the files of the submodules below `tree`, where write_tree() wrote
+  // a commit with its `index`; git takes no folder in it for a repository.
+  // `repository` is an empty one that has the objects of this one.
+  void write_submodules(const std::filesystem::path& repository,
+                        const std::filesystem::path& tree,
+                        const std::filesystem::path& index);
+
   // Does the housekeeping that git pull would have started in the background.
   void maintain(std::chrono::milliseconds timeout);
 

@@ -62,6 +62,23 @@ std::optional<pid_t> live_git_in(const Directory& checkout, uid_t user) {
   return std::nullopt;
 }
 
+// Adds the lock files below `path`; in a folder of objects none is in the way.
+void add_locks_below(const fs::path& path, const Directory& checkout,
+                     std::vector<fs::path>& places) {
+  const Directory folder = checkout.folder(path);
+  std::error_code error;
+  fs::recursive_directory_iterator entry(folder.proc_path(), error);
+  for (; !error && entry != fs::end(entry); entry.increment(error)) {
+    if (entry->path().filename() == "objects") {
+      entry.disable_recursion_pending();
+    } else if (entry->path().extension() == ".lock" &&
+               !entry->is_directory(error)) {
+      places.push_back(folder.path() /
+                       entry->path().lexically_relative(folder.proc_path()));
+    }
+  }
+}
+
 // Lists the places where a lock would be in the way.
 std::vector<fs::path> lock_places(const Config& config,
                                   const Directory& checkout) {
@@ -73,15 +90,8 @@ std::vector<fs::path> lock_places(const Config& config,
         fmt::format("refs/remotes/{}/{}", config.remote, config.branch)}) {
     places.push_back(git / (name + ".lock"));
   }
-  const Directory refs = checkout.folder(git / own_refs);
-  std::error_code error;
-  fs::recursive_directory_iterator entry(refs.proc_path(), error);
-  for (; !error && entry != fs::end(entry); entry.increment(error)) {
-    if (entry->path().extension() == ".lock") {
-      places.push_back(refs.path() /
-                       entry->path().lexically_relative(refs.proc_path()));
-    }
-  }
+  add_locks_below(git / own_refs, checkout, places);
+  add_locks_below(git / "modules", checkout, places);
   return places;
 }
 

@@ -96,6 +96,15 @@ Divergence parse_divergence(std::string_view text) {
   return {.ours = *ours, .theirs = *theirs};
 }
 
+int parse_count(std::string_view text) {
+  const std::string_view line = trimmed(text);
+  const auto count = parse_number(line);
+  if (!count) {
+    refuse("rev-list", line);
+  }
+  return *count;
+}
+
 std::vector<LocalChange> parse_status(std::string_view text) {
   std::vector<LocalChange> changes;
   for_each_entry(text, "status", [&](std::string_view entry) {
@@ -106,6 +115,12 @@ std::vector<LocalChange> parse_status(std::string_view text) {
                        .missing = entry.starts_with(" D")});
   });
   return changes;
+}
+
+bool speaks_of_damage(std::string_view text) {
+  return contains_any(text, {" is corrupt", " is empty", "bad object ",
+                             "unable to read ", "unable to unpack", "inflate: ",
+                             "missing ", "did not send all necessary objects"});
 }
 
 Paths parse_paths(std::string_view text, const char* command) {

@@ -20,6 +20,7 @@ std::optional<CommitId> parse_ls_remote(std::string_view text,
 Heads parse_for_each_ref(std::string_view text, const std::string& local_ref,
                          const CommitId& tip);
 Divergence parse_divergence(std::string_view text);
+int parse_count(std::string_view text);
 
 // An entry of `git status --porcelain=v1 -z`: a changed file, an untracked
 // one, or, with a slash at the end, a folder of untracked ones.
@@ -32,6 +33,9 @@ struct LocalChange {
 
 std::vector<LocalChange> parse_status(std::string_view text);
 
+// True for git's words for objects that are gone, empty or cut short.
+bool speaks_of_damage(std::string_view text);
+
 // Paths with a NUL at the end of each, that `command` of git printed.
 Paths parse_paths(std::string_view text, const char* command);
 
@@ -41,6 +45,7 @@ struct TreeEntry {
   std::string id = {};
 
   bool is_link() const { return mode == "120000"; }
+  bool is_submodule() const { return mode == "160000"; }
 };
 std::map<std::string, TreeEntry> parse_ls_tree(std::string_view text);
 

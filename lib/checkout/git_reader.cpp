@@ -7,8 +7,6 @@
 namespace deployment {
 namespace {
 
-constexpr int longest_link_chain = 5;
-
 // Of a commit's subject; it may be all of a long message.
 constexpr std::size_t longest_subject = 1000;
 // Paths that are gone through one by one: untracked ones may be many.
@@ -25,13 +23,6 @@ std::string c_quoted(const std::string& path) {
     out += c;
   }
   return out + '"';
-}
-
-// git's words for objects that are gone, empty or cut short.
-bool speaks_of_damage(std::string_view text) {
-  return contains_any(text, {" is corrupt", " is empty", "bad object ",
-                             "unable to read ", "unable to unpack", "inflate: ",
-                             "missing ", "did not send all necessary objects"});
 }
 
 }  // namespace
@@ -73,23 +64,9 @@ std::string GitReader::ask(std::string purpose, Words arguments,
 CommandResult GitReader::run_checked(const Command& command) const {
   CommandResult result = runner_->run(command);
   if (!result.status.success()) {
-    throw CommandError(command, result,
-                       speaks_of_damage(result.err)
-                           ? std::optional(how_to_fetch_anew())
-                           : std::nullopt);
+    throw CommandError(command, result, advice_about(result.err));
   }
   return result;
-}
-
-// The former objects stay beside: commits may be in them that only they hold.
-std::string GitReader::how_to_fetch_anew() const {
-  const std::string objects = quoted(directory() / ".git" / "objects");
-  return fmt::format(
-      "the repository is damaged, as after a power loss; fetch its objects "
-      "anew: {} && {} && {}",
-      as_user(fmt::format("mv {0} {0}.damaged", objects)),
-      as_user("mkdir " + objects),
-      advised(fmt::format("fetch --refetch {} {}", remote_, branch_)));
 }
 
 std::string GitReader::advised(const std::string& arguments) const {
@@ -171,8 +148,9 @@ std::optional<CommitId> GitReader::checked_out_branch() const {
 
 bool GitReader::has_commit(const CommitId& id) const {
   return runner_
-      ->run(command("looking for commit " + id.str(),
-                    {"cat-file", "-e", id.str() + "^{commit}"}))
+      ->run(command(
+          "looking for commit " + id.str(),
+          {"rev-list", "--objects", "--quiet", id.str(), "--not", "--all"}))
       .status.success();
 }
 
@@ -202,6 +180,16 @@ Divergence GitReader::compare(const CommitId& ours,
                                fmt::format("{}...{}", ours, theirs), "--"}));
 }
 
+int GitReader::count_commits(const CommitId& commit,
+                             const std::vector<CommitId>& others) const {
+  Words words = {"rev-list", "--count", "--ignore-missing", commit.str()};
+  for (const CommitId& other : others) {
+    words.push_back("^" + other.str());
+  }
+  words.emplace_back("--");
+  return parse_count(ask("counting commits of the checkout", words));
+}
+
 std::string GitReader::subject(const CommitId& id) const {
   const std::string answer =
       ask("reading the subject of " + id.str(),
@@ -212,40 +200,6 @@ std::string GitReader::subject(const CommitId& id) const {
              : fmt::format("{}…", subject.substr(0, longest_subject));
 }
 
-std::map<std::string, TreeEntry> GitReader::list_tree(
-    const std::string& revision, const Paths& paths) const {
-  std::map<std::string, TreeEntry> entries;
-  for (const Paths& some : batches_of(paths)) {
-    entries.merge(parse_ls_tree(
-        ask("listing files of " + revision,
-            joined({"ls-tree", "-z", "--full-tree", revision, "--"}, some))));
-  }
-  return entries;
-}
-
-std::string GitReader::read_blob(const std::string& path, const std::string& id,
-                                 std::size_t longest) const {
-  return ask("reading " + path + " of the repository", {"cat-file", "blob", id},
-             longest);
-}
-
-void GitReader::read_files(const CommitId& commit, const Paths& paths,
-                           std::size_t longest, const Take& take) const {
-  for (const auto& [path, entry] : list_tree(commit.str(), paths)) {
-    TreeEntry file = entry;
-    std::filesystem::path place = path;
-    for (int i = 0; file.is_link() && i < longest_link_chain; ++i) {
-      place = (place.parent_path() / read_blob(path, file.id, longest_line))
-                  .lexically_normal();
-      const auto found = list_tree(commit.str(), {place.string()});
-      file = found.empty() ? TreeEntry{} : found.begin()->second;
-    }
-    if (file.mode.starts_with("100")) {
-      take(path, read_blob(path, file.id, longest));
-    }
-  }
-}
-
 std::vector<LocalChange> GitReader::local_changes() const {
   return parse_status(
       ask("looking for local changes",
@@ -253,11 +207,24 @@ std::vector<LocalChange> GitReader::local_changes() const {
            "--no-renames", "--ignore-submodules=all"}));
 }
 
-Paths GitReader::changed_paths(const CommitId& from, const CommitId& to) const {
-  const std::string diff = ask("comparing two commits",
-                               {"diff-tree", "-r", "-z", "--name-only",
-                                "--no-renames", from.str(), to.str(), "--"});
+Paths GitReader::changed_paths(const CommitId& from, const CommitId& to,
+                               const std::string& kinds) const {
+  const std::string diff =
+      ask("comparing two commits",
+          {"diff-tree", "-r", "-z", "--name-only", "--no-renames",
+           "--ignore-submodules=all", "--diff-filter=" + kinds, from.str(),
+           to.str(), "--"});
   return parse_paths(diff, "diff-tree");
+}
+
+Paths GitReader::untracked_files_at(const Paths& paths) const {
+  const Words list = {"ls-files", "-z", "--others", "--full-name", "--"};
+  std::string listing;
+  for (const Paths& some : batches_of(paths)) {
+    listing +=
+        ask("looking for untracked files", joined(list, some), longest_listing);
+  }
+  return parse_paths(listing, "ls-files");
 }
 
 Paths GitReader::untracked_files(const std::set<std::string>& folders) const {
@@ -333,12 +300,11 @@ void GitReader::write_aside(const Words& words, const Paths& files,
     write.arguments = words;  // there may be thousands of files
     throw CommandError(
         write, result,
-        speaks_of_damage(result.err)
-            ? how_to_fetch_anew()
-            : fmt::format("the next run tries again; {} needs room for the "
-                          "files that the move was at, or TMPDIR has to name "
-                          "another folder",
-                          folder.parent_path().string()));
+        advice_about(result.err)
+            .value_or(fmt::format(
+                "the next run tries again; {} needs room for the files that "
+                "the move was at, or TMPDIR has to name another folder",
+                folder.parent_path().string())));
   }
 }
 

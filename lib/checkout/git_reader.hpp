@@ -32,10 +32,16 @@ class GitReader {
   // Looks up the branch of the checkout only; takes `tip` as the remote's.
   Heads heads_here(const CommitId& tip) const;
 
+  // Returns true when the commit is here with all of its files: a fetch that
+  // was stopped may have left a part of them.
   bool has_commit(const CommitId& id) const;
   CommitId current_commit() const;
   std::optional<std::string> current_branch() const;  // nullopt: detached
   Divergence compare(const CommitId& ours, const CommitId& theirs) const;
+  // Counts the commits of `commit` that none of `others` has. Those of `others`
+  // that are not here are left out.
+  int count_commits(const CommitId& commit,
+                    const std::vector<CommitId>& others) const;
   std::string subject(const CommitId& id) const;
 
   // Throws CommandError unless the commit has a good signature.
@@ -52,8 +58,23 @@ class GitReader {
   std::map<std::string, TreeEntry> list_tree(const std::string& revision,
                                              const Paths& paths) const;
 
+  // Follows the links on the way to `folder`: those that `commit` has and,
+  // where it has nothing, those of the checkout. Throws Error for one that
+  // leads out of the checkout, and for a folder in a submodule.
+  std::filesystem::path real_folder(const CommitId& commit,
+                                    const std::filesystem::path& folder) const;
+
+  // Lists the submodules of `commit` that its .gitmodules names.
+  Paths submodules(const CommitId& commit) const;
+
   std::vector<LocalChange> local_changes() const;
-  Paths changed_paths(const CommitId& from, const CommitId& to) const;
+  // Returns the files that differ, of these `kinds` (--diff-filter).
+  Paths changed_paths(const CommitId& from, const CommitId& to,
+                      const std::string& kinds = "") const;
+
+  // Lists the files at and below `paths` that git does not track, ignored ones
+  // too.
+  Paths untracked_files_at(const Paths& paths) const;
 
   // Lists the files that git does not track, ignored ones too, and that stand
   // directly in one of `folders` ("": the top of the checkout).
@@ -80,8 +101,8 @@ class GitReader {
   // Returns what git prints, of at most `longest` bytes.
   std::string ask(std::string purpose, Words arguments,
                   std::size_t longest = Context().longest_answer) const;
-  // Throws CommandError unless the command succeeds; its advice is the repair
-  // when git speaks of a damaged repository.
+  // Throws CommandError unless the command succeeds. When git speaks of objects
+  // that it cannot read, the advice depends on what git fsck finds.
   CommandResult run_checked(const Command& command) const;
   std::string remote_ref() const;
   CommandRunner& runner() const { return *runner_; }
@@ -91,6 +112,10 @@ class GitReader {
   // Returns the content of the file `path`.
   std::string read_blob(const std::string& path, const std::string& id,
                         std::size_t longest) const;
+  // Finds the first link on the way to `path`, and its target.
+  std::optional<std::filesystem::path> first_link(
+      const CommitId& commit, const std::filesystem::path& path,
+      std::string& target) const;
   Command heads_query() const;
   // Runs a step of lay_out_aside().
   void write_aside(const Words& words, const Paths& files,
@@ -100,6 +125,8 @@ class GitReader {
   // nothing to do one of two git processes. nullopt: git has to be asked, as
   // for packed refs, linked work trees and the reftable format.
   std::optional<CommitId> checked_out_branch() const;
+  std::optional<std::string> advice_about(std::string_view error) const;
+  bool is_damaged(std::string_view error) const;
   std::string how_to_fetch_anew() const;
   // Commands for a person to paste; `advised` is "git -C CHECKOUT ARGUMENTS".
   std::string as_user(const std::string& command) const;

@@ -27,6 +27,7 @@ struct Heads {
 struct Divergence {
   int ours = 0;
   int theirs = 0;
+  int taken_away = 0;  // of ours: the remote had them, and was moved back
 };
 
 // A lock file of git.

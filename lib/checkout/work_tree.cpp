@@ -50,16 +50,77 @@ Paths files_of(const GitReader& git, const CommitId& commit,
   return files;
 }
 
-// Returns true when writing `changed` would touch the local change `dirty`. A
-// folder of untracked files ends with a slash.
-bool touches(const std::string& changed, const std::string& dirty,
-             const Directory& checkout) {
-  if (changed == dirty || dirty.starts_with(changed + "/") ||
-      changed.starts_with(dirty + "/")) {
-    return true;
+// Calls `take` with each folder on the way to `path`, the outermost first,
+// until it returns false.
+template <typename Take>
+void for_each_folder(const std::string& path, const Take& take) {
+  for (std::size_t slash = path.find('/'); slash != std::string::npos;
+       slash = path.find('/', slash + 1)) {
+    if (!take(path.substr(0, slash))) {
+      return;
+    }
   }
-  return dirty.ends_with('/') && changed.starts_with(dirty) &&
-         exists_at(changed, checkout);
+}
+
+// Adds to `found` the local changes, of the sorted `dirty`, that writing
+// `changed` would touch. A folder of untracked files ends with a slash.
+void add_touched(const std::string& changed, const std::set<std::string>& dirty,
+                 const Directory& checkout, std::set<std::string>& found) {
+  if (dirty.contains(changed)) {
+    found.insert(changed);
+  }
+  const std::string below = changed + '/';
+  for (auto at = dirty.lower_bound(below);
+       at != dirty.end() && at->starts_with(below); ++at) {
+    found.insert(at->ends_with('/') ? changed : *at);
+  }
+  for_each_folder(changed, [&](const std::string& folder) {
+    if (dirty.contains(folder)) {
+      found.insert(folder);
+    }
+    if (dirty.contains(folder + '/') && exists_at(changed, checkout)) {
+      found.insert(changed);
+    }
+    return true;
+  });
+}
+
+// Returns the path that has to be removed before `path` can be written, be it a
+// folder; nullopt when there is none.
+std::optional<std::string> obstacle_of(const std::string& path,
+                                       const Directory& checkout) {
+  std::optional<std::string> obstacle;
+  bool is_there = true;
+  for_each_folder(path, [&](const std::string& folder) {
+    const auto status = checkout.look_at(folder);
+    is_there = status.has_value();
+    if (is_there && !S_ISDIR(status->st_mode)) {
+      obstacle = folder;
+    }
+    return is_there && !obstacle;
+  });
+  if (is_there && !obstacle && exists_at(path, checkout)) {
+    obstacle = path;
+  }
+  return obstacle;
+}
+
+// Adds the files that git does not track and would overwrite all the same: it
+// takes those that it is told to ignore for worth nothing.
+void add_untracked(const GitReader& git, const CommitId& from,
+                   const CommitId& to, std::set<std::string>& found) {
+  std::set<std::string> obstacles;
+  for (const std::string& added : git.changed_paths(from, to, "A")) {
+    touch_watchdog();
+    if (auto obstacle = obstacle_of(added, git.checkout())) {
+      obstacles.insert(*std::move(obstacle));
+    }
+  }
+  for (const std::string& path :
+       git.untracked_files_at({obstacles.begin(), obstacles.end()})) {
+    // A repository in the work tree ends with a slash.
+    found.insert(path.ends_with('/') ? path.substr(0, path.size() - 1) : path);
+  }
 }
 
 // The kind of an open file, and whether its owner may execute it.
@@ -144,25 +205,21 @@ Paths half_written_by(const std::filesystem::path& place, const GitReader& git,
 
 Paths changes_in_the_way(const GitReader& git, const CommitId& from,
                          const CommitId& to) {
-  Paths dirty;
+  std::set<std::string> dirty;
   for (const LocalChange& change : git.local_changes()) {
     // A file that is only missing is not in the way; a folder in its place is.
     if (!change.missing || exists_at(change.path, git.checkout())) {
-      dirty.push_back(change.path);
+      dirty.insert(change.path);
     }
-  }
-  if (dirty.empty()) {
-    return {};
   }
   std::set<std::string> found;
-  for (const std::string& changed : git.changed_paths(from, to)) {
-    touch_watchdog();
-    for (const std::string& path : dirty) {
-      if (touches(changed, path, git.checkout())) {
-        found.insert(path.ends_with('/') ? changed : path);
-      }
+  if (!dirty.empty()) {
+    for (const std::string& changed : git.changed_paths(from, to)) {
+      touch_watchdog();
+      add_touched(changed, dirty, git.checkout(), found);
     }
   }
+  add_untracked(git, from, to, found);
   return {found.begin(), found.end()};
 }
 

@@ -6,7 +6,8 @@
 namespace deployment {
 
 // Returns the local changes that moving the work tree from one commit to
-// another would overwrite.
+// another would overwrite, and the files that git does not track, ignored ones
+// too.
 Paths changes_in_the_way(const GitReader& git, const CommitId& from,
                          const CommitId& to);
 

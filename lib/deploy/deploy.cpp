@@ -8,6 +8,8 @@
 #include "lib/checkout/run_lock.hpp"
 #include "lib/deploy/dry_run.hpp"
 #include "lib/deploy/executor.hpp"
+#include "lib/deploy/housekeeping.hpp"
+#include "lib/deploy/recognition.hpp"
 #include "lib/deploy/report.hpp"
 #include "lib/deploy/rollback.hpp"
 #include "lib/deploy/services.hpp"
@@ -22,8 +24,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::size_t kept_environments = 2;  // beside the one in use
-
 milliseconds since(steady_clock::time_point start) {
   return std::chrono::duration_cast<milliseconds>(steady_clock::now() - start);
 }
@@ -35,37 +35,60 @@ class Run {
       : host_(host), request_(request), journal_(*host.config.state_dir) {}
 
   int deploy_tip() {
-    if (!ask_remote()) {
+    const Standing standing = recognize_checkout(host_, journal_);
+    const bool is_away = !ask_remote();
+    if (is_away && !request_.force) {
+      heads_ = heads_under_way(host_, record());
+    }
+    if (!heads_) {
       return exit_failed;
     }
-    const Verdict verdict =
-        decide(host_.config, record(), *heads_, now(), request_.force);
+    const int code = deploy_heads(standing);
+    return is_away ? exit_failed : code;
+  }
+
+  // Goes to a commit of the history, and away from the remote's. The remote's
+  // own is deployed.
+  int roll_back() {
+    recognize_checkout(host_, journal_);
+    const CommitId to = commit_asked_for(record(), request_.commit);
+    if (!host_.git.has_commit(to)) {
+      throw Error(fmt::format("the commit {} to roll back to is not in the "
+                              "checkout any more; nothing was changed",
+                              to),
+                  "look at: deployment-update --status");
+    }
+    if (!ask_remote()) {
+      heads_ = heads_without_remote(host_, record(), to);
+    }
+    if (to == heads_->tip) {
+      journal_.write(transition::overtake_roll_back, to, true);
+      journal_.write(transition::begin, to, now(), true);
+    } else {
+      journal_.write(transition::roll_back_requested, to, heads_->tip, person_,
+                     now());
+    }
+    return deploy_or_fail();
+  }
+
+ private:
+  int deploy_heads(const Standing& standing) {
+    const Verdict verdict = decide(host_.config, record(), standing, *heads_,
+                                   now(), request_.force);
     if (verdict == Verdict::up_to_date) {
       print(no_changes);
       return 0;
     }
-    if (verdict != Verdict::deploy) {
+    if (verdict == Verdict::quarantined || verdict == Verdict::waiting) {
       return report_stuck();
+    }
+    if (verdict == Verdict::restore) {
+      journal_.write(transition::restore_began, heads_->tip, now());
     }
     journal_.write(transition::overtake_roll_back, heads_->tip, request_.force);
     return deploy_or_fail();
   }
 
-  int roll_back() {
-    const std::optional<CommitId> before = commit_before(record());
-    if (!before) {
-      throw Error("there is no earlier deployment on record to roll back to",
-                  "look at: deployment-update --status");
-    }
-    if (!ask_remote()) {
-      return exit_failed;
-    }
-    journal_.write(transition::roll_back_requested, *before, heads_->tip,
-                   now());
-    return deploy_or_fail();
-  }
-
- private:
   bool ask_remote() {
     heads_ = deployment::ask_remote(host_, record());
     if (heads_) {
@@ -87,7 +110,14 @@ class Run {
       throw;
     } catch (const Error& error) {
       return fail(error);
+    } catch (const std::exception& error) {
+      return fail(described(error));
     }
+  }
+
+  // Says of an exception that is no Error what the run was doing.
+  Error described(const std::exception& error) const {
+    return Error(fmt::format("'{}' failed: {}", step_, error.what()));
   }
 
   void end_orphans_of_a_killed_run() {
@@ -107,9 +137,12 @@ class Run {
       step_ = "planning";
       // A rollback builds nothing that is kept.
       const bool force = request_.force && !record().roll_back_to;
-      const Plan plan = host_.plan(record(), *heads_, host_.git, force);
+      const Plan plan = make_plan(force);
       if (!plan.steps.empty() || plan.change) {
         journal_.write(transition::begin, heads_->tip, now(), force);
+        name_checkout(host_, journal_);
+        journal_.write(transition::configuration_changed,
+                       configured_as(host_.config.components));
       }
       try {
         apply(plan);
@@ -125,6 +158,15 @@ class Run {
     }
   }
 
+  Plan make_plan(bool force) {
+    Record seen = record();
+    transition::configuration_changed(seen,
+                                      configured_as(host_.config.components));
+    Plan plan = host_.plan(seen, *heads_, host_.git, force);
+    require_services(plan, seen, host_);
+    return plan;
+  }
+
   void apply(const Plan& plan) {
     if (plan.change) {
       work_.change = plan.change;
@@ -138,7 +180,13 @@ class Run {
       step_ = label_of(step);
       host_.log.info(describe(step));
       const auto start = steady_clock::now();
-      carry_out(step, work_);
+      try {
+        carry_out(step, work_);
+      } catch (const Error&) {
+        throw;
+      } catch (const std::exception& error) {
+        throw described(error);
+      }
       host_.log.info(fmt::format("{}: done in {}", step_,
                                  describe_duration(since(start))));
     }
@@ -152,17 +200,27 @@ class Run {
 
   // Returns false when there is nothing to take back, or no way back.
   bool begin_roll_back(const Plan& plan, const Error& error) {
-    const auto to = commit_to_roll_back_to(host_.config, record(), plan,
-                                           work_.made_first_environment);
-    if (!to) {
+    WayBack back =
+        way_back(host_.config, record(), plan,
+                 plan.change ? trials_of(host_, plan.change->from) : Trials{});
+    if (back.to && !host_.git.has_commit(*back.to)) {
+      back = {.why_none = fmt::format("{} is not in the checkout any more",
+                                      back.to->abbreviated())};
+    }
+    why_no_way_back_ = back.why_none;
+    if (!back.to) {
       return false;
     }
     say_failure(host_, error);
+    // A commit is not to blame for an environment that is gone, nor when it was
+    // deployed before, and has served.
     const bool is_to_blame =
-        dynamic_cast<const ServiceDown*>(&error) != nullptr;
+        dynamic_cast<const ServiceDown*>(&error) != nullptr &&
+        host_.standing(record()).gone.empty() && plan.change->to != back.to;
     journal_.write(transition::roll_back_decided, heads_->tip,
                    Failure{.step = step_, .error = one_line(error.what())},
-                   now(), ended(Deployment::Outcome::failed), *to, is_to_blame);
+                   now(), ended(Deployment::Outcome::failed), *back.to,
+                   is_to_blame);
     return true;
   }
 
@@ -177,7 +235,9 @@ class Run {
         .outcome = outcome,
         .duration = std::chrono::round<std::chrono::seconds>(since(started_)),
         .from = work_.change->from,
-        .to = work_.change->to};
+        .to = work_.change->to,
+        .by = person_,
+        .invocation_id = invocation_id()};
   }
 
   int finish(const Plan& plan) {
@@ -186,9 +246,14 @@ class Run {
       print(no_changes);
       return 0;
     }
+    step_ = "labelling environments";
+    label_environments(host_, record());
+    journal_.write(transition::configuration_deployed,
+                   configured_as(host_.config.components));
     const std::string what = fmt::format(
         "{} in {}", describe(plan.change->to, plan.change->to_subject),
         describe_duration(since(started_)));
+    end_trials(host_);
     if (record().roll_back_to) {
       return finish_roll_back(what);
     }
@@ -197,60 +262,52 @@ class Run {
     host_.log.info(
         "deployed " + what +
         (failures == 0 ? "" : ", after it had failed " + times(failures)));
-    tidy();
+    tidy(host_, record());
     return 0;
   }
 
   int finish_roll_back(const std::string& what) {
     Deployment back = *ended(Deployment::Outcome::rolled_back);
-    back.from = record().pending->tip;
+    if (back.to == back.from) {  // of the record: the failed one is left
+      back.from = record().pending->tip;
+    }
+    back.by = asked_by(record());  // perhaps in a run before this one
     journal_.write(transition::rolled_back, back);
     host_.log.warning("rolled back to " + what);
-    tidy();
-    if (request_.roll_back) {
-      host_.log.info(describe_stuck(record()));
-      return 0;
-    }
+    tidy(host_, record());
     return report_stuck();
   }
 
-  // Says a new failure in full, and a known one only as pending.
+  // Says a new failure in full, and a known one only as pending, unless a
+  // person asks.
   int fail(const Error& error) {
     const std::string line = one_line(error.what());
     const std::optional<Pending>& pending = record().pending;
     const bool is_known = pending && pending->tip == heads_->tip &&
                           pending->failure && pending->failure->error == line;
-    if (!is_known) {
+    const bool in_full = !is_known || request_.force || request_.by_hand;
+    if (in_full) {
       say_failure(host_, error);
+      if (!why_no_way_back_.empty()) {
+        host_.log.warning("not rolled back: " + why_no_way_back_);
+      }
     }
-    journal_.write(transition::failed, heads_->tip,
-                   Failure{.step = step_, .error = line}, now(),
-                   ended(Deployment::Outcome::failed));
-    if (record().roll_back_to) {
+    const Failure failure{.step = step_, .error = line};
+    if (dynamic_cast<const Obstacle*>(&error) != nullptr) {
+      journal_.write(transition::obstructed, heads_->tip, failure, now());
+    } else {
+      journal_.write(transition::failed, heads_->tip, failure, now(),
+                     ended(Deployment::Outcome::failed));
+    }
+    if (record().roll_back_to && in_full) {
       say_mixture(host_, *record().roll_back_to, step_);
     }
-    return report_stuck();
+    const int code = report_stuck();
+    prune(host_, record());
+    return code;
   }
 
-  void tidy() {
-    try {
-      host_.store.remove_stage();
-      for (const Component& component : host_.config.components) {
-        host_.store.prune(component, kept_environments, [&] {
-          return host_.systemd.user_of(component.service);
-        });
-      }
-      host_.git.maintain(host_.config.install_timeout);
-    } catch (const Error& error) {
-      host_.log.warning(one_line(error.what()));
-    }
-  }
-
-  // Says why the remote's tip is not deployed.
-  int report_stuck() {
-    host_.log.error(describe_stuck(record()));
-    return exit_failed;
-  }
+  int report_stuck() { return deployment::report_stuck(record(), host_.log); }
 
   const Record& record() const { return journal_.record(); }
 
@@ -260,7 +317,11 @@ class Run {
   Work work_{host_, journal_};
   steady_clock::time_point started_ = steady_clock::now();
   std::string step_ = "planning";  // that this run is at
-  std::optional<Heads> heads_;     // nullopt: the remote is away
+  std::string why_no_way_back_ = {};
+  // Asked for this run; empty: the timer did.
+  const std::string person_ =
+      request_.force || request_.roll_back ? name_of_person() : "";
+  std::optional<Heads> heads_;  // nullopt: the remote is away
 };
 
 }  // namespace
@@ -271,6 +332,7 @@ int run(const Config& config, const Request& request, Log& log,
     Host host(config, log, runner);
     return dry_run(host, Journal(*config.state_dir).record(), request);
   }
+  refuse_beside_root(config.repo_dir);
   Host host(config, log, runner);
   const Lock lock(*host.checkout, host.user, request.wait);
   Run run(host, request);

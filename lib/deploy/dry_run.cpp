@@ -6,6 +6,7 @@
 #include "lib/base/json.hpp"
 #include "lib/base/text.hpp"
 #include "lib/deploy/report.hpp"
+#include "lib/deploy/services.hpp"
 #include "lib/model/transitions.hpp"
 #include "lib/plan/plan_text.hpp"
 #include "lib/plan/verdict.hpp"
@@ -50,6 +51,8 @@ Json to_json(Verdict verdict, const Record& record, const Plan& plan) {
                {"attempts", record.pending->attempts},
                {"next_try", to_string(record.pending->next_try)}};
   }
+  const bool is_quarantined =
+      verdict == Verdict::quarantined || verdict == Verdict::restore;
   return {{"verdict", to_string(verdict)},
           {"from", deploys ? plan.change->from.str() : ""},
           {"from_subject", deploys ? plan.change->from_subject : ""},
@@ -57,9 +60,9 @@ Json to_json(Verdict verdict, const Record& record, const Plan& plan) {
           {"to_subject", deploys ? plan.change->to_subject : ""},
           {"steps", steps},
           {"pending", pending},
-          {"quarantined", verdict == Verdict::quarantined
-                              ? Json(record.quarantined->str())
-                              : Json()}};
+          {"quarantined",
+           is_quarantined ? Json(record.quarantined->str()) : Json()},
+          {"quarantined_by", is_quarantined ? record.quarantined_by : ""}};
 }
 
 void print_lines(const Plan& plan) {
@@ -81,16 +84,31 @@ void print_lines(const Plan& plan) {
 }  // namespace
 
 int dry_run(Host& host, const Record& record, const Request& request) {
-  const std::optional<Heads> heads = ask_remote(host, record);
+  host.require_own(record);
+  std::optional<Heads> heads = ask_remote(host, record);
+  const bool is_away = !heads;
+  if (is_away && !request.force) {
+    heads = heads_under_way(host, record);
+  }
   if (!heads) {
     return exit_failed;
   }
   Record seen = record;
+  if (host.standing(seen).is_another_clone) {
+    transition::cloned_anew(seen);
+  }
+  transition::configuration_changed(seen,
+                                    configured_as(host.config.components));
   transition::overtake_roll_back(seen, heads->tip, request.force);
-  Verdict verdict = decide(host.config, seen, *heads, now(), request.force);
-  const Plan plan = verdict == Verdict::deploy
+  Verdict verdict = decide(host.config, seen, host.standing(seen), *heads,
+                           now(), request.force);
+  if (verdict == Verdict::restore) {
+    transition::restore_began(seen, heads->tip, now());
+  }
+  const Plan plan = verdict == Verdict::deploy || verdict == Verdict::restore
                         ? plan_aside(host, seen, *heads, request.force)
                         : Plan{};
+  require_services(plan, seen, host);
   if (verdict == Verdict::deploy && !plan.change) {
     verdict = Verdict::up_to_date;  // the branch here has all of the tip
   }
@@ -99,11 +117,14 @@ int dry_run(Host& host, const Record& record, const Request& request) {
   if (request.json) {
     print(json_line(to_json(verdict, seen, plan)));
   } else if (is_stuck) {
-    host.log.error(describe_stuck(seen));
+    report_stuck(seen, host.log);
   } else {
     print_lines(plan);
   }
-  return is_stuck ? exit_failed : 0;
+  if (is_away) {
+    return exit_failed;
+  }
+  return is_stuck ? exit_code_of_stuck(seen) : 0;
 }
 
 }  // namespace deployment

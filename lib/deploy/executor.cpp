@@ -32,8 +32,9 @@ void take_back_half_written(const CommitId& commit, Work& work) {
 
 // Moves the work tree to `commit` by `move`, and records it before and after.
 template <typename Move>
-void move_to(const CommitId& commit, Work& work, const Move& move) {
-  work.journal.write(transition::move_began, commit);
+void move_to(const CommitId& commit, bool from_another, Work& work,
+             const Move& move) {
+  work.journal.write(transition::move_began, commit, from_another);
   try {
     move();
   } catch (const Error&) {
@@ -57,17 +58,25 @@ Sequence install_commands(const Install& install, const Host& host) {
   return {};
 }
 
-// Lets a rollback find the environment in use: one without a label gets it from
-// the record. Notes when there is none.
-void prepare_way_back(const Component& component, Work& work) {
+// Lets a rollback find the environment in use, and know the one at `kept` for
+// what took its place. One without a label gets it from the record, unless the
+// record speaks of another one.
+void prepare_way_back(const Component& component,
+                      const std::filesystem::path& kept, Work& work) {
   Store& store = work.host.store;
-  if (!store.has(store.live(component))) {
-    work.made_first_environment = true;
-  } else if (!store.live_label(component)) {
-    auto components = work.journal.record().components;
+  const bool is_way_back = work.journal.record().roll_back_to.has_value();
+  auto components = work.journal.record().components;
+  const ComponentRecord& known = components[component.name];
+  const auto label = store.live_label(component);
+  const bool is_told = label && (is_way_back || label->on_trial);
+  if (store.has(store.live(component)) && !is_told &&
+      (label || known.configured.empty())) {
     store.set_live_label(component,
-                         {.inputs = components[component.name].inputs,
+                         {.inputs = label ? label->inputs : known.inputs,
                           .served = work.change->from});
+  }
+  if (!is_way_back) {
+    store.begin_trial(kept);
   }
 }
 
@@ -115,18 +124,29 @@ void apply_step(const Restore& step, Work& work) {
 }
 
 void apply_step(const Checkout& step, Work& work) {
-  move_to(step.commit, work, [&] { work.host.git.checkout(); });
+  move_to(step.commit, step.from_another, work,
+          [&] { work.host.git.checkout(); });
 }
 
 void apply_step(const FastForward& step, Work& work) {
-  move_to(step.to, work, [&] { work.host.git.fast_forward(step.to); });
+  move_to(step.to, true, work, [&] { work.host.git.fast_forward(step.to); });
 }
 
 void apply_step(const Reset& step, Work& work) {
   if (step.keep) {
     work.host.git.keep(lost_ref(step.from), step.from);
   }
-  move_to(step.to, work, [&] { work.host.git.reset(step.to); });
+  move_to(step.to, true, work, [&] { work.host.git.reset(step.to); });
+}
+
+void apply_step(const RemoveSubmodules& step, Work& work) {
+  work.journal.write(transition::submodules_began);
+  work.host.git.remove_submodules(step.paths);
+}
+
+void apply_step(const UpdateSubmodules& /*step*/, Work& work) {
+  work.journal.write(transition::submodules_began);
+  work.host.git.update_submodules();
 }
 
 void apply_step(const Install& step, Work& work) {
@@ -136,6 +156,7 @@ void apply_step(const Install& step, Work& work) {
   const Sequence commands = install_commands(step, work.host);
   require_success({&commands, 1},
                   work.host.runner.run_sequences({&commands, 1}));
+  work.host.store.set_live_label(step.component, {.inputs = step.facts.inputs});
   work.journal.write(transition::environment_ready, name, step.facts.inputs);
 }
 
@@ -146,8 +167,8 @@ void apply_step(const Build& step, Work& work) {
     components.push_back(install.component);
   }
   const std::vector<Mount> mounts =
-      lay_out(step.commit, components, host.git, host.store, host.runner,
-              host.as_user, host.log);
+      lay_out(step.commit, step.has_submodules, components, host.git,
+              host.store, host.runner, host.as_user, host.log);
   std::vector<Sequence> builds;
   for (const Install& install : step.installs) {
     Sequence& build = builds.emplace_back(install_commands(install, host));
@@ -169,29 +190,53 @@ void apply_step(const Build& step, Work& work) {
 void apply_step(const Exchange& step, Work& work) {
   const Component& component = step.component;
   Store& store = work.host.store;
-  prepare_way_back(component, work);
-  work.journal.write(transition::exchange_began, component.name);
-  const auto kept = store.find(component, step.facts.inputs, work.change->to);
+  const auto trials = work.journal.record().roll_back_to
+                          ? Store::Trials::left_out
+                          : Store::Trials::allowed;
+  const auto kept =
+      store.find(component, step.facts.inputs, work.change->to, trials);
   if (!kept) {
     throw Error(fmt::format("cannot find the {} of {} to put into use",
                             environment_name(component.type), component.name));
   }
+  prepare_way_back(component, *kept, work);
+  work.journal.write(transition::exchange_began, component.name);
   if (!store.exchange(component, *kept)) {
     move_in_turn(component, *kept, work.host);
   }
-  work.journal.write(transition::environment_ready, component.name,
-                     step.facts.inputs);
+  Inputs inputs = step.facts.inputs;
+  if (inputs.empty()) {  // the commit has nothing of the component
+    inputs = store.live_label(component).value_or(Label{}).inputs;
+  }
+  work.journal.write(transition::environment_ready, component.name, inputs);
+}
+
+void apply_step(const PutAside& step, Work& work) {
+  work.journal.write(transition::exchange_began, step.component.name);
+  work.host.store.put_aside(step.component);
+  work.journal.write(transition::environment_ready, step.component.name,
+                     Inputs{});
 }
 
 void apply_step(const Restart& step, Work& work) {
   const std::string& unit = step.component.service;
   const std::string& name = step.component.name;
   work.journal.write(transition::restart_began, name);
-  work.host.systemd.restart(unit, work.states_before[unit]);
+  try {
+    work.host.systemd.restart(unit, work.states_before[unit]);
+  } catch (const Error& error) {
+    if (!step.may_fail) {
+      throw;
+    }
+    work.host.log.warning(one_line(error.what()));
+  }
   work.journal.write(transition::restart_ended, name, work.change->to);
 }
 
 void apply_step(const Skip& step, Work& work) {
+  if (step.environment_is_gone) {
+    work.journal.write(transition::environment_lost, step.component.name);
+  }
   work.journal.write(transition::skipped, step.component.name, work.change->to);
 }
 

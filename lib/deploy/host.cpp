@@ -6,7 +6,9 @@
 #include "lib/checkout/ownership.hpp"
 #include "lib/environments/installs.hpp"
 #include "lib/environments/stage.hpp"
+#include "lib/model/paths.hpp"
 #include "lib/plan/observe.hpp"
+#include "lib/plan/standing.hpp"
 #include "lib/process/orphan.hpp"
 #include "lib/process/variables.hpp"
 #include "lib/services/health.hpp"
@@ -57,13 +59,36 @@ Context Host::logged(const std::string& tag, milliseconds timeout) const {
   return logged;
 }
 
+void Host::require_own(const Record& record) const {
+  if (record.checkout.empty() || record.checkout == config.repo_dir) {
+    return;
+  }
+  const std::string path = (*config.state_dir / record_name).string();
+  throw Error(
+      fmt::format("the record {} belongs to the checkout {}, not to {}; "
+                  "nothing was changed",
+                  path, record.checkout.string(), config.repo_dir.string()),
+      fmt::format("give each checkout a record of its own: state-dir = "
+                  "another folder, in the configuration of this one; or, when "
+                  "{} is not used any more, remove the record: rm {}",
+                  record.checkout.string(), quoted(path)));
+}
+
+Standing Host::standing(const Record& record) const {
+  return look_at_standing(config, record, *checkout, store);
+}
+
 Plan Host::plan(const Record& record, const Heads& heads,
                 const GitReader& objects, bool force) const {
-  const auto version = [this, asked = std::string()]() mutable {
-    if (asked.empty()) {
-      asked = python_version(runner, logged("python3", config.git_timeout));
-    }
-    return asked;
+  const auto once = [this](auto ask) {
+    return [this, ask, asked = std::string()]() mutable {
+      if (asked.empty()) {
+        Context context = as_user;
+        context.timeout = config.git_timeout;
+        asked = ask(runner, context);
+      }
+      return asked;
+    };
   };
   const auto in_place_reason = [this] {
     return config.build == BuildMode::in_place
@@ -74,10 +99,11 @@ Plan Host::plan(const Record& record, const Heads& heads,
                              {.git = git,
                               .objects = objects,
                               .store = store,
-                              .python_version = version,
+                              .python_version = once(python_version),
+                              .node_version = once(node_version),
                               .in_place_reason = in_place_reason});
   seen.git_user = user ? std::optional(user->name) : std::nullopt;
-  const Plan plan = make_plan(config, record, seen, force);
+  Plan plan = make_plan(config, record, seen, force);
   // On the way back from what was changed nothing stops a run.
   const bool is_way_back = record.roll_back_to && record.pending &&
                            record.pending->reached != Reached::nothing;

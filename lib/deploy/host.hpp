@@ -23,6 +23,11 @@ struct Host {
   Plan plan(const Record& record, const Heads& heads, const GitReader& objects,
             bool force) const;
 
+  // Throws Error when the record speaks of a checkout at another path.
+  void require_own(const Record& record) const;
+
+  Standing standing(const Record& record) const;
+
   const Config& config;
   Log& log;
   CommandRunner& runner;

@@ -4,7 +4,9 @@
 
 #include "lib/base/text.hpp"
 #include "lib/checkout/ownership.hpp"
+#include "lib/plan/inputs_text.hpp"
 #include "lib/plan/plan_text.hpp"
+#include "lib/plan/verdict.hpp"
 
 namespace deployment {
 namespace {
@@ -54,7 +56,9 @@ std::string describe_state(const Host& host, const Component& component) {
   });
   const std::string made_from = answer([&] {
     const auto label = host.store.live_label(component);
-    return label ? one_line(to_text(*label)) : "not known";
+    return !label                  ? "not known"
+           : label->inputs.empty() ? one_line(to_text(*label))
+                                   : list_inputs(label->inputs);
   });
   return fmt::format("{}: {} is {}; {} was made from: {}", component.name,
                      component.service, service,
@@ -86,18 +90,53 @@ std::string one_line(std::string_view text) {
 
 std::string describe_stuck(const Record& record) {
   if (const std::optional<Pending>& pending = record.pending) {
-    return fmt::format(
-        "the deployment of {} is pending: '{}' failed ({} so far); next try at "
-        "{}, or now with --force",
-        pending->tip.abbreviated(),
-        pending->failure ? pending->failure->step : "",
-        times(pending->attempts), to_string(pending->next_try));
+    const Failure failure = pending->failure.value_or(Failure{});
+    const std::string what =
+        fmt::format("the {} of {} is pending: '{}' failed",
+                    record.roll_back_to ? "rollback" : "deployment",
+                    pending->tip.abbreviated(), failure.step);
+    if (pending->failure && pending->attempts == 0) {
+      return fmt::format("{}: {}; each run looks again", what, failure.error);
+    }
+    return fmt::format("{} ({} so far): {}; next try at {}, or now with {}",
+                       what, times(pending->attempts), failure.error,
+                       to_string(pending->next_try),
+                       record.roll_back_to ? "--rollback" : "--force");
   }
+  const std::string by = asked_by(record);
   return fmt::format(
-      "{} is quarantined; {} stays deployed until another commit comes, or "
+      "{} is quarantined{}; {} stays deployed until another commit comes, or "
       "--force tries this one again",
       record.quarantined->abbreviated(),
+      by.empty() ? "" : fmt::format(", as {} asked", by),
       record.deployed ? record.deployed->abbreviated() : "nothing");
+}
+
+std::string asked_by(const Record& record) {
+  const bool is_of_another =
+      record.pending && record.pending->tip != record.quarantined;
+  return is_of_another ? "" : record.quarantined_by;
+}
+
+int exit_code_of_stuck(const Record& record) {
+  return record.pending || asked_by(record).empty() ? exit_failed : 0;
+}
+
+int report_stuck(const Record& record, Log& log) {
+  const int code = exit_code_of_stuck(record);
+  log.write(code == 0 ? Level::info : Level::error, describe_stuck(record));
+  return code;
+}
+
+Heads heads_without_remote(const Host& host, const Record& record,
+                           const CommitId& deployed) {
+  Heads heads = host.git.heads_here(record.deployed.value_or(deployed));
+  const std::optional<CommitId> known =
+      record.pending ? record.pending->tip : heads.tracking;
+  if (known && host.git.has_commit(*known)) {
+    heads.tip = *known;
+  }
+  return heads;
 }
 
 std::optional<Heads> ask_remote(const Host& host, const Record& record) {
@@ -115,11 +154,27 @@ std::optional<Heads> ask_remote(const Host& host, const Record& record) {
   }
 }
 
+std::optional<Heads> heads_under_way(const Host& host, const Record& record) {
+  const std::optional<CommitId> tip = commit_under_way(record, now());
+  if (!tip || !host.git.has_commit(*tip)) {
+    return std::nullopt;
+  }
+  host.log.info(fmt::format(
+      "{} is away, but all that the {} needs is here", host.config.remote,
+      record.roll_back_to
+          ? fmt::format("rollback to {}", record.roll_back_to->abbreviated())
+          : fmt::format("deployment of {}", tip->abbreviated())));
+  return host.git.heads_here(*tip);
+}
+
 void say_what_begins(const Host& host, const Record& record, const Plan& plan) {
   const Change& change = *plan.change;
-  host.log.info(record.roll_back_to ? "rolling back to " +
-                                          describe(change.to, change.to_subject)
-                                    : "deploying " + describe(change));
+  const std::string by = asked_by(record);
+  host.log.info(
+      !record.roll_back_to ? "deploying " + describe(change)
+      : by.empty()
+          ? "rolling back to " + describe(change.to, change.to_subject)
+          : fmt::format("rolling back {}, as {} asked", describe(change), by));
   if (plan.in_place_reason) {
     host.log.info("environments are built in place: " + *plan.in_place_reason);
   }

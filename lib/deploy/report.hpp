@@ -16,9 +16,30 @@ std::string one_line(std::string_view text);
 // one of the two.
 std::string describe_stuck(const Record& record);
 
+// Returns the person who asked for the rollback that is under way, or that the
+// quarantine is left of; empty: nobody did.
+std::string asked_by(const Record& record);
+
+// Returns the exit code of a run that does not deploy the remote's tip: that is
+// no failure when a person asked for it.
+int exit_code_of_stuck(const Record& record);
+
+// Says why the remote's tip is not deployed, and returns that exit code.
+int report_stuck(const Record& record, Log& log);
+
+// Returns the heads as this host last knew them, with a commit that it has as
+// the remote's. `deployed` stands for what nothing is known of.
+Heads heads_without_remote(const Host& host, const Record& record,
+                           const CommitId& deployed);
+
 // Asks the remote. Returns nullopt when it is away, which is logged, as is its
 // return. Changes nothing. Throws Error for everything else that git says.
 std::optional<Heads> ask_remote(const Host& host, const Record& record);
+
+// Returns the heads to go on with while the remote is away, which is logged:
+// those of a deployment or rollback that is under way. nullopt: there is none,
+// or the commit's objects are not here.
+std::optional<Heads> heads_under_way(const Host& host, const Record& record);
 
 // Says which commit is deployed, how, and which files of .git will stop git
 // sooner or later, because an earlier run as root left them.

@@ -1,24 +1,29 @@
 #include "lib/deploy/rollback.hpp"
 
-namespace deployment {
+#include <fmt/ranges.h>
 
-std::optional<CommitId> commit_to_roll_back_to(const Config& config,
-                                               const Record& record,
-                                               const Plan& plan,
-                                               bool made_first_environment) {
-  const bool is_staged =
-      config.build == BuildMode::staged && !plan.in_place_reason;
-  const bool changed_something =
-      record.pending && record.pending->reached != Reached::nothing;
-  if (!is_staged || !changed_something || made_first_environment ||
-      record.roll_back_to || !plan.change ||
-      plan.change->from == plan.change->to) {
-    return std::nullopt;
+namespace deployment {
+namespace {
+
+// A commit that only failed has served nobody.
+std::set<CommitId> deployed_commits(const Record& record) {
+  std::set<CommitId> commits;
+  if (record.deployed) {
+    commits.insert(*record.deployed);
   }
-  return plan.change->from;
+  for (const Deployment& past : record.history) {
+    if (past.outcome != Deployment::Outcome::failed) {
+      commits.insert(past.to);
+    }
+    if (past.from && past.outcome != Deployment::Outcome::rolled_back) {
+      commits.insert(*past.from);
+    }
+  }
+  return commits;
 }
 
-std::optional<CommitId> commit_before(const Record& record) {
+// Returns the commit that was deployed before the present one.
+std::optional<CommitId> deployed_before(const Record& record) {
   std::optional<CommitId> before;
   for (const Deployment& past : record.history) {
     if (past.outcome == Deployment::Outcome::deployed &&
@@ -27,6 +32,99 @@ std::optional<CommitId> commit_before(const Record& record) {
     }
   }
   return before;
+}
+
+}  // namespace
+
+Trials trials_of(const Host& host, const CommitId& from) {
+  Trials trials;
+  for (const Component& component : host.config.components) {
+    const auto label = host.store.live_label(component);
+    if (!label || !label->on_trial) {
+      continue;
+    }
+    const auto is_kept = [&](const Inputs& inputs) {
+      return host.store.find(component, inputs, from, Store::Trials::left_out)
+          .has_value();
+    };
+    trials.repeated += is_kept(label->inputs) ? 1 : 0;
+    trials.first += is_kept({}) ? 0 : 1;
+  }
+  return trials;
+}
+
+WayBack way_back(const Config& config, const Record& record, const Plan& plan,
+                 const Trials& trials) {
+  const bool changed_something =
+      record.pending && record.pending->reached != Reached::nothing;
+  if (!changed_something || record.roll_back_to || !plan.change) {
+    return {};
+  }
+  if (config.build == BuildMode::in_place || plan.in_place_reason) {
+    return {.why_none =
+                "what is built in place replaces what was there before"};
+  }
+  const Change& change = *plan.change;
+  if (!record.deployed && trials.first > 0) {
+    return {.why_none = "nothing was deployed before"};
+  }
+  if (change.from == change.to && trials.repeated == 0) {
+    return {.why_none = fmt::format(
+                "{} was deployed before, too, and no other environment of it "
+                "is kept",
+                change.to.abbreviated())};
+  }
+  return {.to = change.from};
+}
+
+std::optional<CommitId> commit_before(const Record& record) {
+  if (record.roll_back_to) {
+    return record.roll_back_to;
+  }
+  const std::optional<Pending>& pending = record.pending;
+  if (record.deployed && pending && pending->reached != Reached::nothing &&
+      pending->tip != record.deployed) {
+    return record.deployed;
+  }
+  return deployed_before(record);
+}
+
+CommitId commit_asked_for(const Record& record, const std::string& digits) {
+  constexpr const char* advice = "look at: deployment-update --status";
+  if (digits.empty()) {
+    if (const auto before = commit_before(record)) {
+      return *before;
+    }
+    throw Error("there is no earlier deployment on record to roll back to",
+                advice);
+  }
+  const std::set<CommitId> all = deployed_commits(record);
+  std::vector<CommitId> found;
+  for (const CommitId& commit : all) {
+    if (commit.str().starts_with(digits)) {
+      found.push_back(commit);
+    }
+  }
+  if (found.size() == 1) {
+    return found.front();
+  }
+  throw Error(
+      fmt::format(
+          "{} commit that was deployed begins with {}; the history has: {}",
+          found.empty() ? "no" : "more than one", digits,
+          all.empty() ? "none" : fmt::format("{}", fmt::join(all, ", "))),
+      advice);
+}
+
+std::set<CommitId> commits_to_keep(const Record& record) {
+  std::set<CommitId> commits;
+  for (const auto& commit :
+       {record.deployed, record.roll_back_to, deployed_before(record)}) {
+    if (commit) {
+      commits.insert(*commit);
+    }
+  }
+  return commits;
 }
 
 }  // namespace deployment

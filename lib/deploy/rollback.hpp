@@ -1,20 +1,45 @@
 // Decides whether and to which commit a run goes back.
 #pragma once
 
-#include "lib/plan/plan.hpp"
+#include <set>
+
+#include "lib/deploy/host.hpp"
 
 namespace deployment {
 
-// Returns the commit that a failed deployment goes back to; nullopt when there
-// is nothing to take back, or no way back: only a staged deployment keeps what
-// it replaces, and a first environment replaces nothing.
-std::optional<CommitId> commit_to_roll_back_to(const Config& config,
-                                               const Record& record,
-                                               const Plan& plan,
-                                               bool made_first_environment);
+// Counts the environments in use that are on trial: those for which one is kept
+// that was in use before and was made from the same, and those for which none
+// is that was in use before.
+struct Trials {
+  int repeated = 0;
+  int first = 0;
+};
 
-// Returns the commit that was deployed before the present one, by the history;
-// nullopt when there is none.
+// Looks at the environments. `from` was deployed before.
+Trials trials_of(const Host& host, const CommitId& from);
+
+struct WayBack {
+  std::optional<CommitId> to = {};
+  std::string why_none = {};  // empty: there is nothing to take back
+};
+
+// Returns the commit that a failed deployment goes back to, or why there is
+// none: only a staged deployment keeps what it replaces, and the first one has
+// replaced nothing.
+WayBack way_back(const Config& config, const Record& record, const Plan& plan,
+                 const Trials& trials);
+
+// Returns the commit that a rollback by hand goes to: the last good one when a
+// deployment or rollback is unfinished and has moved something, else the one
+// that was deployed before the present one, by the history. nullopt: none.
 std::optional<CommitId> commit_before(const Record& record);
+
+// Returns the commit of the history that was deployed and begins with `digits`,
+// or without any commit_before(). Throws Error, which lists the history, when
+// there is none or more than one.
+CommitId commit_asked_for(const Record& record, const std::string& digits);
+
+// Returns the commits whose environments a rollback may need.
+std::set<CommitId> commits_to_keep(const Record& record);
 
 }  // namespace deployment

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "lib/model/transitions.hpp"
+#include "lib/plan/verdict.hpp"
 #include "lib/services/ports.hpp"
 
 namespace deployment {
@@ -20,6 +21,18 @@ void require_loaded(const UnitState& state, const std::string& unit) {
                             state.load_state),
                 how_to_examine(unit));
   }
+}
+
+// Returns the component whose service has to be known; nullptr: none. One that
+// is skipped may be of an application that has lost it.
+const Component* needs_service(const Step& step, const Record& record) {
+  if (const auto* restart = std::get_if<Restart>(&step)) {
+    return &restart->component;
+  }
+  const auto* skip = std::get_if<Skip>(&step);
+  return skip != nullptr && !was_configured_so(skip->component, record)
+             ? &skip->component
+             : nullptr;
 }
 
 void look_at(const Component& component, Work& work) {
@@ -59,9 +72,30 @@ Expectations expectations_of(const Work& work) {
 
 }  // namespace
 
+void require_services(const Plan& plan, const Record& record,
+                      const Host& host) {
+  if (!host.config.names_components || record.roll_back_to) {
+    return;
+  }
+  for (const Step& step : plan.steps) {
+    const Component* component = needs_service(step, record);
+    if (component != nullptr &&
+        host.systemd.state_of(component->service).load_state == "not-found") {
+      throw Obstacle(
+          fmt::format("component {}: systemd does not know its service {}; "
+                      "nothing was changed",
+                      component->name, component->service),
+          fmt::format("correct the service of [{}] in the configuration, or "
+                      "install the unit",
+                      component->name));
+    }
+  }
+}
+
 void look_at_services(const Plan& plan, Work& work) {
   for (const Step& step : plan.steps) {
-    if (const auto* restart = std::get_if<Restart>(&step)) {
+    const auto* restart = std::get_if<Restart>(&step);
+    if (restart != nullptr && !restart->may_fail) {
       look_at(restart->component, work);
     }
   }

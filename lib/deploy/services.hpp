@@ -6,6 +6,11 @@
 
 namespace deployment {
 
+// Throws Obstacle when systemd does not know a service that a
+// configuration file names and a plan restarts, or would if the new component
+// were not skipped.
+void require_services(const Plan& plan, const Record& record, const Host& host);
+
 // Looks at the units that a plan restarts, before it is carried out. Throws
 // Error when one of them cannot be restarted.
 void look_at_services(const Plan& plan, Work& work);

@@ -37,6 +37,10 @@ std::string line(std::string_view key, std::string_view value) {
   return fmt::format("{:<10} {}\n", key, escaped(value));
 }
 
+std::string as_asked(const std::string& by) {
+  return by.empty() ? "" : fmt::format(", as {} asked", by);
+}
+
 std::string describe_deployed(const Record& record, const Subject& subject) {
   if (!record.deployed) {
     return line("deployed", "nothing yet");
@@ -54,9 +58,13 @@ std::string describe_pending(const Pending& pending, const Subject& subject) {
   }
   if (pending.failure) {
     text += line(
-        "", fmt::format("failed at '{}', {} since {}; next try at {}",
-                        pending.failure->step, times(pending.attempts),
-                        to_string(pending.since), to_string(pending.next_try)));
+        "", pending.attempts == 0
+                ? fmt::format("stopped at '{}' since {}; each run looks again",
+                              pending.failure->step, to_string(pending.since))
+                : fmt::format("failed at '{}', {} since {}; next try at {}",
+                              pending.failure->step, times(pending.attempts),
+                              to_string(pending.since),
+                              to_string(pending.next_try)));
     text += line("", pending.failure->error);
   }
   return text;
@@ -70,7 +78,8 @@ std::string as_text(const std::string& path, const Record& record,
   }
   if (record.quarantined) {
     text += line("quarantine",
-                 describe(*record.quarantined, subject(record.quarantined)));
+                 describe(*record.quarantined, subject(record.quarantined)) +
+                     as_asked(record.quarantined_by));
   }
   if (record.remote_away_since) {
     text +=
@@ -86,11 +95,16 @@ std::string as_text(const std::string& path, const Record& record,
     }
   }
   for (const Deployment& past : record.history) {
-    text += line(
-        "history",
-        fmt::format("{}  {:<11} {} -> {}  {}", to_string(past.ended),
-                    to_string(past.outcome), abbreviated_or_dash(past.from),
-                    past.to.abbreviated(), describe_duration(past.duration)));
+    text +=
+        line("history",
+             fmt::format("{}  {:<11} {} -> {}  {}{}", to_string(past.ended),
+                         to_string(past.outcome),
+                         abbreviated_or_dash(past.from), past.to.abbreviated(),
+                         describe_duration(past.duration), as_asked(past.by)));
+    if (!past.invocation_id.empty()) {
+      text +=
+          line("", "journalctl _SYSTEMD_INVOCATION_ID=" + past.invocation_id);
+    }
   }
   return text + line("record", path);
 }
@@ -117,7 +131,9 @@ Json to_json(const Deployment& past) {
           {"outcome", to_string(past.outcome)},
           {"seconds", past.duration.count()},
           {"from", text_or_empty(past.from)},
-          {"to", past.to.str()}};
+          {"to", past.to.str()},
+          {"by", past.by},
+          {"invocation_id", past.invocation_id}};
 }
 
 Json as_json(const std::string& path, const Record& record,
@@ -145,6 +161,7 @@ Json as_json(const std::string& path, const Record& record,
       {"pending", record.pending ? to_json(*record.pending, subject) : Json()},
       {"quarantined",
        record.quarantined ? Json(record.quarantined->str()) : Json()},
+      {"quarantined_by", record.quarantined_by},
       {"remote_away_since", record.remote_away_since
                                 ? Json(to_string(*record.remote_away_since))
                                 : Json()},
@@ -161,7 +178,8 @@ std::string describe_status(const Config& config, bool json, Log& log,
   const Host host(config, log, runner);
   const Subject subject = [&](const std::optional<CommitId>& commit) {
     try {
-      return commit ? host.git.subject(*commit) : std::string();
+      return commit && host.git.has_commit(*commit) ? host.git.subject(*commit)
+                                                    : std::string();
     } catch (const Error&) {
       return std::string();
     }

@@ -15,9 +15,6 @@ struct Work {
   UnitStates states_before = {};      // of the units that they restart
   // Services may listen elsewhere than when they were last verified.
   bool may_move = false;
-  // An environment was put into use where there was none. A rollback would find
-  // nothing to put back.
-  bool made_first_environment = false;
 };
 
 }  // namespace deployment

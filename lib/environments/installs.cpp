@@ -5,6 +5,22 @@
 #include "lib/base/text.hpp"
 
 namespace deployment {
+namespace {
+
+// Asks `program` for its version, which is a part of labels.
+std::string version_of(const std::string& program, const Words& arguments,
+                       CommandRunner& runner, Context context) {
+  context.on_line = nullptr;
+  context.longest_answer = longest_line;
+  const CommandResult result = runner.run_checked(
+      {.purpose = fmt::format("asking {} for its version", program),
+       .program = program,
+       .arguments = arguments,
+       .context = std::move(context)});
+  return std::string(trimmed(result.out));
+}
+
+}  // namespace
 
 Sequence npm_install(const std::string& purpose, const Context& context) {
   return {{purpose, "npm", {"install", "--no-save"}, context}};
@@ -27,21 +43,30 @@ Sequence rebuild_venv(const std::string& purpose, const Context& context,
       {purpose, python, install, inside}};
 }
 
-std::string python_version(CommandRunner& runner, Context context) {
-  context.on_line = nullptr;
-  context.longest_answer = longest_line;  // it is a part of labels
-  const CommandResult result =
-      runner.run_checked({.purpose = "asking python3 for its version",
-                          .program = "python3",
-                          .arguments = {"--version"},
-                          .context = std::move(context)});
-  const std::string_view answer = trimmed(result.out);
+std::string python_version(CommandRunner& runner, const Context& context) {
+  const std::string answer =
+      version_of("python3", {"--version"}, runner, context);
   constexpr std::string_view prefix = "Python ";
   if (!answer.starts_with(prefix)) {
     throw Error(
         fmt::format("unexpected output from python3 --version: '{}'", answer));
   }
-  return std::string(answer.substr(prefix.size()));
+  return answer.substr(prefix.size());
+}
+
+std::string node_version(CommandRunner& runner, const Context& context) {
+  const std::string answer = version_of(
+      "node",
+      {"--print", "`${process.versions.node} ${process.versions.modules}`"},
+      runner, context);
+  std::string_view abi = answer;
+  std::string_view version = take_part(abi, ' ');
+  const auto major = parse_number(take_part(version, '.'));
+  if (!major || !parse_number(abi)) {
+    throw Error(fmt::format(
+        "unexpected output from node, asked for its version: '{}'", answer));
+  }
+  return fmt::format("{}, ABI {}", *major, abi);
 }
 
 Variables activated(Variables variables, const std::filesystem::path& venv) {

@@ -22,7 +22,11 @@ Sequence rebuild_venv(const std::string& purpose, const Context& context,
 
 // Returns the version of the python3 on the PATH of `context`, as "3.11.2".
 // Throws Error when it cannot be asked.
-std::string python_version(CommandRunner& runner, Context context);
+std::string python_version(CommandRunner& runner, const Context& context);
+
+// Returns the version of the node on the PATH of `context`, as far as what npm
+// installs depends on it: "18, ABI 108". Throws Error when it cannot be asked.
+std::string node_version(CommandRunner& runner, const Context& context);
 
 // Returns `variables` as bin/activate of `venv` changes them: VIRTUAL_ENV set,
 // its bin first in PATH, no PYTHONHOME

@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "lib/base/text.hpp"
+
 namespace deployment {
 namespace fs = std::filesystem;
 
@@ -49,6 +51,42 @@ void copy_node_modules(const Component& component, const Store& store,
   }
 }
 
+// A sparse checkout leaves folders out (git-sparse-checkout(1)).
+void require_folder(const Component& component, const Git& git,
+                    const Store& store) {
+  const std::string folder = component.directory.string();
+  if (store.has(git.directory() / ".git/info/sparse-checkout") &&
+      !store.has(store.staged_tree() / component.directory)) {
+    throw Error(
+        fmt::format("the checkout is sparse and leaves out {}, the folder of "
+                    "{}; nothing was changed",
+                    folder, component.name),
+        "let it have the folder: " +
+            command_as(
+                git.user() ? std::optional(git.user()->name) : std::nullopt,
+                fmt::format("git -C {} sparse-checkout add {}",
+                            quoted(git.directory()), quoted(folder))));
+  }
+}
+
+// Lays out the submodules by a repository beside the tree, which takes objects
+// and settings from those of the checkout and can be removed with the stage.
+void lay_out_submodules(Git& git, Store& store, const fs::path& index) {
+  const fs::path own = git.directory() / ".git";
+  const fs::path repository = store.stage() / "repository";
+  store.write_in_stage(
+      "repository/config",
+      fmt::format("[include]\n\tpath = {}\n"
+                  "[submodule]\n\talternateLocation = superproject\n"
+                  "\talternateErrorStrategy = info\n",
+                  (own / "config").lexically_relative(repository).string()));
+  const fs::path objects = own / "objects";
+  store.write_in_stage(
+      "repository/objects/info/alternates",
+      objects.lexically_relative(repository / "objects").string() + '\n');
+  git.write_submodules(repository, store.staged_tree(), index);
+}
+
 }  // namespace
 
 std::optional<std::string> why_not_staged(CommandRunner& runner,
@@ -71,7 +109,7 @@ std::optional<std::string> why_not_staged(CommandRunner& runner,
   }
 }
 
-std::vector<Mount> lay_out(const CommitId& commit,
+std::vector<Mount> lay_out(const CommitId& commit, bool has_submodules,
                            const std::vector<Component>& components, Git& git,
                            Store& store, CommandRunner& runner,
                            const Context& context, Log& log) {
@@ -80,6 +118,12 @@ std::vector<Mount> lay_out(const CommitId& commit,
   const fs::path git_directory = context.directory / ".git";
   const fs::path index = store.stage() / "index";
   git.write_tree(commit, tree, index);
+  if (has_submodules) {
+    lay_out_submodules(git, store, index);
+  }
+  for (const Component& component : components) {
+    require_folder(component, git, store);
+  }
   store.write_in_stage("HEAD", commit.str() + '\n');
   for (const std::string& file : git.untracked_files(folders_of(components))) {
     if (!store.has(tree / file)) {
@@ -89,13 +133,21 @@ std::vector<Mount> lay_out(const CommitId& commit,
   for (const Component& component : components) {
     copy_node_modules(component, store, runner, context, log);
   }
-  return {
+  std::vector<Mount> mounts = {
       {.source = git_directory, .target = tree / ".git", .read_only = true},
       {.source = index, .target = tree / ".git" / "index", .read_only = true},
       {.source = store.stage() / "HEAD",
        .target = tree / ".git" / "HEAD",
-       .read_only = true},
-      {.source = tree, .target = context.directory}};
+       .read_only = true}};
+  const fs::path scratch = fs::path("lfs") / "tmp";
+  if (store.has(git_directory / scratch)) {
+    // git-lfs writes there when git status compares a file.
+    store.make_folder_in_stage(scratch);
+    mounts.push_back(
+        {.source = store.stage() / scratch, .target = tree / ".git" / scratch});
+  }
+  mounts.push_back({.source = tree, .target = context.directory});
+  return mounts;
 }
 
 }  // namespace deployment

@@ -13,12 +13,12 @@ namespace deployment {
 std::optional<std::string> why_not_staged(CommandRunner& runner,
                                           Context context);
 
-// Writes `commit` into the stage of `store`, with the files beside the
-// manifests that git does not track (.npmrc, .env) and copies of the
-// node_modules in use. Returns the mounts that show the stage to a command at
-// the path of the checkout, where git sees `commit` checked out and cannot
-// write.
-std::vector<Mount> lay_out(const CommitId& commit,
+// Writes `commit` into the stage of `store`, with its submodules when it
+// `has_submodules`, the files beside the manifests that git does not track
+// (.npmrc, .env) and copies of the node_modules in use. Returns the mounts that
+// show the stage to a command at the path of the checkout, where git sees
+// `commit` checked out and cannot write.
+std::vector<Mount> lay_out(const CommitId& commit, bool has_submodules,
                            const std::vector<Component>& components, Git& git,
                            Store& store, CommandRunner& runner,
                            const Context& context, Log& log);

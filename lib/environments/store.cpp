@@ -52,7 +52,15 @@ void Store::open_stage() {
 
 void Store::write_in_stage(const std::string& name, std::string_view content) {
   const ActingAs user(user_);
-  checkout_->folder(stage()).replace(name, content);
+  const fs::path file = stage() / name;
+  checkout_->make_folders(file.parent_path());
+  checkout_->folder(file.parent_path())
+      .replace(file.filename().string(), content);
+}
+
+void Store::make_folder_in_stage(const fs::path& name) {
+  const ActingAs user(user_);
+  checkout_->make_folders(stage() / name);
 }
 
 void Store::remove_stage() {
@@ -66,6 +74,11 @@ std::optional<Label> Store::label_of(const fs::path& environment) const {
   return text ? std::optional(parse_label(*text)) : std::nullopt;
 }
 
+std::optional<CommitId> Store::served_by(const fs::path& environment) const {
+  const ActingAs user(user_);
+  return label_of(environment).value_or(Label{}).served;
+}
+
 void Store::write_label(const fs::path& environment, const Label& label) {
   checkout_->folder(environment).replace(label_name, to_text(label));
 }
@@ -77,7 +90,22 @@ std::optional<Label> Store::live_label(const Component& component) const {
 
 void Store::set_live_label(const Component& component, const Label& label) {
   const ActingAs user(user_);
+  checkout_->make_folders(live(component));
   write_label(live(component), label);
+}
+
+void Store::label_live(const Component& component, const Inputs& inputs) {
+  const auto status = checkout_->look_at(live(component));
+  if (!inputs.empty() && status && S_ISDIR(status->st_mode) &&
+      !has_live_label(component)) {
+    set_live_label(component, {.inputs = inputs});
+  }
+}
+
+bool Store::has_live_label(const Component& component) const {
+  return checkout_->has_file(
+      fmt::format("{}/{}/{}", component.directory.native(),
+                  environment_name(component.type), label_name));
 }
 
 void Store::remove_live_label(const Component& component) {
@@ -101,15 +129,33 @@ Store::Kept Store::kept_of(const Component& component) const {
 
 std::optional<fs::path> Store::find(const Component& component,
                                     const Inputs& inputs,
-                                    const CommitId& commit) const {
+                                    const CommitId& commit,
+                                    Trials trials) const {
   const ActingAs user(user_);
   for (const auto& [number, environment] : kept_of(component)) {
     const std::optional<Label> label = label_of(environment);
-    if (label && serves(*label, inputs, commit)) {
+    if (label && serves(*label, inputs, commit) &&
+        (trials == Trials::allowed || !label->on_trial)) {
       return environment;
     }
   }
   return std::nullopt;
+}
+
+void Store::begin_trial(const fs::path& kept) {
+  const ActingAs user(user_);
+  Label label = label_of(kept).value_or(Label{});
+  label.on_trial = true;
+  write_label(kept, label);
+}
+
+void Store::end_trial(const Component& component) {
+  const ActingAs user(user_);
+  auto label = label_of(live(component));
+  if (label && label->on_trial) {
+    label->on_trial = false;
+    write_label(live(component), *label);
+  }
 }
 
 fs::path Store::free_place(const Component& component) {
@@ -151,7 +197,16 @@ bool Store::exchange(const Component& component, const fs::path& kept) {
   return true;
 }
 
+void Store::put_aside(const Component& component) {
+  const fs::path place = free_place(component);
+  const ActingAs user(user_);
+  if (!checkout_->rename(live(component), place)) {
+    throw_errno(fmt::format("put {} aside", live(component).string()));
+  }
+}
+
 void Store::prune(const Component& component, std::size_t most,
+                  const std::set<CommitId>& commits,
                   const AskUser& service_user) {
   std::optional<Error> failure;
   for (const auto& [number, environment] : kept_of(component)) {
@@ -160,7 +215,10 @@ void Store::prune(const Component& component, std::size_t most,
       continue;
     }
     try {
-      remove_environment(environment, service_user);
+      const auto commit = served_by(environment);
+      if (!commit || !commits.contains(*commit)) {
+        remove_environment(environment, service_user);
+      }
     } catch (const Error& error) {
       failure = error;
     }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "lib/base/directory.hpp"
 #include "lib/model/config.hpp"
@@ -31,19 +32,32 @@ class Store {
 
   // Makes an empty stage; removes what an earlier run left in it.
   void open_stage();
+  // Writes the file `name` in the stage, and makes the folders on the way.
   void write_in_stage(const std::string& name, std::string_view content);
+  void make_folder_in_stage(const std::filesystem::path& name);
   void remove_stage();
 
   // Reads the label of the environment in use; nullopt when there is no
   // environment, or no label in it.
   std::optional<Label> live_label(const Component& component) const;
+  // Makes the folder, too: npm makes none without dependencies.
   void set_live_label(const Component& component, const Label& label);
+  // Labels a folder that has no label, if the inputs are known.
+  void label_live(const Component& component, const Inputs& inputs);
+  // Returns true when there is one: one system call.
+  bool has_live_label(const Component& component) const;
   void remove_live_label(const Component& component);
 
-  // Finds the kept environment that serves `inputs` at `commit`.
-  std::optional<std::filesystem::path> find(const Component& component,
-                                            const Inputs& inputs,
-                                            const CommitId& commit) const;
+  // Finds the kept environment that serves `inputs` at `commit`; with
+  // Trials::left_out, one that is not on trial.
+  enum class Trials { allowed, left_out };
+  std::optional<std::filesystem::path> find(
+      const Component& component, const Inputs& inputs, const CommitId& commit,
+      Trials trials = Trials::allowed) const;
+
+  // Labels a kept environment as on trial; and the one in use as verified.
+  void begin_trial(const std::filesystem::path& kept);
+  void end_trial(const Component& component);
 
   // Labels the environment that was built in the stage and keeps it.
   void keep_staged(const Component& component, const Inputs& inputs);
@@ -56,14 +70,18 @@ class Store {
   // Makes room for one more kept environment, the newest, and returns its path.
   std::filesystem::path free_place(const Component& component);
 
-  // Removes all kept environments but the `most` that were put there last.
+  // Takes the environment in use out of it, and keeps it.
+  void put_aside(const Component& component);
+
+  // Removes all kept environments but the `most` that were put there last and
+  // those that served one of `commits`.
   // `service_user` tells the user of the component's service, which leaves
   // files of its own in them: they are removed with that user's rights, whose
   // programs the checkout holds anyway. Throws Error when something cannot be
   // removed.
   using AskUser = std::function<User()>;
   void prune(const Component& component, std::size_t most,
-             const AskUser& service_user);
+             const std::set<CommitId>& commits, const AskUser& service_user);
 
   std::filesystem::path live(const Component& component) const;
   std::filesystem::path staged(const Component& component) const;
@@ -82,6 +100,8 @@ class Store {
   void require_removed(const std::filesystem::path& path) const;
 
   std::optional<Label> label_of(const std::filesystem::path& environment) const;
+  std::optional<CommitId> served_by(
+      const std::filesystem::path& environment) const;
   void write_label(const std::filesystem::path& environment,
                    const Label& label);
 

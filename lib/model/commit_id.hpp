@@ -24,6 +24,7 @@ class CommitId {
     return deployment::abbreviated(text_);
   }
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): that is what std::set compares with
   auto operator<=>(const CommitId&) const = default;
 
  private:

@@ -12,11 +12,7 @@
 #include "lib/model/paths.hpp"
 
 namespace deployment {
-namespace {
-
-constexpr const char* state_dir_of_root = "/var/lib/deployment-update";
-
-}  // namespace
+namespace {}  // namespace
 
 std::string configured_as(const Component& component) {
   std::vector<std::string> manifests;
@@ -27,6 +23,15 @@ std::string configured_as(const Component& component) {
                      component.type == Component::Type::npm ? "npm" : "python",
                      component.directory.string(), fmt::join(manifests, ", "),
                      component.service);
+}
+
+std::map<std::string, std::string> configured_as(
+    const std::vector<Component>& components) {
+  std::map<std::string, std::string> configured;
+  for (const Component& component : components) {
+    configured[component.name] = configured_as(component);
+  }
+  return configured;
 }
 
 std::string environment_name(Component::Type type) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +34,10 @@ struct Component {
 // "npm frontend [package.json] frontend-deployment.service".
 std::string configured_as(const Component& component);
 
+// The same for each of `components`, by name.
+std::map<std::string, std::string> configured_as(
+    const std::vector<Component>& components);
+
 // "venv" or "node_modules".
 std::string environment_name(Component::Type type);
 
@@ -40,6 +45,9 @@ enum class BuildMode { in_place, staged };
 
 // Decides when the checkout and the remote have commits that the other lacks.
 enum class OnDivergence { fail, reset };
+
+// Decides about a commit that has submodules (gitmodules(5)).
+enum class Submodules { refuse, update };
 
 struct Config {
   std::filesystem::path repo_dir = "/home/ubuntu/sinesiAI";
@@ -51,6 +59,7 @@ struct Config {
   std::vector<std::string> pass_environment = {};  // names of variables
   BuildMode build = BuildMode::staged;
   OnDivergence on_divergence = OnDivergence::fail;
+  Submodules submodules = Submodules::refuse;
   bool verify_signatures = false;
   std::chrono::seconds git_timeout{120};
   std::chrono::seconds install_timeout{1800};
@@ -59,6 +68,7 @@ struct Config {
   // A service may fail its checks for so long after a restart.
   std::chrono::seconds health_timeout{10};
   std::vector<Component> components = default_components();
+  bool names_components = false;  // a configuration file does
 
   static std::vector<Component> default_components();
 };

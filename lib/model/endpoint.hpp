@@ -19,6 +19,7 @@ struct Endpoint {
   bool is_wildcard() const;  // 0.0.0.0 or ::
   bool is_loopback() const;  // only this host reaches it
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): that is what std::map compares with
   auto operator<=>(const Endpoint&) const = default;
 };
 

@@ -6,19 +6,20 @@ namespace deployment {
 namespace {
 
 constexpr std::string_view served_prefix = "served ";
+constexpr std::string_view trial_line = "on trial";
 
 }  // namespace
 
 std::string to_text(const Label& label) {
-  if (label.inputs.empty()) {
-    return fmt::format("{}{}\n", served_prefix,
-                       label.served ? label.served->str() : "");
-  }
   std::string text;
   for (const auto& input : label.inputs) {
     text += to_line(input) + '\n';
   }
-  return text;
+  if (label.served || label.inputs.empty()) {
+    text += fmt::format("{}{}\n", served_prefix,
+                        label.served ? label.served->str() : "");
+  }
+  return label.on_trial ? fmt::format("{}{}\n", text, trial_line) : text;
 }
 
 Label parse_label(std::string_view text) {
@@ -27,6 +28,8 @@ Label parse_label(std::string_view text) {
     const std::string_view line = take_part(text, '\n');
     if (line.starts_with(served_prefix)) {
       label.served = CommitId::parse(line.substr(served_prefix.size()));
+    } else if (line == trial_line) {
+      label.on_trial = true;
     } else {
       add_line(label.inputs, line);
     }
@@ -34,8 +37,22 @@ Label parse_label(std::string_view text) {
   return label;
 }
 
+void keep_comparable(Inputs& before, Inputs& after) {
+  if (!before.contains(node_input) || !after.contains(node_input)) {
+    before.erase(node_input);
+    after.erase(node_input);
+  }
+}
+
+bool are_alike(Inputs before, Inputs after) {
+  keep_comparable(before, after);
+  return before == after;
+}
+
 bool serves(const Label& label, const Inputs& inputs, const CommitId& commit) {
-  return label.inputs.empty() ? label.served == commit : label.inputs == inputs;
+  return inputs.empty() || label.inputs.empty()
+             ? label.served == commit
+             : are_alike(label.inputs, inputs);
 }
 
 }  // namespace deployment

@@ -9,8 +9,11 @@ namespace deployment {
 // folder, so that a crash between two moves confuses nobody.
 struct Label {
   Inputs inputs = {};  // that it was made from; empty: not known
-  std::optional<CommitId> served = {};  // when the inputs are not known: the
-                                        // commit that it served
+  // The commit that it served when another one took its place.
+  std::optional<CommitId> served = {};
+  // It was put into use by a deployment that is not verified yet: a rollback
+  // puts back what it replaced, even when that was made from the same inputs.
+  bool on_trial = false;
 
   bool operator==(const Label&) const = default;
 };
@@ -21,7 +24,18 @@ constexpr std::size_t longest_label = 256 << 10;
 std::string to_text(const Label& label);
 Label parse_label(std::string_view text);
 
-// Returns true when an environment with this label serves `inputs` at `commit`.
+// The version of node among the inputs of what npm installs.
+inline constexpr const char* node_input = "node";
+
+// Takes node's version out of both where one of them does not know it, as
+// records and labels of old do not: then it says nothing.
+void keep_comparable(Inputs& before, Inputs& after);
+
+// Returns true when an environment that was made from `before` serves `after`.
+bool are_alike(Inputs before, Inputs after);
+
+// Returns true when an environment with this label serves `inputs` at `commit`,
+// which needs none when `inputs` is empty.
 bool serves(const Label& label, const Inputs& inputs, const CommitId& commit);
 
 }  // namespace deployment

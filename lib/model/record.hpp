@@ -22,8 +22,8 @@ std::string to_line(const Inputs::value_type& input);
 bool add_line(Inputs& inputs, std::string_view line);
 
 struct ComponentRecord {
-  // What the configuration said when it was last deployed, as configured_as()
-  // of config.hpp has it; empty: not known.
+  // Says how it was configured when it was last deployed, in the words of
+  // configured_as(); empty: not known.
   std::string configured = {};
   // Its service was verified on this one, or had nothing of it to run.
   std::optional<CommitId> commit = {};

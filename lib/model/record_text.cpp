@@ -108,7 +108,7 @@ std::string written(const std::filesystem::path& value) {
 constexpr std::string_view by_prefix = "by=";
 constexpr std::string_view invocation_prefix = "invocation=";
 
-// What follows the words that each deployment has.
+// Reads a word after those that each deployment has.
 void read_further(Deployment& deployment, std::string_view word) {
   if (word.starts_with(by_prefix)) {
     deployment.by = word.substr(by_prefix.size());

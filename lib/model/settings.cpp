@@ -179,6 +179,9 @@ const std::map<std::string, Setter<Config>>& setters() {
       {"on-divergence",
        to_one_of(&Config::on_divergence, {{"fail", OnDivergence::fail},
                                           {"reset", OnDivergence::reset}})},
+      {"submodules",
+       to_one_of(&Config::submodules, {{"refuse", Submodules::refuse},
+                                       {"update", Submodules::update}})},
       {"verify-signatures", to_one_of(&Config::verify_signatures, yes_or_no)},
       {"git-timeout", to(&Config::git_timeout, to_timeout)},
       {"install-timeout", to(&Config::install_timeout, to_timeout)},
@@ -338,6 +341,7 @@ void apply_config_file(Config& config, std::string_view text,
   }
   if (!components.empty()) {
     config.components = std::move(components);
+    config.names_components = true;
   }
 }
 

@@ -11,7 +11,8 @@ void renew_pending(Record& record, const CommitId& tip, Time now) {
       record.pending && record.pending->reached != Reached::nothing;
   record.pending = Pending{.tip = tip,
                            .reached = moved ? Reached::moved : Reached::nothing,
-                           .since = now};
+                           .since = now,
+                           .next_try = now};
 }
 
 bool is_pending(const Record& record, const CommitId& tip) {
@@ -22,6 +23,16 @@ void reach(Record& record, Reached reached) {
   if (record.pending) {
     record.pending->reached = std::max(record.pending->reached, reached);
   }
+}
+
+void quarantine(Record& record, const CommitId& commit, const std::string& by) {
+  record.quarantined = commit;
+  record.quarantined_by = by;
+}
+
+void end_quarantine(Record& record) {
+  record.quarantined.reset();
+  record.quarantined_by.clear();
 }
 
 void add_failure_to_history(Record& record, const Deployment& ended) {
@@ -44,6 +55,43 @@ void remote_came_back(Record& record) {
   record.remote_away_since.reset();
 }
 
+void checkout_named(Record& record, const std::filesystem::path& checkout,
+                    const std::string& id) {
+  record.checkout = checkout;
+  record.checkout_id = id;
+}
+
+void cloned_anew(Record& record) {
+  record.checkout_id.clear();
+  record.components.clear();
+  record.moving_to.reset();
+  record.pending.reset();
+  record.roll_back_to.reset();
+}
+
+void configuration_changed(
+    Record& record, const std::map<std::string, std::string>& configured) {
+  for (const auto& [name, as] : configured) {
+    const auto found = record.components.find(name);
+    if (found != record.components.end() && !found->second.configured.empty() &&
+        found->second.configured != as) {
+      ComponentRecord& component = found->second;
+      component = {.configured = component.configured,
+                   .inputs = component.inputs};
+    }
+  }
+}
+
+void configuration_deployed(
+    Record& record, const std::map<std::string, std::string>& configured) {
+  for (const auto& [name, as] : configured) {
+    const auto found = record.components.find(name);
+    if (found != record.components.end()) {
+      found->second.configured = as;
+    }
+  }
+}
+
 void begin(Record& record, const CommitId& tip, Time now, bool force) {
   if (is_pending(record, tip) && record.pending->running) {
     return;
@@ -53,15 +101,21 @@ void begin(Record& record, const CommitId& tip, Time now, bool force) {
   }
   record.pending->running = true;
   if (force) {
-    record.quarantined.reset();
+    end_quarantine(record);
   }
 }
 
 void roll_back_requested(Record& record, const CommitId& to,
-                         const CommitId& tip, Time now) {
-  begin(record, tip, now, false);
+                         const CommitId& tip, const std::string& by, Time now) {
+  renew_pending(record, tip, now);
+  record.pending->running = true;
   record.roll_back_to = to;
-  record.quarantined = tip;
+  quarantine(record, tip, by);
+}
+
+void restore_began(Record& record, const CommitId& tip, Time now) {
+  begin(record, tip, now, false);
+  record.roll_back_to = record.deployed;
 }
 
 void overtake_roll_back(Record& record, const CommitId& tip, bool force) {
@@ -70,8 +124,18 @@ void overtake_roll_back(Record& record, const CommitId& tip, bool force) {
   }
 }
 
-void move_began(Record& record, const CommitId& to) {
+void move_began(Record& record, const CommitId& to, bool from_another) {
   record.moving_to = to;
+  if (!from_another) {
+    return;
+  }
+  for (auto& [name, component] : record.components) {
+    for (auto* commit : {&component.commit, &component.unverified_commit}) {
+      if (*commit == to) {
+        commit->reset();
+      }
+    }
+  }
 }
 
 void move_ended(Record& record) {
@@ -81,6 +145,10 @@ void move_ended(Record& record) {
 
 void move_taken_back(Record& record) {
   record.moving_to.reset();
+}
+
+void submodules_began(Record& record) {
+  reach(record, Reached::moved);
 }
 
 void install_began(Record& record, const std::string& component) {
@@ -97,6 +165,10 @@ void environment_ready(Record& record, const std::string& component,
   record.components[component].inputs = inputs;
 }
 
+void environment_lost(Record& record, const std::string& component) {
+  record.components[component].inputs.clear();
+}
+
 void restart_began(Record& record, const std::string& component) {
   record.components[component].commit.reset();
   record.components[component].unverified_commit.reset();
@@ -111,6 +183,7 @@ void restart_ended(Record& record, const std::string& component,
 void skipped(Record& record, const std::string& component,
              const CommitId& commit) {
   record.components[component].commit = commit;
+  record.components[component].unverified_commit.reset();
 }
 
 void verify_ended(Record& record, const std::map<std::string, bool>& stayed_up,
@@ -148,6 +221,18 @@ void failed(Record& record, const CommitId& tip, const Failure& failure,
   }
 }
 
+void obstructed(Record& record, const CommitId& tip, const Failure& obstacle,
+                Time now) {
+  if (!is_pending(record, tip)) {
+    renew_pending(record, tip, now);
+  }
+  Pending& pending = *record.pending;
+  pending.running = false;
+  pending.failure = obstacle;
+  pending.attempts = 0;
+  pending.next_try = std::min(pending.next_try, now);
+}
+
 void roll_back_decided(Record& record, const CommitId& tip,
                        const Failure& failure, Time now,
                        const std::optional<Deployment>& ended,
@@ -155,7 +240,7 @@ void roll_back_decided(Record& record, const CommitId& tip,
   failed(record, tip, failure, now, ended);
   record.roll_back_to = to;
   if (is_to_blame) {
-    record.quarantined = tip;
+    quarantine(record, tip, "");
   }
   record.pending->running = true;
 }
@@ -174,9 +259,12 @@ void nothing_to_deploy(Record& record) {
 }
 
 void deployed(Record& record, const Deployment& ended) {
+  if (record.pending) {
+    record.remote_commit = record.pending->tip;
+  }
   nothing_to_deploy(record);
   record.deployed = ended.to;
-  record.quarantined.reset();
+  end_quarantine(record);
   add_to_history(record.history, ended);
 }
 

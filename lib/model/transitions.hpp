@@ -11,31 +11,55 @@ namespace deployment::transition {
 void remote_went_away(Record& record, Time now);
 void remote_came_back(Record& record);
 
+// The record speaks of this checkout from here on.
+void checkout_named(Record& record, const std::filesystem::path& checkout,
+                    const std::string& id);
+
+// Another clone stands at the checkout's path: nothing is known of its
+// environments and of what services run, nor was a deployment begun in it.
+void cloned_anew(Record& record);
+
+// `configured` has configured_as() by component. When it begins to be used,
+// nothing is known of the service of a component that was deployed as another
+// one; at the end of a deployment all were deployed as it says.
+void configuration_changed(
+    Record& record, const std::map<std::string, std::string>& configured);
+void configuration_deployed(
+    Record& record, const std::map<std::string, std::string>& configured);
+
 // A run begins to work on the deployment of `tip`: from here on the record says
 // that there is something to do, whatever becomes of the process. A run that
 // goes on after a killed one changes nothing.
 void begin(Record& record, const CommitId& tip, Time now, bool force);
 
-// A person asked to go back to `to` while the remote is at `tip`, which is
+// `by` asked to go to `to`, away from `tip`, at which the remote is: that is
 // quarantined. The run begins with it.
 void roll_back_requested(Record& record, const CommitId& to,
-                         const CommitId& tip, Time now);
+                         const CommitId& tip, const std::string& by, Time now);
+
+// The tip is quarantined, and the deployed commit does not stand any more: the
+// run deploys that again.
+void restore_began(Record& record, const CommitId& tip, Time now);
 
 // A run deploys `tip`. With `force`, or when the unfinished rollback belongs to
 // another tip, the deployment overtakes the rollback.
 void overtake_roll_back(Record& record, const CommitId& tip, bool force);
 
-// The work tree: around each move, and when a failed one was taken back.
-void move_began(Record& record, const CommitId& to);
+// The work tree: around each move, and when a failed one was taken back. When
+// it comes from another commit, services that were restarted on `to` have had
+// that one under them since.
+void move_began(Record& record, const CommitId& to, bool from_another);
 void move_ended(Record& record);
 void move_taken_back(Record& record);
 
 // An environment. While it is installed in place, nothing is known of it; while
 // it is exchanged, what its service runs on.
+void submodules_began(Record& record);
 void install_began(Record& record, const std::string& component);
 void exchange_began(Record& record, const std::string& component);
 void environment_ready(Record& record, const std::string& component,
                        const Inputs& inputs);
+void environment_lost(Record& record, const std::string& component);
 
 // A service.
 void restart_began(Record& record, const std::string& component);
@@ -62,6 +86,11 @@ void listens_on_fewer(Record& record, const std::string& component,
 void failed(Record& record, const CommitId& tip, const Failure& failure,
             Time now, const std::optional<Deployment>& ended);
 
+// Something in the checkout stopped the deployment of `tip` before anything was
+// tried: no attempt counts, and the next run looks again.
+void obstructed(Record& record, const CommitId& tip, const Failure& obstacle,
+                Time now);
+
 // It failed, and the run goes back to `to`. A commit that is to blame, since
 // its services did not stay up, is quarantined; another one is tried again.
 void roll_back_decided(Record& record, const CommitId& tip,
@@ -72,7 +101,8 @@ void roll_back_decided(Record& record, const CommitId& tip,
 // The run was asked to end. The next one continues at once.
 void interrupted(Record& record, const Failure& failure, Time now);
 
-// The ends of a deployment.
+// The ends of a deployment. `deployed` notes the remote's commit that it was
+// begun for.
 void nothing_to_deploy(Record& record);
 void deployed(Record& record, const Deployment& ended);
 void rolled_back(Record& record, const Deployment& ended);

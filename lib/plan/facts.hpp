@@ -1,17 +1,37 @@
 // The facts that a plan is made from, as values.
 #pragma once
 
+#include <set>
+
 #include "lib/checkout/state.hpp"
 #include "lib/model/label.hpp"
 
 namespace deployment {
 
+// Of what the record speaks of, what the checkout has not got any more. A look
+// at it is cheap.
+struct Standing {
+  bool is_another_clone = false;    // than the one that the record names
+  std::set<std::string> gone = {};  // components whose environment is gone
+
+  bool is_complete() const { return !is_another_clone && gone.empty(); }
+};
+
 // One component at the target commit, and its environments.
 struct ComponentFacts {
   std::vector<std::filesystem::path> manifests = {};  // that the commit has
+  // Of the component, when its folder is a link.
+  std::optional<std::filesystem::path> real_directory = {};
   Inputs inputs = {};              // that determine its environment there
   std::optional<Label> live = {};  // the label of the environment in use
-  bool kept = false;  // an environment that serves the commit is kept
+  bool is_there = true;            // an environment is in use, whoever made it
+  bool gone = false;  // it is not the one that the record speaks of
+  // An environment that serves the commit is kept; for a rollback only one that
+  // is not on trial counts.
+  bool kept = false;
+  // The commit has nothing of the component, but the one that a rollback leaves
+  // has, and the service may run it.
+  bool runs_what_is_left = false;
 
   bool operator==(const ComponentFacts&) const = default;
 };
@@ -24,6 +44,9 @@ struct Target {
   Paths in_the_way = {};  // local changes it overwrites
   // The ones that a stopped move of this program may have left.
   Paths half_written = {};
+  Paths submodules = {};
+  // Of the checked out commit, where this one has something else.
+  Paths replaced_submodules = {};
   std::map<std::string, ComponentFacts> components = {};
 };
 

@@ -1,14 +1,13 @@
 #include "lib/plan/observe.hpp"
 
-#include <climits>
 #include <set>
-#include <utility>
 
-#include "lib/base/sha256.hpp"
 #include "lib/base/text.hpp"
 #include "lib/checkout/git_locks.hpp"
 #include "lib/checkout/work_tree.hpp"
-#include "lib/environments/requirements.hpp"
+#include "lib/plan/inputs.hpp"
+#include "lib/plan/obstacle.hpp"
+#include "lib/plan/standing.hpp"
 #include "lib/plan/verdict.hpp"
 
 namespace deployment {
@@ -16,128 +15,92 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A path of the checkout as git spells it.
-std::string in_checkout(const fs::path& path) {
-  return path.lexically_normal().generic_string();
+// Looks at the environments of a component, whose other facts are known.
+void look_at_environments(const Component& component, const CommitId& commit,
+                          bool is_way_back, const Store& store,
+                          ComponentFacts& facts) {
+  facts.live = store.live_label(component);
+  facts.kept =
+      store
+          .find(component, facts.inputs, commit,
+                is_way_back ? Store::Trials::left_out : Store::Trials::allowed)
+          .has_value();
 }
 
-// `path` of the checkout as a person in the component's folder calls it.
-std::string in_component(const std::string& path, const Component& component) {
-  return fs::path(path)
-      .lexically_relative(component.directory.lexically_normal())
-      .generic_string();
-}
-
-bool leaves_checkout(const std::string& path) {
-  return path.starts_with('/') || path == ".." || path.starts_with("../");
-}
-
-// Hashes of files, by path in the checkout. At no time is more than one of the
-// files in memory.
-using Hashes = std::map<std::string, std::string>;
-
-// Hashes those of `files` that `commit` has.
-Hashes hashes_of(const GitReader& git, const CommitId& commit,
-                 const Paths& files) {
-  constexpr std::size_t longest_manifest = 16 << 20;
-  Hashes hashes;
-  git.read_files(commit, files, longest_manifest,
-                 [&](const std::string& path, std::string_view text) {
-                   hashes[path] = sha256(text);
-                 });
-  return hashes;
-}
-
-// The files that requirements include.
-class Includes {
- public:
-  explicit Includes(const Paths& first)
-      : first_(first.size()), asked_(first.begin(), first.end()) {}
-
-  // Takes those that `path` includes by its `text`.
-  void take(const fs::path& path, std::string_view text) {
-    for_each_included(text, [&](std::string_view file) {
-      std::string included = in_checkout(path.parent_path() / file);
-      if (!leaves_checkout(included) && included.size() < PATH_MAX &&
-          asked_.insert(included).second) {
-        next_.push_back(std::move(included));
-      }
-      if (asked_.size() - first_ > most_included) {
-        throw Error(
-            fmt::format("{} and the files before it include more than "
-                        "{} files",
-                        path.string(), most_included));
-      }
-    });
+// Returns true when the component's service may run a commit that is left by a
+// rollback: when that commit has the component.
+bool runs_what_is_left(const Component& component, const Record& record,
+                       const GitReader& git) {
+  const auto found = record.components.find(component.name);
+  std::optional<CommitId> left =
+      found == record.components.end() ? std::nullopt : found->second.commit;
+  if (!left && record.pending) {
+    left = record.pending->tip;
   }
-
-  // Returns those that were not returned yet.
-  Paths next() { return std::exchange(next_, {}); }
-
- private:
-  std::size_t first_;
-  std::set<std::string> asked_;
-  Paths next_;
-};
-
-// Hashes those of `files` that `commit` has, and what they include.
-Hashes hashes_with_includes(const GitReader& git, const CommitId& commit,
-                            Paths files) {
-  Hashes hashes;
-  Includes includes(files);
-  for (; !files.empty(); files = includes.next()) {
-    git.read_files(commit, files, longest_requirements,
-                   [&](const std::string& path, std::string_view text) {
-                     hashes[path] = sha256(text);
-                     includes.take(path, text);
-                   });
-  }
-  return hashes;
-}
-
-ComponentFacts facts_of(const Component& component, const CommitId& commit,
-                        const Sources& sources) {
-  const GitReader& git = sources.objects;
-  Paths files;
+  Paths manifests;
   for (const fs::path& manifest : component.manifests) {
-    files.push_back(in_checkout(component.directory / manifest));
+    manifests.push_back(in_checkout(component.directory / manifest));
   }
-  const bool is_python = component.type == Component::Type::python;
-  if (!is_python) {
-    files.push_back(in_checkout(component.directory / "package-lock.json"));
+  return left && git.has_commit(*left) &&
+         !git.list_tree(left->str(), manifests).empty();
+}
+
+// A component of a configuration file that was never deployed and has no folder
+// is a typing error.
+void require_folder(const Component& component, const CommitId& commit,
+                    const Record& record, const Sources& sources) {
+  const std::string folder = in_checkout(component.directory);
+  if (folder == "." || record.roll_back_to ||
+      was_configured_so(component, record) || sources.store.has(folder) ||
+      !sources.objects.list_tree(commit.str(), {folder}).empty()) {
+    return;
   }
-  const Hashes hashes = is_python ? hashes_with_includes(git, commit, files)
-                                  : hashes_of(git, commit, files);
-  ComponentFacts facts;
-  for (const fs::path& manifest : component.manifests) {
-    if (hashes.contains(in_checkout(component.directory / manifest))) {
-      facts.manifests.push_back(manifest);
-    }
-  }
+  throw Obstacle(
+      fmt::format("component {}: there is no folder {}, neither in {} "
+                  "nor in the checkout; nothing was changed",
+                  component.name, folder, commit.abbreviated()),
+      fmt::format("correct the directory of [{}] in the "
+                  "configuration, or push the folder",
+                  component.name));
+}
+
+ComponentFacts facts_of(Component component, const CommitId& commit,
+                        const Record& record, const Sources& sources) {
+  ComponentFacts facts =
+      inputs_behind_links(component, commit, sources.objects);
+  facts.is_there = sources.store.has(sources.store.live(component));
+  facts.gone = is_environment_gone(component, record, sources.store);
+  const bool is_way_back = record.roll_back_to.has_value();
   if (facts.manifests.empty()) {
+    if (is_way_back) {  // the commit that is left may have the component
+      look_at_environments(component, commit, is_way_back, sources.store,
+                           facts);
+      facts.runs_what_is_left =
+          runs_what_is_left(component, record, sources.objects);
+    }
     return facts;
   }
-  for (const auto& [path, hash] : hashes) {
-    facts.inputs[in_component(path, component)] = hash;
-  }
-  if (is_python) {
+  if (component.type == Component::Type::python) {
     facts.inputs["python3"] = sources.python_version();
+  } else {
+    facts.inputs[node_input] = sources.node_version();
   }
-  if (to_text(Label{.inputs = facts.inputs}).size() > longest_label) {
+  const Label longest = {
+      .inputs = facts.inputs, .served = commit, .on_trial = true};
+  if (to_text(longest).size() > longest_label) {
     throw Error(
         fmt::format("the names of the files that the requirements of "
                     "{} include are longer than {} all together",
                     component.name, describe_size(longest_label)));
   }
-  facts.live = sources.store.live_label(component);
-  facts.kept = sources.store.find(component, facts.inputs, commit).has_value();
+  look_at_environments(component, commit, is_way_back, sources.store, facts);
   return facts;
 }
 
 // Lists the local changes that a move to `to` overwrites, and those that a
 // stopped move to another commit left.
 Paths in_the_way(const GitReader& objects, const Record& record,
-                 const CommitId& from, const CommitId& to) {
+                 const Heads& heads, const CommitId& from, const CommitId& to) {
   std::set<std::string> paths;
   const auto add_those_to = [&](const CommitId& commit) {
     const Paths more = changes_in_the_way(objects, from, commit);
@@ -146,6 +109,11 @@ Paths in_the_way(const GitReader& objects, const Record& record,
   if (from != to) {
     add_those_to(to);
   }
+  // From another branch git goes to this one first.
+  if (!heads.on_branch && heads.local && heads.local != from &&
+      heads.local != to) {
+    add_those_to(*heads.local);
+  }
   if (record.moving_to && record.moving_to != to &&
       objects.has_commit(*record.moving_to)) {
     add_those_to(*record.moving_to);
@@ -153,23 +121,70 @@ Paths in_the_way(const GitReader& objects, const Record& record,
   return {paths.begin(), paths.end()};
 }
 
+// Compares the branch here with the remote's. Of what the remote had the
+// remote-tracking branch tells, until somebody fetches, and the record.
+Divergence compare_heads(const Record& record, const Heads& heads,
+                         const GitReader& objects) {
+  const std::optional<CommitId>& local = local_commit(heads);
+  if (!local) {
+    return {.theirs = 1};
+  }
+  Divergence divergence = objects.compare(*local, heads.tip);
+  if (divergence.ours > 0 && divergence.theirs == 0) {
+    std::vector<CommitId> had = {heads.tip};
+    for (const auto& commit :
+         {heads.tracking,
+          record.remote_commit ? record.remote_commit : record.deployed}) {
+      if (commit) {
+        had.push_back(*commit);
+      }
+    }
+    divergence.taken_away =
+        divergence.ours - objects.count_commits(*local, had);
+  }
+  return divergence;
+}
+
+// Lists the submodules of `from` in whose place `to` has something else.
+Paths replaced_submodules(const GitReader& objects, const CommitId& from,
+                          const CommitId& to) {
+  Paths replaced;
+  const Paths before = objects.submodules(from);
+  for (const auto& [path, entry] : objects.list_tree(to.str(), before)) {
+    if (!entry.is_submodule()) {
+      replaced.push_back(path);
+    }
+  }
+  return replaced;
+}
+
 Target examine_target(const Config& config, const Record& record,
-                      const CommitId& current_commit, const CommitId& commit,
+                      const Observation& seen, const CommitId& commit,
                       const Sources& sources) {
   const GitReader& objects = sources.objects;
   Target target{.commit = commit};
   const bool knows_deployed =
       record.deployed && objects.has_commit(*record.deployed);
   target.from_subject =
-      objects.subject(knows_deployed ? *record.deployed : current_commit);
+      objects.subject(knows_deployed ? *record.deployed : seen.current_commit);
   target.to_subject = objects.subject(commit);
-  target.in_the_way = in_the_way(objects, record, current_commit, commit);
+  target.in_the_way =
+      in_the_way(objects, record, seen.heads, seen.current_commit, commit);
   if (record.moving_to && !target.in_the_way.empty()) {
     target.half_written =
         half_written_files(objects, *record.moving_to, target.in_the_way);
   }
+  target.submodules = objects.submodules(commit);
+  if (config.submodules == Submodules::update) {
+    target.replaced_submodules =
+        replaced_submodules(objects, seen.current_commit, commit);
+  }
   for (const Component& component : config.components) {
-    target.components[component.name] = facts_of(component, commit, sources);
+    const ComponentFacts& facts = target.components[component.name] =
+        facts_of(component, commit, record, sources);
+    if (facts.manifests.empty() && config.names_components) {
+      require_folder(component, commit, record, sources);
+    }
   }
   return target;
 }
@@ -188,11 +203,22 @@ Observation observe(const Config& config, const Record& record,
   if (!objects.has_commit(heads.tip)) {
     return seen;
   }
+  if (record.roll_back_to && !objects.has_commit(*record.roll_back_to)) {
+    throw Error(
+        fmt::format("the commit {} to roll back to is not in the checkout: it "
+                    "was removed from it, or the record speaks of another one",
+                    *record.roll_back_to),
+        "deploy what the remote has: deployment-update --force");
+  }
   const std::optional<CommitId>& local = local_commit(heads);
-  seen.divergence = local ? objects.compare(*local, heads.tip)
-                          : Divergence{.ours = 0, .theirs = 1};
-  const bool contained = seen.divergence->theirs == 0;
-  if (contained && !force && is_settled(config, record, heads)) {
+  seen.divergence = compare_heads(record, heads, objects);
+  const bool contained =
+      seen.divergence->theirs == 0 && seen.divergence->taken_away == 0;
+  const Standing standing =
+      look_at_standing(config, record, git.checkout(), sources.store);
+  const bool is_in_place = heads.on_branch || local == seen.current_commit;
+  if (contained && is_in_place && !force &&
+      is_settled(config, record, standing, heads)) {
     return seen;
   }
   if (config.verify_signatures && !contained && !record.roll_back_to) {
@@ -200,9 +226,8 @@ Observation observe(const Config& config, const Record& record,
   }
   seen.in_place_reason = sources.in_place_reason();
   const CommitId& deployable = contained && local ? *local : heads.tip;
-  seen.target =
-      examine_target(config, record, seen.current_commit,
-                     record.roll_back_to.value_or(deployable), sources);
+  seen.target = examine_target(
+      config, record, seen, record.roll_back_to.value_or(deployable), sources);
   return seen;
 }
 

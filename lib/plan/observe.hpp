@@ -14,6 +14,7 @@ struct Sources {
   const GitReader& objects;
   const Store& store;
   std::function<std::string()> python_version;
+  std::function<std::string()> node_version;
   std::function<std::optional<std::string>()> in_place_reason;
 };
 

@@ -54,6 +54,20 @@ std::string line_of(const Reset& step) {
                                : "");
 }
 
+std::string line_of(const RemoveSubmodules& step) {
+  return fmt::format(
+      "remove the submodules {}: the new commit has something "
+      "else in their place",
+      fmt::join(step.paths, ", "));
+}
+
+std::string line_of(const UpdateSubmodules& step) {
+  return fmt::format(
+      "update the submodules {}: to the commits that the new "
+      "one names",
+      fmt::join(step.paths, ", "));
+}
+
 std::string line_of(const Install& step) {
   return fmt::format("{}: {}: {}", step.component.name, describe_install(step),
                      step.reason);
@@ -74,9 +88,17 @@ std::string line_of(const Exchange& step) {
                      environment_name(step.component.type), step.reason);
 }
 
+std::string line_of(const PutAside& step) {
+  return fmt::format("{}: put the {} aside: the commit has nothing of it",
+                     step.component.name,
+                     environment_name(step.component.type));
+}
+
 std::string line_of(const Restart& step) {
-  return fmt::format("{}: restart {}: to run the deployed commit",
-                     step.component.name, step.component.service);
+  return fmt::format(
+      "{}: restart {}: {}", step.component.name, step.component.service,
+      step.may_fail ? "what is taken back runs in it; it is not watched"
+                    : "to run the deployed commit");
 }
 
 std::string line_of(const Skip& step) {

@@ -6,10 +6,10 @@
 namespace deployment {
 namespace {
 
-bool is_waiting(const Record& record, const Heads& heads, Time now) {
+bool is_waiting(const Record& record, const CommitId& tip, Time now) {
   using namespace std::chrono_literals;
   if (!record.pending || record.pending->running ||
-      record.pending->tip != heads.tip) {
+      record.pending->tip != tip) {
     return false;
   }
   // A clock that was set back must not extend the wait beyond the longest one.
@@ -17,27 +17,53 @@ bool is_waiting(const Record& record, const Heads& heads, Time now) {
          record.pending->next_try - now <= 60min;
 }
 
+bool is_deployed(const Component& component, const Record& record) {
+  return was_configured_so(component, record) &&
+         record.components.at(component.name).commit == record.deployed;
+}
+
+// Returns true when the deployed commit is what all components run.
+bool stands_deployed(const Config& config, const Record& record,
+                     const Standing& standing) {
+  return standing.is_complete() &&
+         (!record.deployed ||
+          std::ranges::all_of(config.components,
+                              [&](const Component& component) {
+                                return is_deployed(component, record);
+                              }));
+}
+
 }  // namespace
 
-Verdict decide(const Config& config, const Record& record, const Heads& heads,
-               Time now, bool force) {
+Verdict decide(const Config& config, const Record& record,
+               const Standing& standing, const Heads& heads, Time now,
+               bool force) {
   if (force) {
     return Verdict::deploy;
   }
   if (heads.on_branch && heads.local == heads.tip &&
-      is_settled(config, record, heads)) {
+      is_settled(config, record, standing, heads)) {
     return Verdict::up_to_date;
   }
   if (!record.pending && !record.roll_back_to &&
       record.quarantined == heads.tip) {
-    return Verdict::quarantined;
+    const bool is_whole =
+        !record.deployed || stands_deployed(config, record, standing);
+    return is_whole ? Verdict::quarantined : Verdict::restore;
   }
-  return is_waiting(record, heads, now) ? Verdict::waiting : Verdict::deploy;
+  return is_waiting(record, heads.tip, now) ? Verdict::waiting
+                                            : Verdict::deploy;
+}
+
+std::optional<CommitId> commit_under_way(const Record& record, Time now) {
+  return record.pending && !is_waiting(record, record.pending->tip, now)
+             ? std::optional(record.pending->tip)
+             : std::nullopt;
 }
 
 std::string_view to_string(Verdict verdict) {
-  constexpr std::array<std::string_view, 4> in_order = {
-      "up-to-date", "quarantined", "waiting", "deploy"};
+  constexpr std::array<std::string_view, 5> in_order = {
+      "up-to-date", "quarantined", "waiting", "deploy", "restore"};
   return in_order.at(static_cast<std::size_t>(verdict));
 }
 
@@ -45,20 +71,20 @@ const std::optional<CommitId>& local_commit(const Heads& heads) {
   return heads.local ? heads.local : heads.tracking;
 }
 
+bool was_configured_so(const Component& component, const Record& record) {
+  const auto known = record.components.find(component.name);
+  return known != record.components.end() &&
+         (known->second.configured.empty() ||
+          known->second.configured == configured_as(component));
+}
+
 bool is_settled(const Config& config, const Record& record,
-                const Heads& heads) {
-  if (record.pending || record.roll_back_to) {
-    return false;
-  }
-  if (!record.deployed) {
-    return true;
-  }
-  const bool is_deployed =
-      record.deployed == local_commit(heads) || record.deployed == heads.tip;
-  return is_deployed && std::ranges::all_of(
-                            config.components, [&](const Component& component) {
-                              return record.components.contains(component.name);
-                            });
+                const Standing& standing, const Heads& heads) {
+  const bool is_checked_out = !record.deployed ||
+                              record.deployed == local_commit(heads) ||
+                              record.deployed == heads.tip;
+  return !record.pending && !record.roll_back_to && is_checked_out &&
+         stands_deployed(config, record, standing);
 }
 
 }  // namespace deployment

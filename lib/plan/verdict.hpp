@@ -2,9 +2,8 @@
 // tick, a real run, a dry run and its JSON all ask here.
 #pragma once
 
-#include "lib/checkout/state.hpp"
 #include "lib/model/config.hpp"
-#include "lib/model/record.hpp"
+#include "lib/plan/facts.hpp"
 
 namespace deployment {
 
@@ -13,21 +12,33 @@ enum class Verdict {
   quarantined,  // the tip was taken back; another commit has to come
   waiting,      // the tip failed, and its next try is not due
   deploy,       // observe, plan and apply
+  restore,      // the tip was taken back, and what is deployed does not stand
 };
 
 // --force always deploys.
-Verdict decide(const Config& config, const Record& record, const Heads& heads,
-               Time now, bool force);
+Verdict decide(const Config& config, const Record& record,
+               const Standing& standing, const Heads& heads, Time now,
+               bool force);
 
-// "up-to-date", "quarantined", "waiting", "deploy"
+// Returns the remote's commit of a deployment or rollback that a run goes on
+// with at `now`, whatever the remote has by then; nullopt: there is none.
+std::optional<CommitId> commit_under_way(const Record& record, Time now);
+
+// "up-to-date", "quarantined", "waiting", "deploy", "restore"
 std::string_view to_string(Verdict verdict);
 
 // Returns the commit of the branch here: of the local branch, or of the
 // remote-tracking one, from which git checkout would create it.
 const std::optional<CommitId>& local_commit(const Heads& heads);
 
-// Returns true when the record knows of nothing that is left to do for what is
-// checked out. A record that knows no deployment adopts what is checked out.
-bool is_settled(const Config& config, const Record& record, const Heads& heads);
+// Returns true when the record knows the component as it is configured now.
+// Records of earlier versions do not say how it was.
+bool was_configured_so(const Component& component, const Record& record);
+
+// Returns true when nothing is left to do for what is checked out: each
+// component was deployed there as it is configured, and what it runs on stands.
+// A record that knows no deployment adopts what stands complete.
+bool is_settled(const Config& config, const Record& record,
+                const Standing& standing, const Heads& heads);
 
 }  // namespace deployment

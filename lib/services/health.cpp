@@ -9,9 +9,10 @@
 namespace deployment {
 namespace {
 
-// Exit codes of curl(1) that tell of this host alone: it lacks the protocol or
-// an option, finds no memory or no certificates, or cannot resolve the name.
-constexpr int curl_failures[] = {1, 2, 4, 5, 6, 27, 48, 77};
+// Exit codes of curl(1) that tell of this host and its configuration alone: it
+// lacks the protocol or an option, finds no memory, cannot read the address or
+// resolve its name, or does not trust the certificate.
+constexpr int curl_failures[] = {1, 2, 3, 4, 5, 6, 27, 48, 60, 77};
 
 // Exit codes of sh(1) for a command that was not found or cannot be run.
 constexpr int not_run[] = {126, 127};

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
 #include <set>
 
 #include "lib/base/file.hpp"
@@ -54,31 +53,24 @@ Groups groups_of(const std::string& control_group) {
 
 }  // namespace
 
-std::optional<Listeners> listeners_of(const UnitState& unit,
+std::optional<Endpoints> listeners_of(const UnitState& unit,
                                       const Endpoints& held) {
   const Groups groups = groups_of(unit.control_group);
   const auto sockets = tcp_sockets({TcpState::listening});
   if (groups.empty() || !sockets) {
     return std::nullopt;
   }
-  std::map<Endpoint, Listener> listeners;  // several may share an endpoint
+  std::set<Endpoint> listeners;  // several sockets may share an endpoint
   for (const TcpSocket& socket : *sockets) {
     if (socket.group == 0) {
       return std::nullopt;
     }
-    const bool is_own = groups.contains(socket.group);
-    if (is_own || std::ranges::count(held, socket.local) != 0) {
-      Listener& listener =
-          listeners.try_emplace(socket.local, Listener{socket.local, true})
-              .first->second;
-      listener.is_held = listener.is_held && !is_own;
+    if (groups.contains(socket.group) ||
+        std::ranges::count(held, socket.local) != 0) {
+      listeners.insert(socket.local);
     }
   }
-  Listeners list;
-  for (const auto& [endpoint, listener] : listeners) {
-    list.push_back(listener);
-  }
-  return list;
+  return Endpoints(listeners.begin(), listeners.end());
 }
 
 bool is_ephemeral(int port) {

@@ -23,13 +23,13 @@ bool replaces(const Endpoint& now, const Endpoint& before) {
          (!now.is_loopback() || before.is_loopback());
 }
 
-bool lasts(const Listener& listener) {
-  return !is_ephemeral(listener.endpoint.port);
+bool lasts(const Endpoint& listener) {
+  return !is_ephemeral(listener.port);
 }
 
-bool has_replacement(const Endpoint& before, const Listeners& listeners) {
-  return std::ranges::any_of(listeners, [&](const Listener& listener) {
-    return replaces(listener.endpoint, before);
+bool has_replacement(const Endpoint& before, const Endpoints& listeners) {
+  return std::ranges::any_of(listeners, [&](const Endpoint& listener) {
+    return replaces(listener, before);
   });
 }
 
@@ -49,18 +49,13 @@ Endpoints still_in_use(const Endpoints& recorded, const UnitState& unit,
 
 Ports::Ports(Endpoints expected, bool may_move)
     : expected_(std::move(expected)), may_move_(may_move) {
-  std::erase_if(expected_, [](const Endpoint& endpoint) {
-    return is_ephemeral(endpoint.port);
-  });
+  std::erase_if(expected_, std::not_fn(lasts));
 }
 
 void Ports::look(const UnitState& unit, const Endpoints& held, bool is_early) {
   listeners_ = listeners_of(unit, held);
   if (is_early && listeners_) {
-    early_.clear();
-    for (const Listener& listener : *listeners_) {
-      early_.push_back(listener.endpoint);
-    }
+    early_ = *listeners_;
   }
 }
 
@@ -86,8 +81,8 @@ std::optional<std::string> Ports::why_no_connection() {
     return std::nullopt;
   }
   std::optional<std::string> problem;
-  for (const Listener& listener : *listeners_) {
-    if (may_move_ ? !lasts(listener) : !is_expected(listener.endpoint)) {
+  for (const Endpoint& listener : *listeners_) {
+    if (may_move_ ? !lasts(listener) : !is_expected(listener)) {
       continue;
     }
     problem = ask(listener);
@@ -104,10 +99,9 @@ std::optional<Endpoints> Ports::accepting() {
   }
   const auto deadline = steady_clock::now() + 1s;
   Endpoints found;
-  for (const Listener& listener : *listeners_) {
-    const Endpoint& endpoint = listener.endpoint;
+  for (const Endpoint& listener : *listeners_) {
     if (!lasts(listener) ||
-        !(is_expected(endpoint) || std::ranges::count(early_, endpoint) != 0)) {
+        !(is_expected(listener) || std::ranges::count(early_, listener) != 0)) {
       continue;
     }
     bool answers = !ask(listener);
@@ -116,7 +110,7 @@ std::optional<Endpoints> Ports::accepting() {
       answers = !ask(listener);
     }
     if (answers) {
-      found.push_back(endpoint);
+      found.push_back(listener);
     }
   }
   return found;
@@ -130,21 +124,19 @@ bool Ports::is_expected(const Endpoint& endpoint) const {
 
 std::string Ports::describe_missing(const Endpoint& before) const {
   const auto other =
-      std::ranges::find_if(*listeners_, [&](const Listener& listener) {
-        return listener.endpoint.port == before.port;
-      });
+      std::ranges::find(*listeners_, before.port, &Endpoint::port);
   return other == listeners_->end()
              ? fmt::format(
                    "it does not listen on port {}, as it did when it "
                    "was last verified",
                    before.port)
              : fmt::format("it listens on {}, and no longer on {}",
-                           to_string(other->endpoint), to_string(before));
+                           to_string(*other), to_string(before));
 }
 
 // A connection that failed is made anew by the next question.
-std::optional<std::string> Ports::ask(const Listener& listener) {
-  const auto probe = probes_.try_emplace(listener.endpoint, listener).first;
+std::optional<std::string> Ports::ask(const Endpoint& listener) {
+  const auto probe = probes_.try_emplace(listener, listener).first;
   const auto problem = probe->second.problem();
   if (!problem) {
     return std::nullopt;
@@ -152,8 +144,8 @@ std::optional<std::string> Ports::ask(const Listener& listener) {
   if (probe->second.has_failed()) {
     probes_.erase(probe);
   }
-  return fmt::format("it takes no connection at {}: {}",
-                     to_string(listener.endpoint), *problem);
+  return fmt::format("it takes no connection at {}: {}", to_string(listener),
+                     *problem);
 }
 
 }  // namespace deployment

@@ -2,6 +2,7 @@
 // it does.
 #pragma once
 
+#include "lib/services/listening.hpp"
 #include "lib/services/probe.hpp"
 
 namespace deployment {
@@ -26,8 +27,7 @@ class Ports {
   // that cannot be told.
   std::optional<std::string> why_not_listening() const;
 
-  // Says where it takes no connection. Each is made once and kept until it is
-  // taken.
+  // Says where it takes no connection. Each is made once.
   std::optional<std::string> why_no_connection();
 
   // Makes the connections anew.
@@ -40,11 +40,11 @@ class Ports {
  private:
   bool is_expected(const Endpoint& endpoint) const;
   std::string describe_missing(const Endpoint& before) const;
-  std::optional<std::string> ask(const Listener& listener);
+  std::optional<std::string> ask(const Endpoint& listener);
 
   Endpoints expected_;
   bool may_move_;
-  std::optional<Listeners> listeners_ = {};
+  std::optional<Endpoints> listeners_ = {};
   Endpoints early_ = {};
   std::map<Endpoint, Probe> probes_ = {};
 };

@@ -90,8 +90,8 @@ Endpoint end_of(int ask(int, sockaddr*, socklen_t*), int fd) {
 
 }  // namespace
 
-Probe::Probe(const Listener& listener) : must_be_accepted_(listener.is_held) {
-  for (const Endpoint& address : addresses_of(listener.endpoint)) {
+Probe::Probe(const Endpoint& listener) {
+  for (const Endpoint& address : addresses_of(listener)) {
     std::tie(socket_, error_) = begin_to_connect(address);
     if (error_ == 0) {
       return;
@@ -100,6 +100,9 @@ Probe::Probe(const Listener& listener) : must_be_accepted_(listener.is_held) {
 }
 
 std::optional<std::string> Probe::problem() {
+  if (is_done_) {
+    return std::nullopt;
+  }
   if (error_ == 0) {  // it is told once
     socklen_t size = sizeof(error_);
     getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error_, &size);
@@ -110,9 +113,12 @@ std::optional<std::string> Probe::problem() {
   if (!is_connected()) {
     return "no connection is made";
   }
-  if (must_be_accepted_ && !is_accepted()) {
-    return "its .socket unit holds the port, and no connection is accepted";
+  if (!is_accepted()) {
+    return "nobody accepts it";
   }
+  // A service that serves one connection after the other would wait for it.
+  socket_.reset();
+  is_done_ = true;
   return std::nullopt;
 }
 

@@ -2,19 +2,20 @@
 #pragma once
 
 #include "lib/base/file.hpp"
-#include "lib/services/listening.hpp"
+#include "lib/model/endpoint.hpp"
 
 namespace deployment {
 
-// A connection to a socket that a service listens on. Nothing is sent.
+// A connection to a socket that a service listens on. Nothing is sent, and it
+// is closed as soon as it was accepted.
 class Probe {
  public:
   // Begins to connect; to loopback when the service listens on all addresses.
-  explicit Probe(const Listener& listener);
+  explicit Probe(const Endpoint& listener);
 
-  // Says why the service has not taken the connection so far; nullopt when it
-  // has. The kernel takes connections for whoever listens. Where the service
-  // manager does, it counts only once the service has accepted it.
+  // Says why the service has not accepted the connection so far; nullopt when
+  // it has. The kernel makes connections for whoever holds a socket that
+  // listens: a supervisor whose server has died, or the service manager.
   std::optional<std::string> problem();
 
   // Returns true when it never will: only another Probe can tell more.
@@ -24,7 +25,7 @@ class Probe {
   bool is_connected() const;
   bool is_accepted() const;
 
-  bool must_be_accepted_;
+  bool is_done_ = false;  // it was accepted, and is closed
   int error_ = 0;
   Descriptor socket_;
 };

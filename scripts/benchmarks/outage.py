@@ -90,13 +90,17 @@ SERVERS = {
     "server.py kills uvicorn": "import os, signal\n"
                                "os.kill(os.getppid(), signal.SIGKILL)\n",
 }
+MANIFEST = (APP / "frontend/package.json").read_text()
 # Other files, in pushes whose front end crashes.
 FILES = {
     "vite.config.js throws": {
         "frontend/vite.config.js": "throw new Error('at start');\n"},
     "package.json has no dev script": {
-        "frontend/package.json": (APP / "frontend/package.json").read_text()
-        .replace('"dev"', '"other"')},
+        "frontend/package.json": MANIFEST.replace('"dev"', '"other"')},
+    "vite wants the back end's port": {
+        "frontend/package.json": MANIFEST.replace(
+            '"vite"', f"\"sh -c 'vite --host 0.0.0.0 --port {BACK_END} "
+            "--strictPort' --\"", 1)},
 }
 CRASHES = [*SERVERS, *FILES]
 

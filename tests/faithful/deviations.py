@@ -3,14 +3,17 @@
 The port is expected to do what the script was recorded to do, edited by the
 deviations that a scenario names and then by those that hold EVERYWHERE. An
 edit takes what it inserts from the script's own trace: of the same scenario,
-or of the same scenario undisturbed (nothing fails, nobody interferes).
+or of the same scenario undisturbed (nothing fails, nobody interferes), or of
+the one in which it deploys first.
 docs/differences.md explains each by its name.
 """
 
 import copy
+import hashlib
 import itertools
 from typing import Callable
 
+from faithful import trace_file
 from faithful.world import BACKEND, FRONTEND, MANIFESTS, Scenario
 
 SERVICES = {FRONTEND: "frontend", BACKEND: "backend"}
@@ -236,6 +239,16 @@ def looks_before_it_moves(case: Case) -> None:
                     tick["before"])
 
 
+def rewind_is_a_divergence(case: Case) -> None:
+    """A tick fails whose remote lacks the commit here, which it had."""
+    had: set[str] = set()
+    for tick in case.ticks:
+        tip = tick["remote"]["prod"]
+        if tick["says_no_changes"] and tick["before"]["commit"] in had - {tip}:
+            tick.update(exit=1, says_no_changes=0)
+        had.add(tip)
+
+
 def lock_file_counts(case: Case) -> None:
     """A changed package-lock.json means npm install too."""
     def changed(last: dict, tick: dict) -> bool:
@@ -272,6 +285,42 @@ def manual_pull_hides_nothing(case: Case) -> None:
             model = case.model(commit)
             case.deploy(number, model["calls"], model["after"])
             done.add(commit)
+
+
+def deploys_a_fresh_clone(case: Case) -> None:
+    """A clone in which nothing is installed gets the calls of a first
+    deployment; later ticks need not install the same again."""
+    first = case.ticks[0]
+    files = first["remote"]["files"]
+    calls = copy.deepcopy(trace_file.load("first_change")["ticks"][0]["calls"])
+    for call in calls:
+        call["at"] = first["remote"]["prod"]
+        for path in call.get("sees", {}):
+            if path != "venv":
+                call["sees"][path] = files[f"{call['cwd']}/{path}"]
+    hashes = {component: hashlib.sha256(
+        f"{files[f'{component}/{manifest}']}\n".encode()).hexdigest()
+        for component, manifest in MANIFESTS.items()}
+    case.deploy(0, calls, first["after"] | {"hashes": hashes})
+    for tick in case.ticks[1:]:
+        tick["calls"] = [
+            call for call in tick["calls"] if is_restart(call) or
+            tick["after"]["hashes"][component_of(call)] !=
+            hashes[component_of(call)]]
+        hashes = tick["after"]["hashes"]
+
+
+def restarts_what_it_moved_under(case: Case) -> None:
+    """Restarts what a person had moved the work tree under, though git pull
+    brings no news."""
+    restarts: dict[str, list[dict]] = {}  # by commit
+    for tick in case.ticks:
+        commit = tick["after"]["commit"]
+        if tick["calls"]:
+            restarts[commit] = list(filter(is_restart, tick["calls"]))
+        elif tick["before"]["commit"] != commit and commit in restarts:
+            tick.update(says_no_changes=0,
+                        calls=copy.deepcopy(restarts[commit]))
 
 
 def as_undisturbed(case: Case) -> None:
@@ -363,7 +412,8 @@ def keeps_environments(case: Case) -> None:
 
 def is_question(call: dict) -> bool:
     return (call["argv"][:2] == ["systemctl", "show"]
-            or call["argv"][1:] == ["--version"])
+            or call["argv"][1:] == ["--version"]
+            or call["argv"][:2] == ["node", "--print"])
 
 
 def in_concurrent_order(calls: list[dict]) -> list[dict]:
@@ -470,15 +520,28 @@ def verifies_restart(case: Case) -> None:
         tick["calls"] = looks + calls
 
 
-def reports_python_version(case: Case) -> None:
-    """A tick that has something to deploy asks python3 for its version, as
-    part of what decides the back end's environment."""
+def asks_first(case: Case, manifest: str, question: list[str]) -> None:
+    """A tick that has something to deploy asks first, when the commit has the
+    manifest."""
     for number, tick in enumerate(case.ticks):
         if (not tick["says_no_changes"] and number not in case.postponed
                 and tick["before"]["commit"]
-                and "backend/requirements.txt" in tick["remote"]["files"]):
-            tick["calls"].insert(0, ask(["python3", "--version"], ".",
+                and manifest in tick["remote"]["files"]):
+            tick["calls"].insert(0, ask(question, ".",
                                         tick["before"]["commit"]))
+
+
+def reports_python_version(case: Case) -> None:
+    """python3 is asked for its version, as part of what decides the back
+    end's environment."""
+    asks_first(case, "backend/requirements.txt", ["python3", "--version"])
+
+
+def reports_node_version(case: Case) -> None:
+    """So is node, for the front end's."""
+    asks_first(case, "frontend/package.json", [
+        "node", "--print",
+        "`${process.versions.node} ${process.versions.modules}`"])
 
 
 def one_failure_code(case: Case) -> None:
@@ -498,10 +561,13 @@ BY_SCENARIO: dict[str, Edit] = {
     "notices-a-death": notices_a_death,
     "outlives-start-limit": outlives_start_limit,
     "looks-before-it-moves": looks_before_it_moves,
+    "rewind-is-a-divergence": rewind_is_a_divergence,
     "lock-file-counts": lock_file_counts,
     "included-files-count": included_files_count,
     "python-version-counts": python_version_counts,
     "manual-pull-hides-nothing": manual_pull_hides_nothing,
+    "deploys-a-fresh-clone": deploys_a_fresh_clone,
+    "restarts-what-it-moved-under": restarts_what_it_moved_under,
     "survives-a-reboot": as_undisturbed,
     "leaves-lock-file-alone": as_undisturbed,
     "branch-not-tag": as_undisturbed,
@@ -516,6 +582,7 @@ EVERYWHERE: dict[str, Edit] = {
     "verifies-restart": verifies_restart,
     "reset-failed": reset_failed,
     "reports-python-version": reports_python_version,
+    "reports-node-version": reports_node_version,
     "one-failure-code": one_failure_code,
 }
 

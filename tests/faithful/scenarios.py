@@ -160,7 +160,8 @@ AT_THE_SAME_TIME = "how far the other component is when it is killed varies"
 
 SCENARIOS = [
     # Ordinary pushes.
-    Scenario("nothing_pushed", "first tick in a fresh clone", [Tick()]),
+    Scenario("nothing_pushed", "first tick in a fresh clone", [Tick()],
+             ["deploys-a-fresh-clone"]),
     Scenario("no_change", "ticks after a deployment, nothing pushed",
              [*DEPLOYED, Tick(), Tick()]),
     Scenario("docs_only", "a push that changes no manifest",
@@ -340,7 +341,8 @@ SCENARIOS = [
               Tick()]),
     Scenario("other_branch_first", "on another branch, nothing deployed yet",
              [git("checkout", "-q", "-b", "hotfix"), Tick(),
-              push("second", package(2)), Tick()]),
+              push("second", package(2)), Tick()],
+             ["deploys-a-fresh-clone"]),
     Scenario("prod_missing", "there is no local branch prod, no change",
              [*DEPLOYED, git("checkout", "-q", "-b", "hotfix"),
               git("branch", "-q", "-D", "prod"), Tick()]),
@@ -354,6 +356,11 @@ SCENARIOS = [
              "change",
              [*DEPLOYED, git("checkout", "-q", "--detach", "HEAD^"),
               push("third", package(3)), Tick()]),
+    Scenario("detached_behind", "HEAD is detached at an older commit, no "
+             "change",
+             [*DEPLOYED, git("checkout", "-q", "--detach", "HEAD^"), Tick(),
+              Tick()],
+             ["restarts-what-it-moved-under"]),
     Scenario("local_commit_ahead", "a person committed in the checkout",
              [*DEPLOYED, commit_here("by hand", server(9)), Tick(), Tick()]),
     Scenario("diverged", "a commit in the checkout, another at the remote",
@@ -374,7 +381,8 @@ SCENARIOS = [
     Scenario("force_pushed", "the remote's last commit is replaced",
              [*DEPLOYED, force_push("other", package(3)), Tick(), LATER]),
     Scenario("force_pushed_back", "the remote's last commit is taken away",
-             [*DEPLOYED, force_push_back(), Tick(), Tick()]),
+             [*DEPLOYED, force_push_back(), Tick(), Tick()],
+             ["rewind-is-a-divergence"]),
     Scenario("tag_named_prod", "a tag has the branch's name",
              [*DEPLOYED, push_tag("prod", disturbs=True),
               push("third", package(3)), Tick(), Tick()],
@@ -462,7 +470,8 @@ SCENARIOS = [
     Scenario("manual_pull_first", "a person pulled before the first "
              "deployment",
              [push("second", package(2)), git("pull", "-q", "origin", "prod"),
-              Tick()]),
+              Tick()],
+             ["deploys-a-fresh-clone"]),
     Scenario("reboot", "the host starts anew between two deployments",
              [*DEPLOYED, REBOOT, push("third", server(3)), Tick()],
              ["survives-a-reboot"]),

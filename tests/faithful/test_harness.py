@@ -291,7 +291,7 @@ class StandInTest(unittest.TestCase):
                         recorder.unit_state(unit, 0, os.getpid())}
                  for unit in (FRONTEND, BACKEND)}
         (self.root / "units.json").write_text(json.dumps(units))
-        for name in ("npm", "python3", "systemctl"):
+        for name in ("npm", "node", "python3", "systemctl"):
             recorder.install(self.root / name, self.root)
 
     def run_in(self, folder: str, *command: str, shell: str = "", **settings
@@ -315,7 +315,7 @@ class StandInTest(unittest.TestCase):
 
     def test_logs_what_it_does_not_understand(self):
         for command in (["npm", "frobnicate", "a b"], ["systemctl"],
-                        ["systemctl", "daemon-reload"],
+                        ["systemctl", "daemon-reload"], ["node", "x.js"],
                         ["python3", "-c", "print()"]):
             done = self.run_in(".", *command)
             self.assertEqual(recorder.NOT_UNDERSTOOD, done.returncode)

@@ -134,7 +134,7 @@ class ScenarioWorld(Repositories):
 
     def build(self) -> None:
         self.stand_ins.mkdir()
-        for name in ("npm", "python3", "systemctl"):
+        for name in ("npm", "node", "python3", "systemctl"):
             recorder.install(self.stand_ins / name, self.root)
         units = {unit: {"restarts": 0,
                         "state": recorder.unit_state(unit, 0, os.getpid())}

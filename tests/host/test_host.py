@@ -9,6 +9,7 @@ booted (not root, packages missing); with HOST_TESTS=required in the
 environment that is a failure.
 """
 
+import contextlib
 import json
 import re
 import subprocess
@@ -25,6 +26,9 @@ from support.host import (APP, AUTHOR, BACK_END, CHECKOUT, DURATION, ERR,
 PATIENCE = 120  # seconds for what takes a few on an idle machine
 TICK = 2  # seconds between the runs of a timer in a hurry
 SECRET = "the secret of root"
+SILENT = (r"backend-deployment\.service was restarted but did not stay up: "
+          rf"after 10\.0 s, it takes no connection at 0\.0\.0\.0:{BACK_END}: "
+          "nobody accepts it$")
 NO_CHANGES = ["No changes detected in the repository."]
 
 # Written into the checkout by the services, which run as root.
@@ -434,16 +438,25 @@ class Serving(Breaking, Group):
         self.fix("back end with all modules")
 
     def test_crash_after_five_seconds(self):
-        self.check_missing_port({"backend/server.py": server(
+        """The supervisor keeps its socket, on which nobody serves."""
+        self.check_taken_back({"backend/server.py": server(
             "back end for five seconds", "import os, threading\n"
-            "threading.Timer(5, os._exit, [1]).start()\n")})
+            "threading.Timer(5, os._exit, [1]).start()\n")}, SILENT)
         self.fix("back end that stays")
 
     def test_more_ports(self):
         """One more, and one that the kernel chooses, are no trouble now; nor
         is another one of the kernel's the next time."""
-        more = ("import socket\nmore = [socket.create_server(('', port)) "
-                "for port in (0, 9100)]\n")
+        more = textwrap.dedent("""\
+            import socket, threading
+            def accept(listener):
+                while True:
+                    listener.accept()[0].close()
+            for port in (0, 9100):
+                listener = socket.create_server(("", port))
+                threading.Thread(target=accept, args=[listener],
+                                 daemon=True).start()
+            """)
         for text in ("back end with more ports", "back end with other ports"):
             after = self.host.cursor()
             commit = self.host.push(text, {
@@ -463,28 +476,62 @@ class Serving(Breaking, Group):
                 f"listens on {self.listens()}")
 
 
-class Units(Breaking, Group):
+class ChangingUnits(Breaking):
+    """Steps of groups that change units, and of their repair."""
+
+    folder = "/etc/systemd/system"
+    unit = f"{folder}/backend-deployment.service"
+
+    @contextlib.contextmanager
+    def changed_unit(self, script, *files):
+        """Runs the script and lets systemd read its units; all `files`, which
+        it writes, are what they were afterwards."""
+        outside = [self.host.outside(file) for file in files]
+        before = [file.read_text() if file.exists() else None
+                  for file in outside]
+        self.host.shell(f"{script}\nsystemctl daemon-reload")
+        try:
+            yield
+        finally:
+            for file, text in zip(outside, before):
+                file.unlink(missing_ok=True)
+                if text is not None:
+                    file.write_text(text)
+            self.host.run("systemctl", "daemon-reload")
+
+    def drop_in(self, service, text):
+        path = f"{self.folder}/{service}-deployment.service.d/test.conf"
+        return self.changed_unit(
+            f"mkdir -p {Path(path).parent}\ncat >{path} <<'END'\n{text}\nEND",
+            path)
+
+    def force(self):
+        """What a person types."""
+        self.host.run(UNIT, "--force", "--wait", "60")
+
+    def fix_front_end(self, text):
+        after = self.host.cursor()
+        commit = self.host.push(text, {
+            name: (APP / name).read_text() for name in
+            ("frontend/package.json", "frontend/vite.config.js")} | {
+                "frontend/main.js": f'document.title = "{text}";\n'})
+        self.host.wait_for_front_end(text)
+        self.wait_until_deployed(commit, after)
+
+
+class Units(ChangingUnits, Group):
     """Services whose units fail or change, without any configuration."""
 
-    unit = "/etc/systemd/system/backend-deployment.service"
-
     def test_port_that_is_taken(self):
-        """The front end takes the back end's port while that restarts."""
+        """The front end wants that of the back end, and one of them fails:
+        the back end still has it, or finds it taken."""
         package = json.loads((APP / "frontend/package.json").read_text())
-        package["scripts"]["dev"] = "python3 take_port.py & vite"
-        self.check_taken_back({
-            "frontend/take_port.py": textwrap.dedent(f"""\
-                import socket, time
-                while True:
-                    try:
-                        taken = socket.create_server(("", {BACK_END}))
-                        break
-                    except OSError:
-                        time.sleep(0.001)
-                time.sleep(10000)
-                """),
-            "frontend/package.json": json.dumps(package)},
-            "backend-deployment.service was restarted but did not stay up")
+        package["scripts"]["dev"] = (
+            f"sh -c 'vite --host 0.0.0.0 --port {BACK_END} --strictPort' --")
+        self.check_taken_back(
+            {"frontend/package.json": json.dumps(package)},
+            r"(front|back)end-deployment\.service was restarted but did not "
+            "stay up")
         self.fix_front_end("front end on its own port")
 
     def test_configuration_of_vite_that_throws(self):
@@ -501,54 +548,147 @@ class Units(Breaking, Group):
             "frontend-deployment.service was restarted but did not stay up")
         self.fix_front_end("front end with its script")
 
-    def fix_front_end(self, text):
+    def test_push_that_moves_a_service(self):
+        """The message says how, and that works; there and back."""
+        package = json.loads((APP / "frontend/package.json").read_text())
+        package["scripts"]["dev"] = (
+            "sh -c 'vite --host 0.0.0.0 --port 3001 --strictPort' --")
+        moved = {"frontend/package.json": json.dumps(package)}
+        self.check_missing_port(moved, FRONT_END)
+        self.force()
+        require(self.host.fetch(3001, "/main.js"), "it does not serve there")
+        require("3001" in self.listens(), f"on {self.listens()}")
+        self.host.push("Back", {"frontend/package.json": (
+            APP / "frontend/package.json").read_text()})
+        self.force()
+        require(self.host.fetch(FRONT_END, "/main.js"), "it did not move back")
+        self.fix_front_end("front end where it was")
+
+    def test_port_that_a_socket_unit_holds(self):
+        """It listens, whoever serves."""
+        socket = f"{self.folder}/backend-deployment.socket"
+        with self.drop_in("backend", textwrap.dedent(f"""\
+                [Unit]
+                Requires={Path(socket).name}
+                [Service]
+                ExecStart=
+                ExecStart={CHECKOUT}/backend/venv/bin/uvicorn server:app \
+                  --fd 3 --reload""")), \
+            self.changed_unit(
+                "systemctl stop backend-deployment.service\n"
+                f"printf '[Socket]\nListenStream=0.0.0.0:{BACK_END}\n' "
+                f">{socket}\nsystemctl daemon-reload\n"
+                "systemctl start backend-deployment.service", socket):
+            try:
+                self.fix("back end on a socket that is held")
+                require(str(BACK_END) in self.listens(), self.listens())
+                self.check_taken_back({
+                    "backend/server.py": "raise RuntimeError('at import')\n"},
+                    SILENT)
+                self.fix("back end that accepts")
+            finally:
+                self.host.run("systemctl", "stop", Path(socket).name,
+                              "backend-deployment.service")
+        self.host.run("systemctl", "start", "backend-deployment.service")
+        self.fix("back end on a socket of its own")
+
+    def test_unit_that_is_moved_to_another_port(self):
+        with self.changed_unit(f"sed -i s/8000/8001/ {self.unit}", self.unit):
+            self.check_serves_on(8001)
+        self.check_serves_on(BACK_END)
+
+    def check_serves_on(self, port):
         after = self.host.cursor()
-        commit = self.host.push(text, {
-            name: (APP / name).read_text() for name in
-            ("frontend/package.json", "frontend/vite.config.js")} | {
-                "frontend/main.js": f'document.title = "{text}";\n'})
-        self.host.wait_for_front_end(text)
+        commit = self.host.push_back_end(f"back end on port {port}")
+        until("it to serve", lambda: self.host.fetch(port)
+              == f"back end on port {port}", PATIENCE)
         self.wait_until_deployed(commit, after)
+        require(not errors(self.host.journal(after)),
+                errors(self.host.journal(after)))
+        require(str(port) in self.listens(), f"on {self.listens()}")
+
+
+class HostFailures(ChangingUnits, Group):
+    """Failures of units and of systemctl that no push is blamed for, without
+    any configuration; and one that it is."""
 
     def test_unit_that_is_masked(self):
+        self.check_waits(f"ln -sf /dev/null {self.unit}", "it is masked")
+
+    def test_unit_that_is_missing(self):
+        self.check_waits(f"rm {self.unit}", "systemd calls it not-found")
+
+    def check_waits(self, script, why):
         """That is no fault of the push, which waits until it can be made."""
         serving = self.host.fetch(BACK_END)
         head = self.host.head()
-        text = self.host.outside(self.unit).read_text()
         after = self.host.cursor()
-        self.host.shell(f"ln -sf /dev/null {self.unit}\n"
-                        "systemctl daemon-reload")
-        try:
-            commit = self.host.push_back_end("back end behind a mask")
+        with self.changed_unit(script, self.unit):
+            commit = self.host.push_back_end(f"back end while {why}")
             until("an error", lambda: find_error(
                 self.host.journal(after), "backend-deployment.service cannot "
-                "be restarted: it is masked"), PATIENCE)
+                f"be restarted: {why}"), PATIENCE)
             self.wait_until_idle()
             require(self.host.fetch(BACK_END) == serving, "it was disturbed")
             require(self.host.head() == head, "the checkout did not stay")
-            shown = self.host.run(UNIT, "--status").stdout
-            require(f"pending    {commit[:12]} " in shown
-                    and "quarantine" not in shown, shown)
-        finally:
-            self.host.outside(self.unit).unlink()
-            self.host.write(self.unit, text)
-            self.host.run("systemctl", "daemon-reload")
-        self.host.wait_for_back_end("back end behind a mask")
+            self.check_pending(commit)
+        self.host.wait_for_back_end(f"back end while {why}")
         self.wait_until_deployed(commit, after)
 
-    def test_unit_that_is_moved_to_another_port(self):
-        text = self.host.outside(self.unit).read_text()
-        for port in (8001, BACK_END):
-            self.host.write(self.unit, text.replace("8000", str(port)))
-            self.host.run("systemctl", "daemon-reload")
-            after = self.host.cursor()
-            commit = self.host.push_back_end(f"back end on port {port}")
-            until("it to serve", lambda: self.host.fetch(port)
-                  == f"back end on port {port}", PATIENCE)
-            self.wait_until_deployed(commit, after)
-            require(not errors(self.host.journal(after)),
+    def check_pending(self, commit):
+        shown = self.host.run(UNIT, "--status").stdout
+        require(f"pending    {commit[:12]} " in shown
+                and "quarantine" not in shown, shown)
+
+    def test_systemctl_that_hangs(self):
+        """Once, at the restart: what was moved is taken back, the commit is
+        tried again and not blamed."""
+        config = "/etc/deployment-update.conf"
+        wrapper = "/usr/local/sbin/systemctl"
+        serving = self.host.fetch(BACK_END)
+        self.host.write(config, "systemctl-timeout = 5\n")
+        self.host.write(wrapper, textwrap.dedent("""\
+            #!/bin/sh
+            if [ "$1 $2" = "restart backend-deployment.service" ] &&
+                rmdir /run/hang 2>/dev/null; then
+              exec sleep infinity
+            fi
+            exec /usr/bin/systemctl "$@"
+            """), 0o755)
+        self.host.run("mkdir", "/run/hang")
+        after = self.host.cursor()
+        try:
+            commit = self.host.push_back_end("back end after a hang")
+            self.wait_for_line("^rolled back to ", after)
+            self.check_pending(commit)
+            require(find_error(self.host.journal(after),
+                               "^restarting backend-deployment.service failed"
+                               ": .* did not end within 5.0 s"),
                     errors(self.host.journal(after)))
-            require(str(port) in self.listens(), f"on {self.listens()}")
+            self.host.wait_for_back_end(serving)
+            self.host.wait_for_back_end("back end after a hang")
+            self.wait_until_deployed(commit, after)
+        finally:
+            self.host.outside(wrapper).unlink()
+            self.host.outside(config).unlink()
+
+    def test_service_that_systemd_starts_again(self):
+        """That it was started again before a push says nothing; after the
+        restart it does, from the first look on: that comes when the back end
+        has started, too."""
+        self.host.run("systemctl", "kill", "--signal=KILL",
+                      "frontend-deployment.service")
+        until("systemd to start it again", lambda: self.host.show(
+            "frontend-deployment.service", "NRestarts") == "1", PATIENCE)
+        self.fix_front_end("front end that was killed")
+        package = json.loads((APP / "frontend/package.json").read_text())
+        package["scripts"]["dev"] = "mkdir /run/started && exit 1; vite"
+        with self.drop_in("backend", "[Service]\nExecStartPre=sleep 8"):
+            self.check_taken_back(
+                {"frontend/package.json": json.dumps(package)},
+                r"frontend-deployment\.service was restarted but did not stay "
+                r"up: systemd had to start it again \(once\)$")
+        self.fix_front_end("front end that starts at once")
 
 
 class AsRoot(Group):

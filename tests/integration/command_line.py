@@ -79,6 +79,7 @@ class CommandLine(unittest.TestCase):
                 self.assertEqual((run.returncode, run.stderr), (0, b""))
 
     def test_what_cannot_be_printed_is_a_failure(self):
+        self.world.install_by_hand()
         with open("/dev/full", "w", encoding="utf-8") as full:
             for options in (["--status"], ["--help"], ["--dry-run"], []):
                 run = subprocess.run(
@@ -158,9 +159,19 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(run.returncode, 0, run.stderr)
 
     def test_nothing_new_is_success_in_the_scripts_words(self):
+        self.world.install_by_hand()
         run = self.world.run()
         self.assertEqual((run.returncode, run.stdout, run.stderr),
                          (0, "No changes detected in the repository.\n", ""))
+
+    def test_every_command_is_logged_when_that_is_wanted(self):
+        self.world.push_version(2)
+        run = self.world.run("-v")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        for command in ("git ls-remote --heads -- origin refs/heads/prod",
+                        "npm install --no-save",
+                        "systemctl restart backend-deployment.service"):
+            self.assertIn(f"\nrun {command} in /", f"\n{run.stderr}")
 
     def test_a_held_lock_is_75_and_names_the_holder(self):
         self.world.run()  # makes the file

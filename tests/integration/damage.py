@@ -203,12 +203,16 @@ class KilledMove(unittest.TestCase):
             to = self.half_move(self.branch_is_behind, True)
             git = os.readlink(self.world.bin / "git")
             (self.world.bin / "git").unlink()
-            self.world.stand_in(
-                "git", f'#!/bin/sh\necho git >>"$CALLS"\nexec {git} "$@"\n')
+            self.world.stand_in("git", f"""#!/bin/sh
+. "${{0%/*}}/variables"
+echo git >>"$CALLS"
+exec {git} "$@"
+""")
             self.world.calls()
             run = self.world.run()
             self.assertEqual(run.returncode, 0, run.stderr)
             calls = self.world.calls().count("git")
+            self.assertGreater(calls, 0)
             self.assertEqual(self.world.commit(), to)
             return calls
 
@@ -313,6 +317,17 @@ class DiskFull(unittest.TestCase):
         commit = self.world.push_version(2)
         self.assert_it_fails_and_then_deploys(
             commit, first, "No space left on device")
+
+    def test_in_the_middle_of_the_fetch(self):
+        # git writes the commit before its files.
+        for leave in (4, 8, 16):
+            with self.subTest(leave=leave):
+                self.world = self.enterContext(World())
+                first = self.in_a_small_checkout()
+                self.fill(self.world.checkout, leave=leave << 10)
+                commit = self.world.push_version(2)
+                self.assert_it_fails_and_then_deploys(
+                    commit, first, "No space left on device")
 
     def test_at_the_build(self):
         first = self.in_a_small_checkout()

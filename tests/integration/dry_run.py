@@ -57,6 +57,7 @@ class DryRun(unittest.TestCase):
 
     def test_without_change_it_says_so(self):
         world = self.world()
+        world.install_by_hand()
         run = self.dry_run(world)
         self.assertEqual(run.stdout,
                          "No changes detected in the repository.\n")
@@ -105,6 +106,7 @@ class DryRun(unittest.TestCase):
 
     def test_force_is_planned_too(self):
         world = self.world()
+        world.install_by_hand()
         steps, plan = self.planned(world)
         self.assertEqual((steps, plan["to"]), ([], ""))
         run = self.dry_run(world, "--force")
@@ -140,6 +142,7 @@ class DryRun(unittest.TestCase):
 
     def test_a_linked_work_tree_is_left_as_it_is(self):
         world = self.world()
+        world.in_place = True  # its .git is a file
         main = world.checkout
         world.git(main, "checkout", "-q", "--detach")
         world.checkout = world.root / HOSTILE_NAME

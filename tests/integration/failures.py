@@ -5,7 +5,7 @@ import shutil
 import unittest
 
 from support import needs_staging
-from support.world import World
+from support.world import IN_PLACE, World, made_from
 
 NO_CHANGES = "No changes detected in the repository.\n"
 
@@ -63,6 +63,7 @@ class Failures(unittest.TestCase):
                 "nothing was changed", "ls-remote origin")
 
     def test_a_remote_that_answers_again_is_told_and_deployed_from(self):
+        self.world.install_by_hand()
         away = self.world.root / "away"
         self.world.origin.rename(away)
         self.failed()
@@ -175,6 +176,18 @@ exit 1
             "what to do: look at: systemctl status "
             "frontend-deployment.service; journalctl -u "
             "frontend-deployment.service\n")
+
+    def test_built_in_place_nothing_is_taken_back(self):
+        world = self.world
+        world.config(IN_PLACE)
+        self.assertEqual(world.run("--force").returncode, 0)
+        commit = world.push_version(2, crash="yes\n")
+        text = self.failed()
+        self.assert_says(text, "did not stay up: it is failed",
+                         f"the deployment of {commit[:12]} is pending")
+        self.assertNotIn("rolling back", text)
+        self.assertEqual(world.commit(), commit)
+        self.assertEqual(world.in_use(), made_from(2))
 
     def test_a_failure_is_told_once_and_then_in_one_line(self):
         commit = self.world.push_version(2)

@@ -104,6 +104,7 @@ class NoChangeWithPackedRefs(NoChange):
 class FirstRun(unittest.TestCase):
     def test_adopting_what_is_checked_out_leaves_a_lock_and_no_record(self):
         with World() as world:
+            world.install_by_hand()
             lock = world.lock_file()
             own = {str(path) for path in (world.checkout / ".git",
                                           lock.parent, lock)}

@@ -51,7 +51,7 @@ class OfAUser(unittest.TestCase):
 
     def test_only_systemctl_runs_as_root(self):
         world = self.world
-        world.stand_in("curl", self.noting("curl") + "echo 200\n")
+        world.stand_in("curl", self.noting("curl") + "printf 200\n")
         world.config("settle = 0\n[web]\ntype = npm\ndirectory = frontend\n"
                      "service = frontend-deployment.service\n"
                      "health-check = http://localhost:1/\n"

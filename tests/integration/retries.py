@@ -5,7 +5,7 @@ import unittest
 
 from support import needs_staging
 from support.record import entries, make_due
-from support.world import CONFIG, IN_PLACE, World
+from support.world import CONFIG, IN_PLACE, OF_TIMER, World
 
 
 class InPlace(unittest.TestCase):
@@ -25,10 +25,10 @@ class InPlace(unittest.TestCase):
             'echo "Successfully installed"', "exit 1"))
         return lambda: self.world.stand_in("python3", stand_in)
 
-    def run_when_due(self, *more):
+    def run_when_due(self, *more, **options):
         """A run, as if the wait for the next try were over."""
         make_due(self.world.record)
-        return self.world.run(*more)
+        return self.world.run(*more, **options)
 
     def entry(self, key):
         return entries(self.world.record).get(key)
@@ -62,8 +62,8 @@ class InPlace(unittest.TestCase):
         self.assertEqual((run.returncode, run.stdout), (1, ""))
         self.assertRegex(
             run.stderr, rf"\Aerror: the deployment of {commit[:12]} is "
-            rf"pending: '{self.step}' failed \(once so far\); next try at "
-            r"\S+Z, or now with --force\n\Z")
+            rf"pending: '{self.step}' failed \(once so far\): installing "
+            r"backend failed.*; next try at \S+Z, or now with --force\n\Z")
         self.assertEqual(self.world.calls(), [])
 
     def test_a_retry_goes_on_with_the_step_that_failed(self):
@@ -102,9 +102,11 @@ class InPlace(unittest.TestCase):
         self.break_pip()
         self.world.push_version(2)
         self.assertIn("what to do:", self.world.run().stderr)
-        again = self.run_when_due().stderr
+        again = self.run_when_due(environment=OF_TIMER).stderr
         self.assertNotIn("what to do:", again)
         self.assertIn("failed (2 times so far)", again)
+        # A person who starts a run has not seen the one of the timer.
+        self.assertIn("what to do:", self.run_when_due().stderr)
 
     def test_status_tells_of_it(self):
         self.assertEqual(self.world.run("--force").returncode, 0)
@@ -176,6 +178,15 @@ class InPlace(unittest.TestCase):
         self.assertIn("restore frontend/package-lock.json: npm rewrites it",
                       run.stderr)
         self.assertEqual(lock.read_text(), "2\n")
+
+    def test_npm_is_kept_from_rewriting_its_lock_file(self):
+        self.world.stand_in("npm", self.world.stand_in_text("npm") + (
+            'case "$*" in *--no-save*) ;; '
+            "*) echo npm >package-lock.json ;; esac\n"))
+        self.world.push_version(2, **{"frontend/package-lock.json": "1\n"})
+        self.assertEqual(self.world.run().returncode, 0)
+        lock = self.world.checkout / "frontend/package-lock.json"
+        self.assertEqual(lock.read_text(), "1\n")
 
     def test_a_diverged_branch_is_reset_when_that_is_wanted(self):
         world = self.world

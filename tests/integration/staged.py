@@ -7,8 +7,8 @@ import os
 import subprocess
 import unittest
 
-from support import NOBODY, needs_staging
-from support.record import make_due
+from support import NOBODY, PATIENCE, needs_staging, until
+from support.record import entries, make_due
 from support.world import World, made_from
 
 # Tries what a build may not do, and tells what it saw.
@@ -53,6 +53,14 @@ class Staged(unittest.TestCase):
                   / component)
         return sorted(folder.iterdir())
 
+    def assert_runs(self, commit, version):
+        """All of the host is at the commit of that version."""
+        world = self.world
+        self.assertEqual(world.commit(), commit)
+        self.assertEqual(world.in_use(), made_from(version))
+        self.assertEqual(world.running(), [
+            f"{commit}\n{text}" for text in made_from(version)])
+
     def assert_clean(self):
         world = self.world
         self.assertEqual(world.git(world.checkout, "status", "--porcelain"),
@@ -64,9 +72,34 @@ class Staged(unittest.TestCase):
         second = self.world.push_version(2)
         text = self.deploy(0)
         self.assertIn(f"build {second[:12]} aside", text)
-        self.assertEqual(self.world.commit(), second)
-        self.assertEqual(self.world.in_use(), made_from(2))
+        self.assert_runs(second, 2)
         self.assert_clean()
+
+    def test_nothing_changes_while_a_push_is_built(self):
+        world = self.world
+        at_work, go_on = world.root / "at-work", world.root / "go-on"
+        os.mkfifo(go_on)
+        world.tell(AT_WORK=at_work, GO_ON=go_on)
+        world.stand_in("python3", world.stand_in_text("python3").replace(
+            "  cat requirements.txt >venv/made-from\n",
+            "  cat requirements.txt >venv/made-from\n"
+            '  echo up >"$AT_WORK"; cat "$GO_ON"\n'))
+        second = world.push_version(2)
+        program = subprocess.Popen(
+            world.arguments(), cwd="/", env=world.environment,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, text=True)
+        self.addCleanup(program.stderr.close)
+        self.addCleanup(program.kill)
+        until("the venv to be made", at_work.exists, pause=0.01)
+        self.assert_runs(self.first, 1)
+        self.assertNotIn("systemctl", "\n".join(world.calls()))
+        record = entries(world.record)
+        self.assertEqual((record["pending"], record["running"]),
+                         (second, "yes"))
+        go_on.write_text("")
+        self.assertEqual(program.wait(PATIENCE), 0)
+        self.assert_runs(second, 2)
 
     def test_a_build_sees_the_target_commit_and_cannot_write_to_git(self):
         self.world.stand_in("npm", CURIOUS_NPM)
@@ -96,21 +129,19 @@ class Staged(unittest.TestCase):
             2, **{"backend/requirements.txt": "missing==1\n"})
         text = self.deploy(1)
         self.assertIn("is pending: 'build' failed (once so far)", text)
-        self.assertEqual(self.world.commit(), self.first)
-        self.assertEqual(self.world.in_use(), made_from(1))
+        self.assertNotIn("rolling back", text)
+        self.assert_runs(self.first, 1)
         self.assertNotIn("systemctl", "\n".join(self.world.calls()))
         third = self.world.push_version(3)
         self.deploy(0)
-        self.assertEqual(self.world.commit(), third)
-        self.assertEqual(self.world.in_use(), made_from(3))
+        self.assert_runs(third, 3)
 
     def test_a_push_whose_services_die_is_rolled_back(self):
         second = self.world.push_version(2, crash="yes\n")
         text = self.deploy(1)
         self.assertIn("did not stay up: it is failed", text)
         self.assertIn(f"rolled back to {self.first[:12]} (First)", text)
-        self.assertEqual(self.world.commit(), self.first)
-        self.assertEqual(self.world.in_use(), made_from(1))
+        self.assert_runs(self.first, 1)
         self.assert_clean()
         self.assertEqual(
             [call for call in self.world.calls() if "systemctl" in call],
@@ -141,7 +172,7 @@ class Staged(unittest.TestCase):
         self.world.push_version(2, crash="yes\n")
         text = self.deploy(1, "--force")
         self.assertIn(f"rolled back to {self.first[:12]} (First)", text)
-        self.assertEqual(self.world.in_use(), made_from(1))
+        self.assert_runs(self.first, 1)
         self.assertEqual(
             [call for call in self.world.calls() if call.startswith("npm")],
             ["npm install --no-save"])
@@ -156,8 +187,7 @@ class Staged(unittest.TestCase):
         self.assertIn(f"rolled back to {self.first[:12]} (First)", text)
         self.assertIn(f"the deployment of {second[:12]} is pending: 'verify' "
                       "failed", text)
-        self.assertEqual(self.world.commit(), self.first)
-        self.assertEqual(self.world.in_use(), made_from(1))
+        self.assert_runs(self.first, 1)
         self.assertNotIn("quarantined", self.world.record.read_text())
         make_due(self.world.record)
         self.deploy(0)
@@ -166,7 +196,7 @@ class Staged(unittest.TestCase):
     def test_a_code_only_push_is_rolled_back_too(self):
         self.world.push("Crash", {"crash": "yes\n"})
         self.deploy(1)
-        self.assertEqual(self.world.commit(), self.first)
+        self.assert_runs(self.first, 1)
 
     def test_an_environment_nobody_labelled_is_rolled_back_to(self):
         world = self.world
@@ -175,8 +205,7 @@ class Staged(unittest.TestCase):
         world.record.unlink()
         self.world.push_version(2, crash="yes\n")
         self.deploy(1)
-        self.assertEqual(world.commit(), self.first)
-        self.assertEqual(self.world.in_use(), made_from(1))
+        self.assert_runs(self.first, 1)
 
     def test_a_rollback_that_fails_says_where_everything_is(self):
         self.world.push_version(2)
@@ -190,7 +219,7 @@ class Staged(unittest.TestCase):
         self.world.down.unlink()
         make_due(self.world.record)
         self.assertIn("rolled back to", self.deploy(1))
-        self.assertEqual(self.world.in_use(), made_from(1))
+        self.assert_runs(self.first, 1)
 
     def test_a_new_push_overtakes_a_rollback_that_fails(self):
         self.world.push_version(2)
@@ -199,8 +228,7 @@ class Staged(unittest.TestCase):
         self.world.down.unlink()
         third = self.world.push_version(3)
         self.deploy(0)
-        self.assertEqual(self.world.commit(), third)
-        self.assertEqual(self.world.in_use(), made_from(3))
+        self.assert_runs(third, 3)
 
     def test_a_rollback_by_hand_builds_nothing(self):
         second = self.world.push_version(2)
@@ -208,10 +236,9 @@ class Staged(unittest.TestCase):
         self.world.calls()
         text = self.deploy(0, "--rollback")
         self.assertIn(f"{second[:12]} is quarantined", text)
-        self.assertEqual(self.world.commit(), self.first)
-        self.assertEqual(self.world.in_use(), made_from(1))
+        self.assert_runs(self.first, 1)
         self.assertNotIn("npm", "\n".join(self.world.calls()))
-        self.assertIn("is quarantined", self.deploy(1))
+        self.assertIn("is quarantined", self.deploy(0))
 
     def test_without_an_earlier_deployment_there_is_no_way_back(self):
         self.assertIn("there is no earlier deployment on record",
@@ -255,6 +282,7 @@ class Staged(unittest.TestCase):
 
     def test_where_git_is_a_file_it_is_built_in_place(self):
         world = self.world
+        world.in_place = True
         (world.checkout / ".git").rename(world.root / "moved.git")
         (world.checkout / ".git").write_text(
             f"gitdir: {world.root / 'moved.git'}\n")
@@ -262,8 +290,7 @@ class Staged(unittest.TestCase):
         text = self.deploy(0)
         self.assertEqual(text.count("environments are built in place: the "
                                     "checkout's .git is not a folder"), 1)
-        self.assertEqual(world.commit(), second)
-        self.assertEqual(self.world.in_use(), made_from(2))
+        self.assert_runs(second, 2)
 
     def test_where_folders_cannot_be_exchanged_they_are_moved(self):
         # On overlayfs a folder of the lower layer cannot be renamed.
@@ -282,5 +309,4 @@ class Staged(unittest.TestCase):
         text = self.deploy(0)
         self.assertIn("backend: the file system cannot exchange two folders",
                       text)
-        self.assertEqual(world.commit(), second)
-        self.assertEqual(self.world.in_use(), made_from(2))
+        self.assert_runs(second, 2)

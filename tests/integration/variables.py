@@ -66,7 +66,7 @@ class Cases:
         for name in ("npm", "python3", "systemctl"):  # and pip, in python3
             world.stand_in(name, world.stand_in_text(name).replace(
                 "#!/bin/sh\n", shows))
-        world.stand_in("curl", shows)
+        world.stand_in("curl", shows + "printf 200\n")
         hook = world.checkout / ".git/hooks" / HOOK
         hook.write_text(shows)
         hook.chmod(0o755)
@@ -165,6 +165,7 @@ class OfTheOwner(OfWhoStartsIt):
 
     def prepare(self):
         world = self.world
+        world.in_place = True  # he may make no mount namespace
         world.give_to(NOBODY)
         world.state.mkdir()
         for folder in (world.state, world.services):

@@ -35,9 +35,11 @@ ONLY = {
 
 # The facts and the plan are values: nothing in them runs, reads or writes.
 VALUES = re.compile(r"lib/(model/\w+|base/(error|text|time)|"
-                    r"plan/(facts|plan|verdict)|"
+                    r"plan/(facts|inputs_text|needs|obstacle|plan|refusals|"
+                    r"steps|verdict)|"
                     r"checkout/state)\.hpp")
-MADE_OF_VALUES = re.compile(r"lib/plan/(facts|plan|verdict)\.[ch]pp")
+MADE_OF_VALUES = re.compile(r"lib/plan/(facts|inputs_text|needs|obstacle|"
+                            r"plan|refusals|steps|verdict)\.[ch]pp")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.MULTILINE)
 

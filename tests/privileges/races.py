@@ -66,6 +66,7 @@ class Attacked(unittest.TestCase):
 
     def setUp(self):
         world = self.world = self.enterContext(World(self.place))
+        world.install_by_hand()
         self.theirs = world.root / "theirs"
         self.notes = self.writable(world.root / "notes")
         world.link_tool("stat")
@@ -176,6 +177,7 @@ class Attacked(unittest.TestCase):
         asked after each run, which exits with one of `codes`."""
         end = time.monotonic() + RACE
         ended = []
+        self.world.in_place = True  # where .git or the checkout is another
         try:
             with exchanges:
                 while time.monotonic() < end:
@@ -186,6 +188,7 @@ class Attacked(unittest.TestCase):
         finally:
             print(f"\n    {len(ended)} runs, {ended.count(0)} of them "
                   f"deployed; {exchanges.count} exchanges", file=sys.stderr)
+        self.world.in_place = False
         self.assertGreaterEqual(exchanges.count, FEWEST_EXCHANGES)
 
     def check_it_deploys(self):
@@ -371,7 +374,6 @@ grep -RsI "{SECRET}" {app}/.git/* {app} .. && echo "{self.READ} it"
         # They are copied after all else is laid out: the owner decides how
         # long that takes.
         modules = app / "frontend/node_modules"
-        modules.mkdir()
         for number in range(200):
             (modules / str(number)).touch()
         give_to(OWNER, self.theirs)

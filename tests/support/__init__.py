@@ -15,8 +15,8 @@ one way: scripts and tests import support, and support imports neither.
 
     world           an origin, a checkout and stand-ins for a run of the binary
     repositories    the part of it that is git alone
-    stand_ins/      npm, python3 and systemctl of a world, in shell
-    recorder        the same three, which log every call (faithful/)
+    stand_ins/      npm, node, python3 and systemctl of a world, in shell
+    recorder        the same four, which log every call (faithful/)
     service_manager a systemctl that really starts services (scripts/demo)
     serving         a world whose back end is a real server
     record          reads the record of deployments and changes it

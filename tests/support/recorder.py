@@ -1,4 +1,4 @@
-"""Stands in for npm, python3, pip and systemctl, and records every call.
+"""Stands in for npm, node, python3, pip and systemctl, and records every call.
 
 Run by the wrappers that install() writes, as
 
@@ -115,8 +115,8 @@ class Call:
         return path
 
     def run(self) -> int:
-        known = {"npm": self.npm, "python3": self.python3, "pip": self.pip,
-                 "systemctl": self.systemctl}
+        known = {"npm": self.npm, "node": self.node, "python3": self.python3,
+                 "pip": self.pip, "systemctl": self.systemctl}
         return known[self.program.name]()
 
     def npm(self) -> int:
@@ -133,6 +133,12 @@ class Call:
         if self.settings["npm_rewrites_lock"] and not keeps_lock:
             Path("package-lock.json").write_text("rewritten by npm\n",
                                                  encoding="utf-8")
+        return 0
+
+    def node(self) -> int:
+        if self.arguments[:1] != ["--print"]:
+            return NOT_UNDERSTOOD
+        print("18.19.0 108")
         return 0
 
     def python3(self) -> int:

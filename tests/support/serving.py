@@ -86,12 +86,33 @@ def serve(listener):
 RAISES = "raise RuntimeError('at import')\n"
 LEAVES = """
 import os, threading
-threading.Timer(1, os._exit, [1]).start()
+threading.Timer(1, os._exit, [1]).start()  # seconds
 """ + SERVES
 SERVES_MORE = """
-import socket
+import socket, threading
 more = [socket.create_server(("0.0.0.0", port)) for port in (0, 9100)]
+def accept(listener):
+    while True:
+        listener.accept()[0].close()
+for listener in more:
+    threading.Thread(target=accept, args=[listener], daemon=True).start()
 """ + SERVES
+# One connection after the other: who holds one keeps it from all others.
+SERVES_HTTPS = """
+import ssl
+def serve(listener):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain({pem!r})
+    listener.listen()
+    while True:
+        try:
+            with context.wrap_socket(listener.accept()[0], True) as client:
+                client.recv(4096)
+                client.sendall(b"HTTP/1.0 {status} X\\r\\n"
+                               b"Content-Length: 0\\r\\n\\r\\n")
+        except OSError:  # it has left
+            pass
+"""
 SERVES_ELSEWHERE = """
 import socket
 def serve(listener):

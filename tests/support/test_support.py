@@ -26,6 +26,18 @@ class Worlds(unittest.TestCase):
                 self.assertEqual(built_aside(run), staged, run.stderr)
                 self.assertEqual(world.in_use(), made_from(2))
 
+    @needs_staging
+    def test_a_world_fails_when_it_builds_in_place_unasked(self):
+        for more in ((), ("--dry-run",)):
+            with self.subTest(more=more), World() as world:
+                world.push_version(2)
+                (world.bin / "true").unlink()  # nothing can be tried by it
+                with self.assertRaisesRegex(AssertionError,
+                                            "nobody asked to build in place"):
+                    world.run(*more)
+                world.in_place = True
+                self.assertEqual(world.run(*more).returncode, 0)
+
     def test_stand_ins_need_no_variables_of_the_program(self):
         with World(checkout="an 'app'") as world:
             world.tell(DOWN="it's $HOME; #1\n")

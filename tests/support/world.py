@@ -3,10 +3,13 @@ calls on a host.
 
 The program under test is the real binary, git is the real git. A program
 passes few of its variables on, so the stand-ins have those of World.tell() in
-a file beside them, `variables`, which each of them reads. As root, a
-deployment in a world builds aside, as on a host, unless `config` says
-otherwise; another user may make no mount namespace, and the program builds in
-place: tests of what is built aside are skipped then (support.needs_staging).
+a file beside them, `variables`, which each of them reads.
+
+A deployment in a world builds aside, as on a host. One that builds in place
+fails its test, unless the test asks for that: by the program's own setting or
+option, or by World.in_place where something else is the reason. Users who may
+make no mount namespace build in place everywhere: tests of what is built aside
+are skipped then (support.needs_staging).
 """
 
 import hashlib
@@ -17,12 +20,15 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from support import BINARY, PATIENCE
+from support import BINARY, PATIENCE, can_stage, require
 from support.repositories import FIRST_FILES, Repositories
 
 STAND_INS = Path(__file__).resolve().parent / "stand_ins"
 
 CONFIG = "settle = 0\n"
+
+# Each process that systemd starts has it; a run without it is one by hand.
+OF_TIMER = {"INVOCATION_ID": "0123456789abcdef0123456789abcdef"}
 IN_PLACE = CONFIG + "build = in-place\n"
 
 # Programs of the system that the program and the stand-ins need; no other is
@@ -45,6 +51,8 @@ class World(Repositories):
         self.services = self.root / "services"
         self.calls_file = self.root / "calls"
         self.down = self.root / "down"
+        self.config_file = self.root / "deployment-update.conf"
+        self.in_place = False
         self.environment["PATH"] = str(self.bin)
         self._make_bin()
         self._told = {}
@@ -95,9 +103,13 @@ class World(Repositories):
                         self.origin], check=True)
 
     def config(self, text):
-        path = self.root / "deployment-update.conf"
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o644)
+        self.config_file.write_text(text, encoding="utf-8")
+        self.config_file.chmod(0o644)
+
+    def install_by_hand(self):
+        """As if the environments had been there before the program."""
+        for name in ("frontend/node_modules", "backend/venv"):
+            (self.checkout / name).mkdir()
 
     def push(self, subject, files):
         """Commits `files` (path: text, None: removed) and pushes; returns the
@@ -129,9 +141,14 @@ class World(Repositories):
         return [(self.checkout / path / "made-from").read_text()
                 for path in ("frontend/node_modules", "backend/venv")]
 
+    def running(self):
+        """Returns what the services run: the commit, and what the environment
+        was made from, at their last restart."""
+        return [(self.services / f"{name}-deployment.service").read_text()
+                for name in ("frontend", "backend")]
+
     def arguments(self, *more):
-        config = self.root / "deployment-update.conf"
-        return [str(BINARY), f"--config={config}",
+        return [str(BINARY), f"--config={self.config_file}",
                 f"--repo-dir={self.checkout}", f"--state-dir={self.state}",
                 *map(str, more)]
 
@@ -139,10 +156,18 @@ class World(Repositories):
         return self.run_program(self.arguments(*more), **options)
 
     def run_program(self, command, environment=None, **options):
-        return subprocess.run(
+        run = subprocess.run(
             command, cwd="/", env=self.environment | (environment or {}),
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
             errors="replace", timeout=PATIENCE, **options)
+        require(not built_in_place(run) or self.may_build_in_place(command),
+                f"nobody asked to build in place:\n{run.stdout}{run.stderr}")
+        return run
+
+    def may_build_in_place(self, command):
+        return (self.in_place or "--build=in-place" in command
+                or "build = in-place\n" in self.config_file.read_text()
+                or not can_stage())
 
     def calls(self):
         """Returns what the stand-ins were asked since the last time."""
@@ -159,6 +184,12 @@ def files_of(version):
 def made_from(version):
     """Returns what World.in_use() tells of a version's environments."""
     return list(files_of(version).values())
+
+
+def built_in_place(run):
+    """True when a run says that it builds, or plans to build, in place."""
+    return ("environments are built in place: " in run.stderr
+            or "\nIn place: " in run.stdout)
 
 
 def built_aside(run):

@@ -27,6 +27,8 @@ FakeHost::FakeHost()
   runner.answer("rev-parse --verify", printed(id('a') + "\n"));
   runner.answer("symbolic-ref", printed("prod\n"));
   runner.answer("for-each-ref", printed("* " + id('a') + " refs/heads/prod\n"));
+  runner.answer("rev-list --count", printed("1\n"));
+  runner.answer("node --print", printed("18.19.0 108\n"));
   runner.answer("log -1", printed("A subject\n"));
   runner.answer("rm -rf --one-file-system", remove_for_real);
   push('a');
@@ -36,6 +38,12 @@ void FakeHost::push(char tip) {
   runner.answer("ls-remote", printed(id(tip) + "\trefs/heads/prod\n"));
   runner.answer("rev-list --left-right",
                 printed(fmt::format("0\t{}\n", tip == 'a' ? 0 : 1)));
+}
+
+void FakeHost::install() const {
+  for (const Component& component : config.components) {
+    std::filesystem::create_directories(host.store.live(component));
+  }
 }
 
 void FakeHost::save(const Record& record) const {

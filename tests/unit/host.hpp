@@ -34,6 +34,9 @@ class FakeHost {
   // Answers for the remote's tip, of which the checkout has the objects.
   void push(char tip);
 
+  // Makes the folders of the environments.
+  void install() const;
+
   // Writes and reads the record on disk.
   void save(const Record& record) const;
   Record saved() const;

@@ -122,4 +122,13 @@ Descriptor Server::accept() const {
   return Descriptor(accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
 }
 
+Helper accepting(const Server& server) {
+  return Helper([&server] {
+    for (;;) {
+      server.accept();
+    }
+    return 0;
+  });
+}
+
 }  // namespace deployment

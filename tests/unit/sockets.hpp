@@ -8,6 +8,7 @@
 #include "lib/base/file.hpp"
 #include "lib/model/endpoint.hpp"
 #include "lib/services/systemd.hpp"
+#include "tests/unit/processes.hpp"
 
 namespace deployment {
 
@@ -61,6 +62,10 @@ class Server {
   Endpoint endpoint_;
   Descriptor fd_;
 };
+
+// Starts a process that accepts all connections to a server, as a child of a
+// supervisor does that holds the socket, too.
+Helper accepting(const Server& server);
 
 inline Endpoint on_loopback(int port) {
   return ipv4_endpoint({127, 0, 0, 1}, port);

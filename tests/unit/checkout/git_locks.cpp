@@ -44,6 +44,8 @@ TEST_CASE("finds the locks that would stop a deployment, and no others") {
                             "ORIG_HEAD.lock",
                             "config.lock",
                             "index.lock",
+                            "modules/lib/index.lock",
+                            "modules/lib/modules/nested/HEAD.lock",
                             "packed-refs.lock",
                             "refs/deployment-update/lost/a.lock",
                             "refs/heads/prod.lock",
@@ -53,8 +55,8 @@ TEST_CASE("finds the locks that would stop a deployment, and no others") {
     write_file(checkout / ".git" / name, "");
   }
   for (const char* name :
-       {"gc.pid.lock", "refs/heads/other.lock", "refs/deployment-update/lost/a",
-        "refs/remotes/upstream/prod.lock"}) {
+       {"gc.pid.lock", "modules/lib/objects/a.lock", "refs/heads/other.lock",
+        "refs/deployment-update/lost/a", "refs/remotes/upstream/prod.lock"}) {
     write_file(checkout / ".git" / name, "");
   }
   CHECK(names_of_locks(checkout) == in_the_way);

@@ -202,6 +202,7 @@ TEST_CASE("laying out that meets lost objects names the repair") {
   FakeRunner runner;
   runner.answer("checkout-index",
                 failed(1, "error: unable to read sha1 file\n"));
+  runner.answer("git fsck", failed(3));
   const auto error = error_of<CommandError>(
       [&] { reader(runner).lay_out_aside(commit('a'), {"x"}, "/aside/b"); });
   CHECK(contains(error.advice().value_or(""), "the repository is damaged"));
@@ -370,8 +371,10 @@ std::string advice_of_heads(const std::optional<std::string>& user) {
 
 // Returns the advice when git fails with `words`.
 std::string advice_after(const std::string& words,
-                         const std::optional<std::string>& user) {
+                         const std::optional<std::string>& user,
+                         const CommandResult& fsck = failed(3)) {
   FakeRunner runner([&](const Command&) { return failed(128, words); });
+  runner.answer("git fsck", fsck);
   const GitReader git(runner, checkout_of(user), "origin", "prod");
   return error_of<CommandError>([&] { git.current_commit(); })
       .advice()
@@ -403,6 +406,45 @@ TEST_CASE("root is advised to repair the objects as the owner") {
             "mkdir /app/.git/objects && git -C /app fetch --refetch origin "
             "prod");
   CHECK(advice_after("fatal: not a git repository\n", "deploy").empty());
+}
+
+TEST_CASE("a repository is called damaged only when git fsck finds that") {
+  const CommandResult hung = {.status = {.signal = 15, .timed_out = true}};
+  for (const char* words : {"fatal: bad object 0a1b\n",
+                            "error: object file .git/objects/0a is empty\n"}) {
+    CHECK(contains(advice_after(words, {}), "the repository is damaged"));
+    for (const CommandResult& fsck : {printed(""), hung}) {
+      const std::string advice = advice_after(words, {}, fsck);
+      CHECK(advice.starts_with("git fsck finds no damage in the repository"));
+      CHECK(contains(advice, "git -C /app fetch --refetch origin prod"));
+      CHECK_FALSE(contains(advice, "mv "));
+    }
+  }
+}
+
+TEST_CASE("git fsck reads the content of files only where some are cut short") {
+  struct Case {
+    const char* words;
+    bool reads_all;
+  };
+  for (const Case& c : {Case{"fatal: bad object 0a1b\n", false},
+                        Case{"fatal: loose object 0a is corrupt\n", true}}) {
+    FakeRunner runner([&](const Command&) { return failed(128, c.words); });
+    CHECK_THROWS_AS(reader(runner).current_commit(), CommandError);
+    CHECK(runner.has_run("git fsck"));
+    CHECK(runner.has_run("--connectivity-only") != c.reads_all);
+  }
+}
+
+TEST_CASE("counts the commits that no other one has") {
+  FakeRunner runner([](const Command&) { return printed("7\n"); });
+  CHECK(reader(runner).count_commits(commit('a'), {commit('b')}) == 7);
+  CHECK(runner.has_run("rev-list --count --ignore-missing " + id('a') + " ^" +
+                       id('b') + " --"));
+  FakeRunner silent;
+  CHECK(message_of<Error>([&] {
+          reader(silent).count_commits(commit('a'), {});
+        }) == "unexpected output from git rev-list: ''");
 }
 
 }  // namespace

@@ -145,14 +145,50 @@ TEST_CASE("a file that becomes a folder is in the way, and the reverse") {
           {"a"}}});
 }
 
-TEST_CASE("git is asked to compare commits only when a file is changed here") {
+TEST_CASE("git is asked only for what may be in the way") {
   const Checkout checkout;
+  const std::string commits = " " + id('a') + " " + id('b') + " --";
   Moving clean{.status = " D x\0"sv, .changed = "x\0"sv};
   clean.in_the_way(checkout);
-  CHECK_FALSE(clean.runner.has_run("diff-tree"));
+  CHECK_FALSE(clean.runner.has_run("--diff-filter= " + id('a')));
+  CHECK(clean.runner.has_run("--diff-filter=A" + commits));
+  CHECK_FALSE(clean.runner.has_run("ls-files"));
   Moving dirty{.status = " M x\0"sv, .changed = "x\0"sv};
   dirty.in_the_way(checkout);
-  CHECK(dirty.runner.has_run(" " + id('a') + " " + id('b') + " --"));
+  CHECK(dirty.runner.has_run("--diff-filter=" + commits));
+}
+
+// A checkout whose files git says nothing of, and a commit that adds a file.
+struct Added {
+  const char* what;
+  std::string added;
+  Files files;
+  std::string obstacle;  // of which git is asked whether it tracks it
+};
+
+TEST_CASE("an untracked file where the commit adds one is in the way") {
+  for (const Added& row :
+       {Added{"a file", "d/x", {{"d/x", ""}}, "d/x"},
+        Added{"a file for a folder", "d/e/x", {{"d", ""}}, "d"},
+        Added{"a folder for a file", "d", {{"d/x", ""}}, "d"}}) {
+    INFO(row.what);
+    const Checkout checkout(row.files);
+    Moving moving{.status = {}, .changed = {}};
+    moving.runner.answer("ls-files",
+                         printed("one/of/them" + std::string(1, '\0')));
+    const std::string added = row.added + '\0';
+    moving.changed = added;
+    CHECK(moving.in_the_way(checkout) == Paths{"one/of/them"});
+    CHECK(moving.runner.has_run(" -- " + row.obstacle));
+  }
+}
+
+TEST_CASE("a link where the commit has a folder is in the way") {
+  const Checkout checkout;
+  fs::create_directory_symlink("/", checkout / "d");
+  Moving moving{.status = {}, .changed = "d/tmp\0"sv};
+  moving.in_the_way(checkout);
+  CHECK(moving.runner.lines().back().ends_with(" -- d"));
 }
 
 // A repository with real git. Its work tree is what a killed move to a commit

@@ -83,9 +83,23 @@ TEST_CASE("reads each option of a run") {
   CHECK(file.parse({"--dry-run"}).request.dry_run);
   CHECK(file.parse({"--force"}).request.force);
   CHECK(file.parse({"--rollback"}).request.roll_back);
+  CHECK(file.parse({"--rollback"}).request.commit.empty());
+  for (const Words& words :
+       {Words{"--rollback", "0123abc"}, Words{"0123abc", "--rollback"}}) {
+    CHECK(file.parse(words).request.roll_back);
+    CHECK(file.parse(words).request.commit == "0123abc");
+  }
   CHECK(file.parse({"--wait", "90"}).request.wait == 90s);
   CHECK(file.parse({"--dry-run", "--json"}).request.json);
   CHECK(file.parse({"--status", "--json"}).request.json);
+}
+
+TEST_CASE("tells a run by hand from one that systemd started") {
+  const ConfigFile file;
+  const Variable none("INVOCATION_ID", nullptr);
+  CHECK(file.parse().request.by_hand);
+  const Variable set("INVOCATION_ID", "0123456789abcdef0123456789abcdef");
+  CHECK_FALSE(file.parse().request.by_hand);
 }
 
 TEST_CASE("refuses in one line what the command line cannot say") {
@@ -115,6 +129,15 @@ TEST_CASE("refuses in one line what the command line cannot say") {
                 "the required argument for option '--wait' is missing; see "
                 "--help"},
            Case{{"--dry"}, "unrecognised option '--dry'; see --help"},
+           Case{{"--rollback", "abcdef"},
+                "--rollback 'abcdef' is not allowed; it takes at least 7 "
+                "digits of a commit id"},
+           Case{{"--rollback", "master1"},
+                "--rollback 'master1' is not allowed; it takes at least 7 "
+                "digits of a commit id"},
+           Case{{"--rollback", "0123abc", "456789a"},
+                "'456789a' is not an option; see --help"},
+           Case{{"0123abc"}, "'0123abc' is not an option; see --help"},
            Case{{"now"}, "'now' is not an option; see --help"},
            Case{{"a\nb"}, "'a\\x0ab' is not an option; see --help"},
            Case{{"--%option%"}, "an argument is not understood; see --help"},

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 
 #include "lib/base/sha256.hpp"
 #include "lib/base/signals.hpp"
@@ -16,6 +17,7 @@ namespace deployment {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 using Outcome = Deployment::Outcome;
 
 // A run's exit code, and the text that it printed and logged.
@@ -67,6 +69,7 @@ Record pending_b(std::chrono::seconds wait) {
 
 TEST_CASE("a run with nothing to do says so and writes no record") {
   FakeHost fake;
+  fake.install();
   const End end = end_of(fake);
   CHECK(end.code == 0);
   CHECK(end.out == no_changes);
@@ -87,6 +90,7 @@ TEST_CASE("a run fails while the remote is away, and records since when") {
 
 TEST_CASE("a run says that the remote answers again") {
   FakeHost fake;
+  fake.install();
   fake.save({.remote_away_since = now() - 2h});
   const End end = end_of(fake);
   CHECK(end.code == 0);
@@ -150,7 +154,7 @@ class CannotFetch : public FakeHost {
  public:
   CannotFetch() {
     push('b');
-    runner.answer("cat-file -e", failed(1));
+    runner.answer("rev-list --objects", failed(1));
     runner.answer(" fetch ", failed(128, "fatal: early EOF\n"));
     save(deployed_a());
   }
@@ -206,29 +210,194 @@ TEST_CASE("a run that is interrupted is continued by the next one") {
         Failure{.step = "fetch", .error = "interrupted by SIGTERM"});
 }
 
-TEST_CASE("--rollback returns to the deployment before, and quarantines") {
+// A person has changed a file that `b` changes.
+class Obstructed : public FakeHost {
+ public:
+  Obstructed() {
+    push('b');
+    runner.answer("status --porcelain", printed(" M x"s + '\0'));
+    runner.answer("diff-tree", printed("x"s + '\0'));
+    save(deployed_a());
+  }
+};
+
+TEST_CASE("a run that meets an obstacle leaves no wait") {
+  Obstructed fake;
+  const End end = end_of(fake);
+  CHECK(end.code == exit_failed);
+  CHECK(has_in_order(end.log, {"error: local changes would be overwritten",
+                               "\nerror: x\nerror: what to do: ",
+                               "\nerror: the deployment of bbbbbbbbbbbb"}));
+  const Record record = fake.saved();
+  CHECK(end.log.ends_with("\nerror: " + describe_stuck(record) + "\n"));
+  REQUIRE(record.pending.has_value());
+  CHECK_FALSE(record.pending->running);
+  CHECK(record.pending->attempts == 0);
+  CHECK(record.pending->next_try <= now());
+  CHECK(record.history.empty());
+
+  CHECK(end_of(fake).log == "error: " + describe_stuck(record) + "\n");
+  CHECK(fake.saved() == record);
+
+  fake.runner.answer("status --porcelain", printed(""));
+  CHECK(end_of(fake).code == 0);
+  CHECK(fake.saved().deployed == commit('b'));
+  CHECK(fake.saved().remote_commit == commit('b'));
+}
+
+TEST_CASE("a person is told of a known failure in full") {
+  for (const Request& request :
+       {Request{.force = true}, Request{.by_hand = true}}) {
+    Obstructed fake;
+    end_of(fake);
+    CHECK(contains(end_of(fake, request).log, "\nerror: what to do: "));
+    CHECK(fake.saved().pending->attempts == 0);
+  }
+}
+
+// The remote does not answer, and the record says that a run worked on `b`.
+class Away : public FakeHost {
+ public:
+  Away() {
+    push('b');
+    runner.answer("ls-remote", failed(128, "fatal: no route to host\n"));
+    Record record = deployed_a();
+    record.pending = Pending{.tip = commit('b'), .running = true};
+    save(record);
+  }
+};
+
+TEST_CASE("a run goes on with what is under way while the remote is away") {
+  Away fake;
+  const End end = end_of(fake);
+  CHECK(end.code == exit_failed);
+  CHECK(has_in_order(end.log, {"error: asking origin for branch prod failed",
+                               "\norigin is away, but all that the deployment "
+                               "of bbbbbbbbbbbb needs is here\n",
+                               "\ndeployed bbbbbbbbbbbb"}));
+  const Record record = fake.saved();
+  CHECK(record.deployed == commit('b'));
+  CHECK(record.pending == std::nullopt);
+  CHECK(record.remote_away_since.has_value());
+}
+
+TEST_CASE("a run does not go on while the remote is away") {
+  struct Case {
+    const char* why;
+    std::function<void(Away&)> prepare;
+    Request request;
+  };
+  for (const Case& c :
+       {Case{"nothing is under way", [](Away& f) { f.save(deployed_a()); }, {}},
+        Case{"it is not due", [](Away& f) { f.save(pending_b(30min)); }, {}},
+        Case{"the objects are not here",
+             [](Away& f) { f.runner.answer("rev-list --objects", failed(1)); },
+             {}},
+        Case{"force is for what the remote has",
+             [](Away&) {},
+             {.force = true}}}) {
+    INFO(c.why);
+    Away fake;
+    c.prepare(fake);
+    const Record before = fake.saved();
+    const End end = end_of(fake, c.request);
+    CHECK(end.code == exit_failed);
+    CHECK(std::count(end.log.begin(), end.log.end(), '\n') == 1);
+    Record after = fake.saved();
+    CHECK(after.remote_away_since.has_value());
+    after.remote_away_since.reset();
+    CHECK(after == before);
+  }
+}
+
+TEST_CASE("an exception of the library is a failure of the run") {
   FakeHost fake;
   fake.push('b');
-  fake.runner.answer("rev-parse --verify", printed(id('b') + "\n"));
-  fake.runner.answer("for-each-ref",
-                     printed("* " + id('b') + " refs/heads/prod\n"));
-  fake.runner.answer("rev-list --left-right", printed("0\t0\n"));
-  Record record = deployed_a();
-  record.deployed = commit('b');
-  record.history = {Deployment{.from = commit('a'), .to = commit('b')}};
-  fake.save(record);
-  const End end = end_of(fake, {.roll_back = true});
+  fake.save(deployed_a());
+  fake.runner.answer("status --porcelain", [](const Command&) -> CommandResult {
+    throw std::bad_alloc();
+  });
+  const End end = end_of(fake);
+  CHECK(end.code == exit_failed);
+  CHECK(end.log.starts_with("error: 'planning' failed: std::bad_alloc\n"));
+  const Record record = fake.saved();
+  REQUIRE(record.pending.has_value());
+  CHECK_FALSE(record.pending->running);
+  CHECK(record.pending->attempts == 1);
+  CHECK(record.pending->next_try > now());
+}
+
+// `b` is deployed, and is the remote's tip; `a` was before it.
+class Second : public FakeHost {
+ public:
+  Second() {
+    push('b');
+    runner.answer("rev-parse --verify", printed(id('b') + "\n"));
+    runner.answer("for-each-ref",
+                  printed("* " + id('b') + " refs/heads/prod\n"));
+    runner.answer("rev-list --left-right", printed("0\t0\n"));
+    Record record = deployed_a();
+    record.deployed = commit('b');
+    record.history = {Deployment{.from = commit('a'), .to = commit('b')}};
+    save(record);
+  }
+
+ private:
+  Variable caller_{"SUDO_USER", "alice"};
+};
+
+void check_rolled_back_by_alice(const Second& fake, const End& end) {
   CHECK(end.code == 0);
-  CHECK(end.log.starts_with("rolling back to aaaaaaaaaaaa (A subject)\n"));
+  CHECK(contains(end.log,
+                 "rolling back bbbbbbbbbbbb (A subject) -> aaaaaaaaaaaa (A "
+                 "subject), as alice asked\n"));
   CHECK(contains(end.log,
                  "\nwarning: rolled back to aaaaaaaaaaaa (A subject) in "));
-  record = fake.saved();
+  const Record record = fake.saved();
   CHECK(end.log.ends_with("\n" + describe_stuck(record) + "\n"));
   CHECK(record.deployed == commit('a'));
   CHECK(record.quarantined == commit('b'));
+  CHECK(record.quarantined_by == "alice");
   CHECK(record.pending == std::nullopt);
   REQUIRE(record.history.size() == 2);
   CHECK(record.history[1].outcome == Outcome::rolled_back);
+  CHECK(record.history[1].from == commit('b'));
+  CHECK(record.history[1].by == "alice");
+}
+
+TEST_CASE("--rollback returns to the deployment before, and quarantines") {
+  Second fake;
+  check_rolled_back_by_alice(fake, end_of(fake, {.roll_back = true}));
+}
+
+TEST_CASE("--rollback needs no remote") {
+  Second fake;
+  fake.runner.answer("ls-remote", failed(128, "fatal: no route to host\n"));
+  const End end = end_of(fake, {.roll_back = true});
+  CHECK(end.log.starts_with("error: asking origin for branch prod failed"));
+  check_rolled_back_by_alice(fake, end);
+  CHECK(fake.saved().remote_away_since.has_value());
+}
+
+TEST_CASE("a quarantine that a person asked for is no failure of each run") {
+  Second fake;
+  end_of(fake, {.roll_back = true});
+  fake.runner.answer("for-each-ref",
+                     printed("* " + id('a') + " refs/heads/prod\n"));
+  const End end = end_of(fake);
+  CHECK(end.code == 0);
+  CHECK(end.log == describe_stuck(fake.saved()) + "\n");
+}
+
+TEST_CASE("--rollback to the remote's tip deploys it") {
+  Second fake;
+  fake.push('a');
+  const End end =
+      end_of(fake, {.roll_back = true, .commit = std::string(7, 'a')});
+  CHECK(end.code == 0);
+  CHECK_FALSE(contains(end.log, "rolled back"));
+  CHECK(fake.saved().quarantined == std::nullopt);
+  CHECK(fake.saved().pending == std::nullopt);
 }
 
 TEST_CASE("--rollback refuses without an earlier deployment on record") {
@@ -314,7 +483,8 @@ class Application : public FakeHost {
     return {.deployed = commit('a'),
             .components = {{"web",
                             {.commit = commit('a'),
-                             .inputs = {{"package.json", sha256("a")}}}}}};
+                             .inputs = {{"node", "18, ABI 108"},
+                                        {"package.json", sha256("a")}}}}}};
   }
 
   std::string in_use() const {
@@ -395,13 +565,21 @@ class Application : public FakeHost {
   int restarts_ = 0;
 };
 
+// The components of a record, as if it did not say how they were configured.
+std::map<std::string, ComponentRecord> known(Record record) {
+  for (auto& [name, component] : record.components) {
+    component.configured.clear();
+  }
+  return record.components;
+}
+
 // `a` runs again, everywhere, and `b` is not tried again.
 void check_rolled_back(const Application& app) {
   CHECK(app.head == 'a');
   CHECK(app.in_use() == "a");
   const Record record = app.saved();
   CHECK(record.deployed == commit('a'));
-  CHECK(record.components == Application::start().components);
+  CHECK(known(record) == Application::start().components);
   CHECK(record.quarantined == commit('b'));
   CHECK(record.pending == std::nullopt);
   CHECK(record.roll_back_to == std::nullopt);
@@ -423,8 +601,10 @@ TEST_CASE("a run whose service stays up puts the new environment into use") {
   const Record record = app.saved();
   CHECK(record.deployed == commit('b'));
   CHECK(record.components.at("web") ==
-        ComponentRecord{.commit = commit('b'),
-                        .inputs = {{"package.json", sha256("b")}}});
+        ComponentRecord{.configured = configured_as(web),
+                        .commit = commit('b'),
+                        .inputs = {{"node", "18, ABI 108"},
+                                   {"package.json", sha256("b")}}});
 }
 
 TEST_CASE("a run whose service does not stay up rolls back, and quarantines") {
@@ -443,8 +623,9 @@ TEST_CASE("a run whose service does not stay up rolls back, and quarantines") {
   CHECK(end.log.ends_with("\nerror: " + describe_stuck(app.saved()) + "\n"));
   check_rolled_back(app);
   // It need not be built again.
-  const auto kept =
-      app.host.store.find(web, {{"package.json", sha256("b")}}, commit('b'));
+  const auto kept = app.host.store.find(
+      web, {{"node", "18, ABI 108"}, {"package.json", sha256("b")}},
+      commit('b'));
   REQUIRE(kept.has_value());
   CHECK(read_file(*kept / "what") == "b");
   CHECK(app.count("npm install") == 1);
@@ -475,7 +656,7 @@ void check_pending(const Application& app, const std::string& step) {
   CHECK(app.in_use() == "a");
   const Record record = app.saved();
   CHECK(record.deployed == commit('a'));
-  CHECK(record.components == Application::start().components);
+  CHECK(known(record) == Application::start().components);
   CHECK(record.roll_back_to == std::nullopt);
   CHECK(record.quarantined == std::nullopt);
   REQUIRE(record.pending.has_value());
@@ -534,6 +715,41 @@ TEST_CASE("a run that the host fails rolls back, and tries again") {
     check_pending(app, c.step);
     CHECK(app.saved().history.size() == 2);
   }
+}
+
+TEST_CASE("an exception of the library after a restart is taken back") {
+  Application app;
+  int restarts = 0;
+  app.runner.answer("systemctl restart", [&](const Command&) {
+    if (++restarts == 1) {
+      throw std::runtime_error("what nobody expects");
+    }
+    return CommandResult{};
+  });
+  app.runner.answer("systemctl show", [&](const Command&) {
+    return printed(running_unit(std::to_string(restarts)));
+  });
+  const End end = end_of(app);
+  CHECK(end.code == exit_failed);
+  CHECK(has_in_order(end.log,
+                     {"\nerror: 'web: restart' failed: what nobody expects\n",
+                      "\nrolling back to aaaaaaaaaaaa",
+                      "\nwarning: rolled back to aaaaaaaaaaaa"}));
+  check_pending(app, "web: restart");
+}
+
+TEST_CASE(
+    "a run that deployed but cannot tidy, whatever is thrown, only warns") {
+  FakeHost fake;
+  fake.push('b');
+  fake.save(deployed_a());
+  fake.runner.answer(" gc --auto", [](const Command&) -> CommandResult {
+    throw std::runtime_error("no memory");
+  });
+  const End end = end_of(fake);
+  CHECK(end.code == 0);
+  CHECK(contains(end.log, "\nwarning: no memory\n"));
+  CHECK(fake.saved().pending == std::nullopt);
 }
 
 TEST_CASE("a run that cannot make its health checks changes nothing") {
@@ -645,6 +861,72 @@ TEST_CASE("--force deploys a quarantined tip") {
   CHECK(record.deployed == commit('b'));
   CHECK(record.quarantined == std::nullopt);
   CHECK(record.pending == std::nullopt);
+}
+
+TEST_CASE("a forced deployment of what is deployed goes back as well") {
+  Application app;
+  app.push('a');
+  app.runner.answer("rev-list --left-right", printed("0\t0\n"));
+  app.runner.answer("npm install", [&](const Command&) {
+    write_file(app.host.store.staged(web) / "what", "anew");
+    return CommandResult{};
+  });
+  int restarts = 0;
+  app.runner.answer("systemctl restart", [&](const Command&) {
+    ++restarts;
+    return CommandResult{};
+  });
+  app.runner.answer("systemctl show", [&](const Command&) {
+    const std::string state = running_unit(std::to_string(restarts));
+    return printed(app.in_use() == "anew"
+                       ? "ActiveState=failed" + state.substr(state.find('\n'))
+                       : state);
+  });
+  const End end = end_of(app, {.force = true});
+  CHECK(end.code == exit_failed);
+  CHECK(has_in_order(end.log, {"put the new node_modules into use",
+                               "\nrolling back to aaaaaaaaaaaa",
+                               "put the kept node_modules into use",
+                               "\nwarning: rolled back to aaaaaaaaaaaa"}));
+  CHECK(app.in_use() == "a");
+  CHECK(app.count("npm install") == 1);
+  const Record record = app.saved();
+  CHECK(record.deployed == commit('a'));
+  CHECK(known(record) == Application::start().components);
+  CHECK(record.quarantined == std::nullopt);
+  CHECK(record.roll_back_to == std::nullopt);
+}
+
+TEST_CASE("a first deployment that fails says why it is not taken back") {
+  Application app;
+  app.stays_up_at_b = false;
+  std::filesystem::remove_all(app.checkout() / "web/node_modules");
+  app.save(Record{});
+  const End end = end_of(app);
+  CHECK(end.code == exit_failed);
+  CHECK(contains(end.log,
+                 "\nwarning: not rolled back: nothing was deployed before\n"));
+  CHECK(app.head == 'b');
+  // Once: after that it is known.
+  Record due = app.saved();
+  due.pending->next_try = now();
+  app.save(due);
+  CHECK_FALSE(contains(end_of(app).log, "not rolled back"));
+}
+
+TEST_CASE("a run that fails removes what failed ones before it have built") {
+  Application app;
+  for (const char digit : {'1', '2', '3', '4'}) {
+    app.host.store.open_stage();
+    write_file(app.host.store.staged(web) / "what", "failed");
+    app.host.store.keep_staged(web, {{"package.json", std::string(64, digit)}});
+  }
+  app.runner.answer("npm install", failed(1, "no such package\n"));
+  CHECK(end_of(app).code == exit_failed);
+  const auto kept = Directory(app.checkout())
+                        .folder(".git/deployment-update/environments/web")
+                        .names();
+  CHECK(std::set(kept.begin(), kept.end()) == std::set<std::string>{"3", "4"});
 }
 
 TEST_CASE("a tip that fails with --force is quarantined again, and no more") {

@@ -39,7 +39,8 @@ class Deploying : public FakeHost {
     apply(step);
     std::vector<std::string> lines = runner.lines();
     for (std::string& line : lines) {
-      const std::string options = " -c gc.auto=0 -c maintenance.auto=false";
+      const std::string options =
+          " -c gc.auto=0 -c maintenance.auto=false -c submodule.recurse=false";
       if (const auto found = line.find(options); found != std::string::npos) {
         line.erase(found, options.size());
       }
@@ -58,6 +59,12 @@ class Deploying : public FakeHost {
     apply(step);
     REQUIRE(during.has_value());
     return *during;
+  }
+
+  // The run has this record from here on.
+  void go_on_with(const Record& record) {
+    save(record);
+    journal = Journal(*config.state_dir);
   }
 
   // Builds and keeps an environment of web, as a run before did.

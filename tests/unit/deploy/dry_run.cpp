@@ -27,7 +27,9 @@ End end_of(FakeHost& fake, const Record& record, const Request& request) {
 }
 
 Record deployed_a() {
-  return {.deployed = commit('a'), .components = {{"web", {}}, {"api", {}}}};
+  return {.deployed = commit('a'),
+          .components = {{"web", {.commit = commit('a')}},
+                         {"api", {.commit = commit('a')}}}};
 }
 
 // `b` failed, and is tried again in half an hour.
@@ -55,7 +57,7 @@ TEST_CASE("says that there is nothing to do") {
   CHECK(end_of(fake, deployed_a(), as_json).out ==
         json("{'verdict':'up-to-date','from':'','from_subject':'','to':'',"
              "'to_subject':'','steps':[],'pending':null,"
-             "'quarantined':null}\n"));
+             "'quarantined':null,'quarantined_by':''}\n"));
 }
 
 TEST_CASE("says that there is nothing to do when the branch here is ahead") {
@@ -79,6 +81,20 @@ TEST_CASE("fails when the remote is away, and says so only in the log") {
   }
 }
 
+TEST_CASE("plans without the remote what a run would go on with") {
+  FakeHost fake;
+  fake.push('b');
+  fake.runner.answer("ls-remote", failed(128, "fatal: no route to host\n"));
+  Record record = waiting_for_b();
+  record.pending->running = true;
+  const End end = end_of(fake, record, plain);
+  CHECK(end.code == exit_failed);
+  CHECK(contains(end.out, "Plan: deploy aaaaaaaaaaaa"));
+  CHECK(contains(fake.log.text(),
+                 "origin is away, but all that the deployment of bbbbbbbbbbbb "
+                 "needs is here\n"));
+}
+
 TEST_CASE("fails while a commit waits for its next try") {
   FakeHost fake;
   fake.push('b');
@@ -100,8 +116,43 @@ TEST_CASE("tells as JSON what waits") {
              "'to_subject':'','steps':[],'pending':{'commit':'<b>',"
              "'failed_step':'build','error':'npm exited','attempts':3,"
              "'next_try':'" +
-             to_string(record.pending->next_try) + "'},'quarantined':null}\n"));
+             to_string(record.pending->next_try) +
+             "'},'quarantined':null,"
+             "'quarantined_by':''}\n"));
   CHECK(fake.log.text().empty());
+}
+
+TEST_CASE("tells what a restore of the deployed commit would do") {
+  FakeHost fake;
+  fake.push('b');
+  Record record = quarantined_b();
+  record.components.erase("api");
+  const End end = end_of(fake, record, as_json);
+  CHECK(end.code == 0);
+  CHECK(end.out.starts_with(
+      json("{'verdict':'restore','from':'<a>','from_subject':'A subject',"
+           "'to':'<a>',")));
+  CHECK(contains(end.out, json("'quarantined':'<b>','quarantined_by':''}")));
+}
+
+TEST_CASE("refuses the record of another checkout") {
+  FakeHost fake;
+  Record record = deployed_a();
+  record.checkout = "/srv/other";
+  const auto error =
+      error_of<Error>([&] { dry_run(fake.host, record, plain); });
+  CHECK(contains(error.what(), "belongs to the checkout /srv/other, not to " +
+                                   fake.checkout().string()));
+  CHECK(error.exit_code() == exit_failed);
+  CHECK(fake.runner.asked.empty());
+}
+
+TEST_CASE("forgets what the record says of another clone") {
+  FakeHost fake;
+  Record record = deployed_a();
+  record.checkout = fake.checkout();
+  record.checkout_id = "lost";
+  CHECK(contains(end_of(fake, record, plain).out, "Plan: deploy"));
 }
 
 TEST_CASE("fails while the remote holds a quarantined commit") {
@@ -116,7 +167,7 @@ TEST_CASE("fails while the remote holds a quarantined commit") {
   CHECK(in_json.out ==
         json("{'verdict':'quarantined','from':'','from_subject':'','to':'',"
              "'to_subject':'','steps':[],'pending':null,"
-             "'quarantined':'<b>'}\n"));
+             "'quarantined':'<b>','quarantined_by':''}\n"));
 }
 
 TEST_CASE("prints the steps of a deployment") {
@@ -141,7 +192,9 @@ TEST_CASE("prints the steps of a deployment as JSON") {
            "'to':'<b>','to_subject':'A subject','steps':[{'step':"
            "'fast-forward','description':'fast-forward aaaaaaaaaaaa -")));
   CHECK(contains(end.out, json("{'step':'skip','component':'web',")));
-  CHECK(end.out.ends_with(json("],'pending':null,'quarantined':null}\n")));
+  CHECK(
+      end.out.ends_with(json("],'pending':null,'quarantined':null,"
+                             "'quarantined_by':''}\n")));
 }
 
 TEST_CASE("says when environments would be built in place") {
@@ -162,6 +215,19 @@ TEST_CASE("fails when a health check could not be made") {
                                         "\tweb/package.json" + '\0'));
   fake.runner.answer("curl --version", failed(127, "no such program\n"));
   CHECK_THROWS_AS(end_of(fake, deployed_a(), plain), CommandError);
+}
+
+TEST_CASE("does not fail for what a person quarantined, and tells who") {
+  FakeHost fake;
+  fake.push('b');
+  Record record = quarantined_b();
+  record.quarantined_by = "alice";
+  CHECK(end_of(fake, record, plain).code == 0);
+  CHECK(fake.log.text() == describe_stuck(record) + "\n");
+  const End in_json = end_of(fake, record, as_json);
+  CHECK(in_json.code == 0);
+  CHECK(contains(in_json.out,
+                 json("'quarantined':'<b>','quarantined_by':'alice'")));
 }
 
 TEST_CASE("plans with --force what waits or is quarantined") {
@@ -188,7 +254,7 @@ TEST_CASE("fetches a tip that is not here into a folder aside") {
   fake.push('b');
   std::filesystem::path aside;
   fake.runner.answer("rev-parse --git-path", printed(".git/objects\n"));
-  fake.runner.answer("cat-file -e", [&](const Command& command) {
+  fake.runner.answer("rev-list --objects", [&](const Command& command) {
     const Variables& variables = command.context.variables;
     const auto found = variables.find("GIT_OBJECT_DIRECTORY");
     if (found == variables.end()) {

@@ -3,6 +3,7 @@
 #include "lib/base/error.hpp"
 #include "lib/base/signals.hpp"
 #include "lib/model/record_text.hpp"
+#include "lib/model/transitions.hpp"
 #include "tests/unit/deploy/deploying.hpp"
 
 namespace deployment {
@@ -19,12 +20,14 @@ TEST_CASE("runs the commands of each step in their order") {
            Case{RemoveLock{.path = ".git/index.lock", .reason = {}},
                 {"rm -f -- .git/index.lock"}},
            Case{Fetch{.commit = commit('b')},
-                {"git fetch --quiet -- origin refs/heads/prod",
-                 "git cat-file -e " + id('b') + "^{commit}"}},
+                {"git fetch --quiet --no-recurse-submodules -- origin "
+                 "refs/heads/prod",
+                 "git rev-list --objects --quiet " + id('b') + " --not --all"}},
            Case{Checkout{.from = "x", .to = "prod", .commit = commit('a')},
-                {"git checkout --quiet prod --"}},
+                {"git checkout --quiet --no-overwrite-ignore prod --"}},
            Case{FastForward{.from = commit('a'), .to = commit('b')},
-                {"git merge --quiet --ff-only " + id('b')}},
+                {"git merge --quiet --ff-only --no-overwrite-ignore " +
+                 id('b')}},
            Case{Reset{.from = commit('a'), .to = commit('b'), .reason = {}},
                 {"git update-index -q --refresh",
                  "git reset --quiet --keep " + id('b') + " --"}},
@@ -38,6 +41,12 @@ TEST_CASE("runs the commands of each step in their order") {
            Case{Restore{.paths = {"x"}, .reason = {}},
                 {"git ls-tree -z --full-tree HEAD -- x", "rm -f -- x",
                  "git reset --quiet HEAD -- x"}},
+           Case{RemoveSubmodules{.paths = {"lib"}},
+                {"git submodule --quiet deinit -- lib"}},
+           Case{UpdateSubmodules{.paths = {"lib"}},
+                {"git submodule --quiet foreach --recursive git rev-parse "
+                 "--quiet --verify HEAD >/dev/null || rm -f .git",
+                 "git submodule --quiet update --init --recursive"}},
            Case{npm_install, {"npm install --no-save"}},
            Case{Skip{.component = web}, {}},
        }) {
@@ -87,6 +96,14 @@ TEST_CASE("records moves before they begin and when they have ended") {
         " reset ", moving, moved}});
 }
 
+TEST_CASE("records that something moved before it changes submodules") {
+  const auto moved = [](Record& r) { r.pending->reached = Reached::moved; };
+  check({{"remove-submodules", RemoveSubmodules{.paths = {"lib"}}, " deinit ",
+          moved, [](Record&) {}},
+         {"submodules", UpdateSubmodules{.paths = {"lib"}}, " update --init",
+          moved, [](Record&) {}}});
+}
+
 TEST_CASE("records installs and restarts before and after") {
   check({{"install", npm_install, "npm ",
           [](Record& r) { r.components["web"].inputs.clear(); },
@@ -119,9 +136,37 @@ TEST_CASE("records a component that is skipped as one that runs the commit") {
   CHECK(fake.saved().components.at("api").commit == commit('b'));
 }
 
+TEST_CASE("forgets an environment that is gone when it is skipped") {
+  Deploying fake;
+  fake.apply(Skip{.component = web, .environment_is_gone = true});
+  CHECK(fake.saved().components.at("web") ==
+        ComponentRecord{.commit = commit('b')});
+}
+
+TEST_CASE("labels what is installed in place") {
+  Deploying fake;
+  fake.apply(npm_install);
+  CHECK(fake.host.store.live_label(web) == Label{.inputs = inputs});
+}
+
+TEST_CASE("labels for the way back what the record speaks of, and no other") {
+  for (const bool is_known : {true, false}) {
+    Deploying fake;
+    if (!is_known) {  // one that was deployed would have a label
+      fake.journal.write(transition::configuration_deployed,
+                         std::map<std::string, std::string>{{"web", "npm"}});
+    }
+    write_file(fake.host.store.live(web) / "what", "in use");
+    fake.keep("built");
+    fake.apply(new_modules);
+    CHECK(fake.host.store.find(web, {{"f", "1"}}, commit('a')).has_value() ==
+          is_known);
+  }
+}
+
 TEST_CASE("tells when a fetch does not bring the commit") {
   Deploying fake;
-  fake.runner.answer("cat-file -e", failed(1));
+  fake.runner.answer("rev-list --objects", failed(1));
   const auto error =
       error_of<Error>([&] { fake.apply(Fetch{.commit = commit('b')}); });
   CHECK(std::string(error.what()) ==

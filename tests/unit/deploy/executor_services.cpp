@@ -5,6 +5,7 @@
 
 #include "lib/base/error.hpp"
 #include "lib/deploy/executor.hpp"
+#include "lib/model/transitions.hpp"
 #include "tests/unit/deploy/deploying.hpp"
 
 namespace deployment {
@@ -61,30 +62,82 @@ TEST_CASE("exchanges an environment and keeps the one that was in use") {
   write_file(fake.checkout() / "web/node_modules/what", "old");
   fake.apply(new_modules);
   CHECK(read_file(fake.checkout() / "web/node_modules/what") == "new");
-  CHECK_FALSE(fake.work.made_first_environment);
   // It had no label: it gets one from the record.
   CHECK(fake.host.store.find(web, {{"f", "1"}}, commit('a')).has_value());
+  CHECK(fake.host.store.live_label(web) ==
+        Label{.inputs = inputs, .on_trial = true});
   const Record record = fake.saved();
   CHECK(record.components.at("web").inputs == inputs);
   CHECK(record.components.at("web").commit == std::nullopt);
   CHECK(record.pending->reached == Reached::moved);
 }
 
-TEST_CASE("leaves the label that the environment in use has") {
-  Deploying fake;
-  fake.keep("new");
-  fs::create_directories(fake.checkout() / "web/node_modules");
-  fake.host.store.set_live_label(web, {.served = commit('c')});
-  fake.apply(new_modules);
-  CHECK(fake.host.store.find(web, {}, commit('c')).has_value());
+// The labels of an environment in use, and of it when another one has taken its
+// place.
+struct Replaced {
+  const char* what;
+  Label before;
+  Label after;
+};
+
+TEST_CASE("says in its label which commit an environment served") {
+  const Inputs old = {{"package.json", std::string(64, '2')}};
+  for (const Replaced& row : {Replaced{"it is known what it was made from",
+                                       {.inputs = old},
+                                       {.inputs = old, .served = commit('a')}},
+                              Replaced{"it served another one before",
+                                       {.inputs = {}, .served = commit('c')},
+                                       {.inputs = {}, .served = commit('a')}},
+                              Replaced{"it served none yet",
+                                       {.inputs = old, .on_trial = true},
+                                       {.inputs = old, .on_trial = true}}}) {
+    INFO(row.what);
+    Deploying fake;
+    fake.keep("new");
+    fs::create_directories(fake.checkout() / "web/node_modules");
+    fake.host.store.set_live_label(web, row.before);
+    fake.apply(new_modules);
+    const fs::path kept = ".git/deployment-update/environments/web/2";
+    CHECK(parse_label(read_file(fake.checkout() / kept /
+                                ".deployment-update")) == row.after);
+  }
 }
 
-TEST_CASE("tells that it put the first environment into use") {
+TEST_CASE("on the way back takes none that is on trial, and tries none") {
+  Deploying fake;
+  fake.keep("old");
+  fake.keep("tried");
+  const auto tried = fake.host.store.find(web, inputs, commit('a'));
+  REQUIRE(tried.has_value());
+  fake.host.store.begin_trial(*tried);
+  const Label bad = {.inputs = inputs, .on_trial = true};
+  fs::create_directories(fake.checkout() / "web/node_modules");
+  fake.host.store.set_live_label(web, bad);
+  Record record = fake.saved();
+  record.roll_back_to = commit('a');
+  fake.go_on_with(record);
+  fake.apply(new_modules);
+  CHECK(read_file(fake.checkout() / "web/node_modules/what") == "old");
+  CHECK(fake.host.store.live_label(web) == Label{.inputs = inputs});
+}
+
+TEST_CASE("puts an environment aside that replaced none") {
+  Deploying fake;
+  write_file(fake.checkout() / "web/node_modules/what", "new");
+  fake.host.store.set_live_label(web, {.inputs = inputs});
+  fake.journal.write(transition::environment_ready, std::string("web"), inputs);
+  fake.apply(PutAside{.component = web});
+  CHECK_FALSE(fs::exists(fake.checkout() / "web/node_modules"));
+  CHECK(fake.host.store.find(web, inputs, commit('a')).has_value());
+  // Nothing is known of the component any more.
+  CHECK_FALSE(fake.saved().components.contains("web"));
+}
+
+TEST_CASE("puts the first environment into use") {
   Deploying fake;
   fake.keep("new");
   fs::create_directories(fake.checkout() / "web");
   fake.apply(new_modules);
-  CHECK(fake.work.made_first_environment);
   CHECK(fs::exists(fake.checkout() / "web/node_modules/what"));
 }
 
@@ -142,7 +195,6 @@ TEST_CASE("moves in turn the environments that cannot be exchanged") {
   REQUIRE(kept.has_value());
   CHECK(read_file(*kept / "what") == "old");
   CHECK(contains(fake.log.text(), "one after the other"));
-  CHECK_FALSE(fake.work.made_first_environment);
   CHECK(fake.saved().components.at("web").inputs == inputs);
 }
 

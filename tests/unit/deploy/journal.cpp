@@ -58,7 +58,8 @@ TEST_CASE("saving replaces the file and never writes into it") {
 TEST_CASE("a link in the place of the record is not followed") {
   const Folder folder;
   const Folder elsewhere;
-  write_file(elsewhere / "target", "precious");
+  const std::string other = to_text(Record{.deployed = commit('e')});
+  write_file(elsewhere / "target", other);
   std::filesystem::create_symlink(elsewhere / "target", folder / "record.new");
   std::filesystem::create_symlink(elsewhere / "target", folder / "record");
   CHECK_THROWS_AS(load(folder.path()), Error);
@@ -67,7 +68,7 @@ TEST_CASE("a link in the place of the record is not followed") {
   std::filesystem::create_symlink(elsewhere / "target", folder / "record");
   journal.write(become, deployed());
   CHECK(load(folder.path()) == deployed());
-  CHECK(read_file(elsewhere / "target") == "precious");
+  CHECK(read_file(elsewhere / "target") == other);
 }
 
 TEST_CASE("a state directory that is a link is refused") {

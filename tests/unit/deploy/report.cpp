@@ -63,7 +63,73 @@ TEST_CASE("a pending deployment names commit, step, tries and the next try") {
                     .next_try = Time(0s)};
   CHECK(describe_stuck(record) ==
         "the deployment of bbbbbbbbbbbb is pending: 'build' failed (once so "
-        "far); next try at 1970-01-01T00:00:00Z, or now with --force");
+        "far): no; next try at 1970-01-01T00:00:00Z, or now with --force");
+  record.roll_back_to = commit('a');
+  CHECK(describe_stuck(record) ==
+        "the rollback of bbbbbbbbbbbb is pending: 'build' failed (once so "
+        "far): no; next try at 1970-01-01T00:00:00Z, or now with --rollback");
+}
+
+TEST_CASE("a quarantine that a person asked for is no failure") {
+  Record record;
+  record.quarantined = commit('b');
+  TextLog bad;
+  CHECK(report_stuck(record, bad.log) == exit_failed);
+  CHECK(bad.text() == "error: " + describe_stuck(record) + "\n");
+  record.quarantined_by = "alice";
+  CHECK(describe_stuck(record).starts_with(
+      "bbbbbbbbbbbb is quarantined, as alice asked; nothing stays deployed"));
+  TextLog good;
+  CHECK(report_stuck(record, good.log) == 0);
+  CHECK(good.text() == describe_stuck(record) + "\n");
+  // While the rollback is not done it is a failure all the same.
+  record.pending = Pending{.tip = commit('b')};
+  CHECK(exit_code_of_stuck(record) == exit_failed);
+}
+
+TEST_CASE("who asked for a rollback is not who asked for another one") {
+  Record record;
+  record.quarantined = commit('b');
+  record.quarantined_by = "alice";
+  CHECK(asked_by(record) == "alice");
+  record.pending = Pending{.tip = commit('b')};
+  CHECK(asked_by(record) == "alice");
+  record.pending->tip = commit('c');
+  CHECK(asked_by(record).empty());
+}
+
+TEST_CASE("without the remote the last commit that is known is its") {
+  struct Case {
+    std::optional<Pending> pending;
+    std::string tracking;  // a line of git for-each-ref
+    bool has_it;
+    char tip;
+  };
+  const std::string tracking = "  " + id('b') + " refs/remotes/origin/prod\n";
+  for (const Case& c :
+       {Case{std::nullopt, "", true, 'a'},
+        Case{std::nullopt, tracking, true, 'b'},
+        Case{std::nullopt, tracking, false, 'a'},
+        Case{Pending{.tip = commit('c')}, tracking, true, 'c'}}) {
+    FakeHost fake;
+    fake.runner.answer(
+        "for-each-ref",
+        printed("* " + id('a') + " refs/heads/prod\n" + c.tracking));
+    fake.runner.answer("rev-list --objects", failed(c.has_it ? 0 : 1));
+    const Record record = {.deployed = commit('a'), .pending = c.pending};
+    CHECK(heads_without_remote(fake.host, record, commit('0')).tip ==
+          commit(c.tip));
+    CHECK_FALSE(fake.runner.has_run("ls-remote"));
+  }
+}
+
+TEST_CASE("what no attempt failed at is looked at by each run") {
+  Record record;
+  record.pending = {.tip = commit('b'),
+                    .failure = Failure{.step = "planning", .error = "no"}};
+  CHECK(describe_stuck(record) ==
+        "the deployment of bbbbbbbbbbbb is pending: 'planning' failed: no; "
+        "each run looks again");
 }
 
 TEST_CASE("a quarantine names both commits") {
@@ -150,8 +216,8 @@ TEST_CASE("names no foreign file in a checkout of its own") {
 
 TEST_CASE("tells where everything is after a rollback that failed") {
   FakeHost fake;
-  fake.runner.answer("NRestarts web.service", printed(running_unit("1")));
-  fake.runner.answer("NRestarts api.service",
+  fake.runner.answer("DropInPaths web.service", printed(running_unit("1")));
+  fake.runner.answer("DropInPaths api.service",
                      printed("ActiveState=failed\nSubState=failed\n"
                              "Result=exit-code\nMainPID=0\nInvocationID=1\n"
                              "NRestarts=0\n"));

@@ -54,6 +54,33 @@ TEST_CASE("looks at the units of a plan before they are restarted") {
   CHECK(fake.work.states_before.contains("api.service"));
 }
 
+TEST_CASE("refuses a service of a configuration that systemd does not know") {
+  Deploying fake;
+  fake.runner.answer("DropInPaths api.service",
+                     printed(running_unit("old") + "LoadState=not-found\n"));
+  const Record unknown;
+  Record known;
+  known.components["api"] = {};
+  const Plan skips{.steps = {Skip{api}}};
+  const auto check = [&](const Plan& plan, const Record& record) {
+    require_services(plan, record, fake.host);
+  };
+  CHECK_NOTHROW(check(restarts, unknown));  // default components
+  fake.config.names_components = true;
+  for (const Plan* plan : {&restarts, &skips}) {
+    const auto error = error_of<Obstacle>([&] { check(*plan, unknown); });
+    CHECK(std::string(error.what()) ==
+          "component api: systemd does not know its service api.service; "
+          "nothing was changed");
+    CHECK(contains(*error.advice(), "correct the service of [api]"));
+  }
+  CHECK_THROWS_AS(check(restarts, known), Obstacle);
+  CHECK_NOTHROW(check(skips, known));
+  Record way_back;
+  way_back.roll_back_to = commit('a');
+  CHECK_NOTHROW(check(restarts, way_back));
+}
+
 TEST_CASE("refuses to begin when a unit cannot be restarted") {
   struct Case {
     std::string load_state;
@@ -113,11 +140,13 @@ TEST_CASE("records where a service listens, and expects it there again") {
     return;
   }
   Server server(on_all(free_port()));
-  Serving first({});
-  first.restart_and_verify();
-  const Endpoints listens = first.listens();
-  CHECK(std::count(listens.begin(), listens.end(), server.endpoint()) == 1);
-
+  {
+    const Helper child = accepting(server);
+    Serving first({});
+    first.restart_and_verify();
+    const Endpoints listens = first.listens();
+    CHECK(std::count(listens.begin(), listens.end(), server.endpoint()) == 1);
+  }
   server.close();
   Serving second({server.endpoint()});
   CHECK(
@@ -154,6 +183,7 @@ TEST_CASE("lets a service move when a person asks for it") {
     return;
   }
   const Server server(on_all(free_port()));
+  const Helper child = accepting(server);
   const Endpoint before = on_all(free_port());
   Serving fake({before});
   fake.work.may_move = true;

@@ -89,14 +89,16 @@ TEST_CASE("tells what is deployed and what is pending, as JSON") {
              "'error':'npm exited','attempts':2,"
              "'since':'2023-11-14T22:13:20Z',"
              "'next_try':'2023-11-14T22:15:20Z'},"
-             "'quarantined':null,'remote_away_since':null,"
+             "'quarantined':null,'quarantined_by':'','remote_away_since':null,"
              "'components':{'api':{'commit':'','inputs':{},'listens':[]},"
              "'web':{'commit':'<a>','inputs':{'package.json':'1f'},"
              "'listens':['[::]:3000']}},"
              "'history':[{'ended':'2023-11-14T21:13:20Z',"
-             "'outcome':'deployed','seconds':90,'from':'','to':'<a>'},"
+             "'outcome':'deployed','seconds':90,'from':'','to':'<a>',"
+             "'by':'','invocation_id':''},"
              "{'ended':'2023-11-14T22:13:20Z','outcome':'failed',"
-             "'seconds':3,'from':'<a>','to':'<b>'}],"
+             "'seconds':3,'from':'<a>','to':'<b>','by':'',"
+             "'invocation_id':''}],"
              "'record':'" +
              (fake.folder / "state/record").string() + "'}\n"));
 }
@@ -107,7 +109,8 @@ TEST_CASE("tells by nulls and empty texts in JSON that nothing is known") {
       status_of(fake, true)
           .starts_with(json(
               "{'deployed':{'commit':'','subject':'','time':''},'pending':null,"
-              "'quarantined':null,'remote_away_since':null,'components':{},"
+              "'quarantined':null,'quarantined_by':'','remote_away_since':null,"
+              "'components':{},"
               "'history':[],")));
 }
 
@@ -120,11 +123,40 @@ TEST_CASE("tells that a run is at work, and not of failures it never had") {
   CHECK(contains(status_of(record, true), json("'running':true")));
 }
 
+TEST_CASE("promises no time where each run looks again") {
+  Record record = failing_record();
+  record.pending->attempts = 0;
+  CHECK(contains(status_of(record),
+                 "\n           stopped at 'web: install' since "
+                 "2023-11-14T22:13:20Z; each run looks again\n"));
+}
+
 TEST_CASE("tells which commit is quarantined") {
   Record record;
   record.quarantined = commit('b');
   CHECK(contains(status_of(record), "\nquarantine bbbbbbbbbbbb (A subject)\n"));
   CHECK(contains(status_of(record, true), json("'quarantined':'<b>'")));
+}
+
+TEST_CASE("tells who asked for what, and which journal tells of it") {
+  Record record;
+  record.quarantined = commit('b');
+  record.quarantined_by = "alice";
+  record.history = {{.ended = noon,
+                     .outcome = Outcome::rolled_back,
+                     .duration = 3s,
+                     .from = commit('b'),
+                     .to = commit('a'),
+                     .by = "alice",
+                     .invocation_id = "0f"}};
+  CHECK(contains(status_of(record),
+                 "\nquarantine bbbbbbbbbbbb (A subject), as alice asked\n"
+                 "history    2023-11-14T22:13:20Z  rolled-back bbbbbbbbbbbb -> "
+                 "aaaaaaaaaaaa  3.0 s, as alice asked\n"
+                 "           journalctl _SYSTEMD_INVOCATION_ID=0f\n"));
+  const std::string in_json = status_of(record, true);
+  CHECK(contains(in_json, json("'quarantined_by':'alice'")));
+  CHECK(contains(in_json, json("'by':'alice','invocation_id':'0f'")));
 }
 
 TEST_CASE("shows a tab of an error as a blank") {

@@ -54,5 +54,18 @@ TEST_CASE("the interpreter's version is what it calls itself") {
         "unexpected output from python3 --version: 'pyenv: none'");
 }
 
+TEST_CASE("node's version is its major one and that of its ABI") {
+  FakeRunner node([](const Command&) { return printed("20.11.1 115\n"); });
+  CHECK(node_version(node, in_backend) == "20, ABI 115");
+  CHECK(node.lines() == Lines{"node --print '`${process.versions.node} "
+                              "${process.versions.modules}`'"});
+  for (const char* answer : {"", "v20", "20.11.1", "20.11.1 x", "x.1 115"}) {
+    FakeRunner other([&](const Command&) { return printed(answer); });
+    CHECK(message_of<Error>([&] { node_version(other, in_backend); }) ==
+          "unexpected output from node, asked for its version: '" +
+              std::string(answer) + "'");
+  }
+}
+
 }  // namespace
 }  // namespace deployment

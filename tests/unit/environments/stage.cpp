@@ -53,8 +53,9 @@ class Stage : public FakeHost {
 
   std::vector<Mount> lay_out(const std::vector<Component>& components = {web,
                                                                          api}) {
-    return deployment::lay_out(commit('b'), components, host.git, host.store,
-                               runner, host.as_user, log.log);
+    return deployment::lay_out(commit('b'), has_submodules, components,
+                               host.git, host.store, runner, host.as_user,
+                               log.log);
   }
 
   // The copied files: their paths in the checkout and in the stage.
@@ -74,6 +75,7 @@ class Stage : public FakeHost {
 
   fs::path tree = host.store.staged_tree();
   std::string_view untracked;
+  bool has_submodules = false;
 };
 
 TEST_CASE("lays the commit out by git, with an index and a HEAD of its own") {
@@ -102,6 +104,16 @@ TEST_CASE("shows the stage in the checkout's place, and git cannot write") {
              .target = stage.tree / ".git/HEAD",
              .read_only = true},
             {.source = stage.tree, .target = stage.checkout()}});
+}
+
+TEST_CASE("lets git-lfs write its temporary files, and only these") {
+  Stage stage;
+  fs::create_directories(stage.checkout() / ".git/lfs/tmp");
+  const std::vector<Mount> mounts = stage.lay_out();
+  REQUIRE(mounts.size() == 5);
+  CHECK(mounts[3] == Mount{.source = stage.host.store.stage() / "lfs/tmp",
+                           .target = stage.tree / ".git/lfs/tmp"});
+  CHECK(fs::is_directory(mounts[3].source));
 }
 
 TEST_CASE("removes what an earlier run left in the stage") {
@@ -164,6 +176,51 @@ TEST_CASE("goes on without node_modules that cannot be copied") {
   CHECK(stage.log.text() ==
         "warning: " + in_use.string() +
             " could not be copied; npm installs from scratch\n");
+}
+
+TEST_CASE("lays submodules out by a repository that can go with the stage") {
+  Stage stage;
+  stage.has_submodules = true;
+  stage.runner.answer("foreach --recursive", [](const Command&) {
+    return printed(std::string("lib/.git\0lib/in/.git\0", 22));
+  });
+  stage.lay_out();
+  const fs::path own = stage.host.store.stage() / "repository";
+  CHECK(read_file(own / "config") ==
+        "[include]\n\tpath = ../../../config\n[submodule]\n"
+        "\talternateLocation = superproject\n"
+        "\talternateErrorStrategy = info\n");
+  CHECK(read_file(own / "objects/info/alternates") == "../../../../objects\n");
+  int of_submodules = 0;
+  for (const Command& command : stage.runner.asked) {
+    if (contains(describe(command), "submodule --quiet")) {
+      ++of_submodules;
+      CHECK(command.context.directory == stage.tree);
+      CHECK(command.context.variables.at("GIT_DIR") == "../repository");
+      CHECK(command.context.variables.at("GIT_WORK_TREE") == ".");
+      CHECK(command.context.variables.at("GIT_INDEX_FILE") == "../index");
+    }
+  }
+  CHECK(of_submodules == 2);
+  CHECK(stage.runner.has_run("rm -f -- lib/.git lib/in/.git"));
+}
+
+TEST_CASE("asks nothing of submodules where there are none") {
+  Stage stage;
+  stage.lay_out();
+  CHECK_FALSE(stage.runner.has_run("submodule --quiet"));
+}
+
+TEST_CASE("tells that a sparse checkout leaves out a component") {
+  Stage stage;
+  Component other = web;
+  other.directory = "other";
+  write_file(stage.checkout() / ".git/info/sparse-checkout", "/web/\n");
+  const auto error = error_of<Error>([&] { stage.lay_out({other}); });
+  CHECK(error.what() ==
+        std::string("the checkout is sparse and leaves out other, the folder "
+                    "of web; nothing was changed"));
+  CHECK(contains(error.advice().value_or(""), "sparse-checkout add other"));
 }
 
 }  // namespace

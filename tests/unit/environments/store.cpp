@@ -106,17 +106,47 @@ TEST_CASE("pruning keeps those that came last") {
   for (const char digit : {'1', '2', '3', '4'}) {
     checkout.keep({{"package.json", std::string(64, digit)}}, {digit});
   }
-  checkout.store().prune(web, 2, nobody_asks);
+  checkout.store().prune(web, 2, {}, nobody_asks);
   for (const char digit : {'1', '2', '3', '4'}) {
     CHECK(
         checkout.store()
             .find(web, {{"package.json", std::string(64, digit)}}, commit('a'))
             .has_value() == (digit >= '3'));
   }
-  checkout.store().prune(web, 5, nobody_asks);
+  checkout.store().prune(web, 5, {}, nobody_asks);
   CHECK(checkout.store()
             .find(web, {{"package.json", std::string(64, '4')}}, commit('a'))
             .has_value());
+}
+
+TEST_CASE("pruning keeps those that served a commit that is still needed") {
+  const Checkout checkout;
+  Store store = checkout.store();
+  for (const char digit : {'1', '2', '3'}) {
+    const Inputs made_from = {{"package.json", std::string(64, digit)}};
+    checkout.keep(made_from, {digit});
+    REQUIRE(store.exchange(web, *store.find(web, made_from, commit('a'))));
+    store.set_live_label(web, {.inputs = made_from, .served = commit(digit)});
+  }
+  store.prune(web, 0, {commit('1')}, nobody_asks);
+  CHECK(store.find(web, {}, commit('1')).has_value());
+  CHECK_FALSE(store.find(web, {}, commit('2')).has_value());
+}
+
+TEST_CASE("an environment is on trial until that ends") {
+  const Checkout checkout;
+  Store store = checkout.store();
+  checkout.keep(first, "new");
+  const auto kept = store.find(web, first, commit('a'));
+  REQUIRE(kept.has_value());
+  store.begin_trial(*kept);
+  CHECK(store.find(web, first, commit('a')) == kept);
+  CHECK_FALSE(
+      store.find(web, first, commit('a'), Store::Trials::left_out).has_value());
+  REQUIRE(store.exchange(web, *kept));
+  CHECK(store.live_label(web) == Label{.inputs = first, .on_trial = true});
+  store.end_trial(web);
+  CHECK(store.live_label(web) == Label{.inputs = first});
 }
 
 TEST_CASE("what was in use just now is the newest of those kept") {
@@ -126,7 +156,7 @@ TEST_CASE("what was in use just now is the newest of those kept") {
   checkout.keep(second, "older");
   checkout.keep({{"package.json", std::string(64, '3')}}, "newer");
   REQUIRE(store.exchange(web, *store.find(web, second, commit('a'))));
-  store.prune(web, 1, nobody_asks);
+  store.prune(web, 1, {}, nobody_asks);
   CHECK(store.find(web, first, commit('a')).has_value());
 }
 
@@ -202,7 +232,7 @@ struct Removal {
     auto top = std::make_shared<Directory>(checkout.path());
     Store(top, runner,
           {.directory = checkout.path(), .top = top, .user = owner})
-        .prune(web, 0, [&] { return service; });
+        .prune(web, 0, {}, [&] { return service; });
   }
   std::vector<std::string> who() const {
     std::vector<std::string> names;

@@ -12,6 +12,8 @@ TEST_CASE("a label comes back from its text, whatever the names") {
   for (const Label& label :
        {Label{}, Label{.inputs = first},
         Label{.inputs = {}, .served = commit('a')},
+        Label{.inputs = first, .served = commit('a')},
+        Label{.inputs = first, .on_trial = true},
         Label{.inputs = {{"a  b\n#\\", std::string(64, '1')},
                          {"python3", "3.11.2"}}}}) {
     CHECK(parse_label(to_text(label)) == label);
@@ -23,12 +25,29 @@ TEST_CASE("an environment serves what it was made from") {
   CHECK_FALSE(serves({.inputs = first}, second, commit('a')));
 }
 
+TEST_CASE("the version of node counts where both sides know it") {
+  const Inputs of_old = {{"package.json", "1"}};
+  const Inputs made_by_18 = {{"node", "18, ABI 108"}, {"package.json", "1"}};
+  const Inputs made_by_20 = {{"node", "20, ABI 115"}, {"package.json", "1"}};
+  CHECK(are_alike(of_old, made_by_18));
+  CHECK(are_alike(made_by_18, of_old));
+  CHECK_FALSE(are_alike(made_by_18, made_by_20));
+  CHECK_FALSE(are_alike({}, made_by_18));
+  CHECK(serves({.inputs = of_old}, made_by_18, commit('a')));
+  CHECK_FALSE(serves({.inputs = made_by_18}, made_by_20, commit('a')));
+}
+
 TEST_CASE("one of unknown make serves the commit that ran in it") {
   CHECK(serves({.inputs = {}, .served = commit('a')}, first, commit('a')));
   CHECK_FALSE(
       serves({.inputs = {}, .served = commit('a')}, first, commit('b')));
   CHECK_FALSE(serves({}, first, commit('a')));
   CHECK_FALSE(serves({}, {}, commit('a')));
+}
+
+TEST_CASE("who needs nothing goes back to what served the commit") {
+  CHECK(serves({.inputs = first, .served = commit('a')}, {}, commit('a')));
+  CHECK_FALSE(serves({.inputs = first}, {}, commit('a')));
 }
 
 }  // namespace

@@ -28,7 +28,8 @@ TEST_CASE("each setting of a file reaches the configuration") {
       "state-dir = /var/lib/x\nrun-as = deploy\n"
       "pass-environment = NODE_ENV  _x1\tY\n"
       "new-privileges = true\nbuild = staged\n"
-      "on-divergence = reset\nverify-signatures = true\ngit-timeout = 1\n"
+      "on-divergence = reset\nsubmodules = update\nverify-signatures = "
+      "true\ngit-timeout = 1\n"
       "install-timeout = 2\nsystemctl-timeout = 3\nsettle = 0\n"
       "health-timeout = 5\n");
   CHECK(config.repo_dir == "/srv/app");
@@ -41,6 +42,7 @@ TEST_CASE("each setting of a file reaches the configuration") {
   CHECK(config.new_privileges);
   CHECK(config.build == BuildMode::staged);
   CHECK(config.on_divergence == OnDivergence::reset);
+  CHECK(config.submodules == Submodules::update);
   CHECK(config.verify_signatures);
   CHECK(config.git_timeout == 1s);
   CHECK(config.install_timeout == 2s);
@@ -129,7 +131,7 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
        "a.conf: unknown key 'brnch'; allowed: branch, build, git-timeout, "
        "health-timeout, install-timeout, new-privileges, on-divergence, "
        "pass-environment, remote, repo-dir, run-as, settle, state-dir, "
-       "systemctl-timeout, verify-signatures"},
+       "submodules, systemctl-timeout, verify-signatures"},
       {web + "servce = x.service\n",
        "a.conf: [web]: unknown key 'servce'; allowed: directory, "
        "health-check, health-command, health-status, health-timeout, manifest, "
@@ -233,6 +235,8 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
       {"on-divergence = merge\n",
        "a.conf: on-divergence = 'merge' is not allowed; it takes fail or "
        "reset"},
+      {"submodules = yes\n",
+       "a.conf: submodules = 'yes' is not allowed; it takes refuse or update"},
       {"verify-signatures = yes\n",
        "a.conf: verify-signatures = 'yes' is not allowed; it takes false or "
        "true"},

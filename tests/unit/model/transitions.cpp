@@ -76,9 +76,13 @@ TEST_CASE("a run begins") {
   failed.pending->attempts = 3;
   Record quarantined = settled();
   quarantined.quarantined = after;
+  quarantined.quarantined_by = "alice";
   const auto fresh = [](Reached reached) {
-    return Pending{
-        .tip = after, .reached = reached, .running = true, .since = noon};
+    return Pending{.tip = after,
+                   .reached = reached,
+                   .running = true,
+                   .since = noon,
+                   .next_try = noon};
   };
   check({{"a first try", settled(),
           [](Record& r) { transition::begin(r, after, noon, false); },
@@ -103,14 +107,16 @@ TEST_CASE("a run begins") {
           [&](Record& r) {
             r.pending = fresh(Reached::nothing);
             r.quarantined.reset();
+            r.quarantined_by.clear();
           }}});
 }
 
 TEST_CASE("a rollback by hand, and what overtakes it") {
   Record asked = settled();
-  transition::roll_back_requested(asked, commit('0'), before, noon);
+  transition::roll_back_requested(asked, commit('0'), before, "alice", noon);
   CHECK(asked.roll_back_to == commit('0'));
   CHECK(asked.quarantined == before);
+  CHECK(asked.quarantined_by == "alice");
   REQUIRE(asked.pending.has_value());
   CHECK(asked.pending->tip == before);
   CHECK(asked.pending->running);
@@ -129,9 +135,20 @@ TEST_CASE("a rollback by hand, and what overtakes it") {
 TEST_CASE("steps are noted before and after") {
   Record moving = running();
   moving.moving_to = after;
+  Record unverified = running(Reached::restarted);
+  unverified.components["web"].unverified_commit = after;
   check({{"move began", running(),
-          [](Record& r) { transition::move_began(r, after); },
+          [](Record& r) { transition::move_began(r, after, true); },
           [](Record& r) { r.moving_to = after; }},
+         {"move began, back to what a service ran on", running(),
+          [](Record& r) { transition::move_began(r, before, true); },
+          [](Record& r) {
+            r.moving_to = before;
+            r.components["web"].commit.reset();
+          }},
+         {"move to another branch at the same commit", running(),
+          [](Record& r) { transition::move_began(r, before, false); },
+          [](Record& r) { r.moving_to = before; }},
          {"move ended", moving, [](Record& r) { transition::move_ended(r); },
           [](Record& r) {
             r.moving_to.reset();
@@ -140,6 +157,9 @@ TEST_CASE("steps are noted before and after") {
          {"move taken back", moving,
           [](Record& r) { transition::move_taken_back(r); },
           [](Record& r) { r.moving_to.reset(); }},
+         {"submodules began", running(),
+          [](Record& r) { transition::submodules_began(r); },
+          [](Record& r) { r.pending->reached = Reached::moved; }},
          {"install began", running(),
           [](Record& r) { transition::install_began(r, "web"); },
           [](Record& r) { r.components["web"].inputs.clear(); }},
@@ -155,6 +175,9 @@ TEST_CASE("steps are noted before and after") {
          {"environment exchanged", running(Reached::moved),
           [](Record& r) { transition::environment_ready(r, "web", {}); },
           [](Record& r) { r.components["web"].inputs.clear(); }},
+         {"environment lost", running(),
+          [](Record& r) { transition::environment_lost(r, "web"); },
+          [](Record& r) { r.components["web"].inputs.clear(); }},
          {"restart began", running(Reached::moved),
           [](Record& r) { transition::restart_began(r, "web"); },
           [](Record& r) {
@@ -168,7 +191,75 @@ TEST_CASE("steps are noted before and after") {
           [](Record& r) { transition::move_ended(r); }, [](Record&) {}},
          {"skipped", running(),
           [](Record& r) { transition::skipped(r, "web", after); },
-          [](Record& r) { r.components["web"].commit = after; }}});
+          [](Record& r) { r.components["web"].commit = after; }},
+         {"skipped after its restart", unverified,
+          [](Record& r) { transition::skipped(r, "web", after); },
+          [](Record& r) {
+            r.components["web"].commit = after;
+            r.components["web"].unverified_commit.reset();
+          }}});
+}
+
+TEST_CASE("the record names its checkout") {
+  Record rolls_back = running(Reached::restarted);
+  rolls_back.checkout = "/srv/app";
+  rolls_back.checkout_id = "1";
+  rolls_back.moving_to = before;
+  rolls_back.roll_back_to = before;
+  rolls_back.quarantined = after;
+  rolls_back.history = {ended(Deployment::Outcome::failed)};
+  check({{"named", settled(),
+          [](Record& r) { transition::checkout_named(r, "/srv/app", "1"); },
+          [](Record& r) {
+            r.checkout = "/srv/app";
+            r.checkout_id = "1";
+          }},
+         {"cloned anew: deployed, quarantine and history stay", rolls_back,
+          [](Record& r) { transition::cloned_anew(r); },
+          [](Record& r) {
+            r.checkout_id.clear();
+            r.components.clear();
+            r.pending.reset();
+            r.moving_to.reset();
+            r.roll_back_to.reset();
+          }}});
+}
+
+TEST_CASE("a component is known as it was configured") {
+  Record record = settled();
+  record.components["web"].configured = "npm web";
+  record.components["old"] = {.configured = "npm old", .commit = before};
+  const std::map<std::string, std::string> same = {{"web", "npm web"},
+                                                   {"new", "npm new"}};
+  const std::map<std::string, std::string> other = {{"web", "npm elsewhere"}};
+  check({{"as before", record,
+          [&](Record& r) { transition::configuration_changed(r, same); },
+          [](Record&) {}},
+         {"another way", record,
+          [&](Record& r) { transition::configuration_changed(r, other); },
+          [](Record& r) {
+            const ComponentRecord known = r.components["web"];
+            r.components["web"] = {.configured = known.configured,
+                                   .inputs = known.inputs};
+          }},
+         {"recorded by an earlier version", settled(),
+          [&](Record& r) { transition::configuration_changed(r, other); },
+          [](Record&) {}},
+         {"deployed", settled(),
+          [&](Record& r) { transition::configuration_deployed(r, same); },
+          [](Record& r) { r.components["web"].configured = "npm web"; }}});
+}
+
+TEST_CASE("a restore is a rollback to what is deployed") {
+  Record quarantined = settled();
+  quarantined.quarantined = after;
+  check({{"began", quarantined,
+          [](Record& r) { transition::restore_began(r, after, noon); },
+          [](Record& r) {
+            r.roll_back_to = before;
+            r.pending = Pending{
+                .tip = after, .running = true, .since = noon, .next_try = noon};
+          }}});
 }
 
 TEST_CASE("only services that stayed up are on the commit") {
@@ -236,6 +327,37 @@ TEST_CASE("a failure counts, waits and goes into the history once") {
   CHECK(planning.history.empty());
 }
 
+TEST_CASE("an obstacle is no attempt, and does not wait") {
+  Record failed_twice = running(Reached::moved);
+  failed_twice.pending->running = false;
+  failed_twice.pending->attempts = 2;
+  failed_twice.pending->next_try = noon + 2min;
+  Record known = running();
+  known.pending->running = false;
+  known.pending->failure = failure;
+  known.pending->next_try = noon;
+  const auto meet = [](Record& r) {
+    transition::obstructed(r, after, failure, noon);
+  };
+  check(
+      {{"before a run began", settled(), meet,
+        [](Record& r) {
+          r.pending = Pending{.tip = after,
+                              .failure = failure,
+                              .since = noon,
+                              .next_try = noon};
+        }},
+       {"after attempts that failed", failed_twice, meet,
+        [](Record& r) {
+          r.pending->failure = failure;
+          r.pending->attempts = 0;
+          r.pending->next_try = noon;
+        }},
+       {"once more, which is not written", known,
+        [](Record& r) { transition::obstructed(r, after, failure, noon + 1h); },
+        [](Record&) {}}});
+}
+
 TEST_CASE("a rollback quarantines the commit that is to blame") {
   for (const bool is_to_blame : {true, false}) {
     Record record = running(Reached::restarted);
@@ -280,6 +402,7 @@ TEST_CASE("what is deployed is neither pending nor quarantined") {
   Record busy = running(Reached::restarted);
   busy.moving_to = after;
   busy.quarantined = commit('c');
+  busy.quarantined_by = "alice";
   check({{"deployed", busy,
           [](Record& r) {
             transition::deployed(r, ended(Deployment::Outcome::deployed));
@@ -288,7 +411,9 @@ TEST_CASE("what is deployed is neither pending nor quarantined") {
             r.pending.reset();
             r.moving_to.reset();
             r.quarantined.reset();
+            r.quarantined_by.clear();
             r.deployed = after;
+            r.remote_commit = after;
             r.history = {ended(Deployment::Outcome::deployed)};
           }},
          {"nothing to deploy", busy,

@@ -19,6 +19,7 @@ using Paths = std::vector<std::string>;
 class Observed : public FakeHost {
  public:
   Observed() {
+    install();
     push('b');
     runner.answer("ls-tree", [this](const Command& command) {
       return printed(listing(command.arguments));
@@ -36,25 +37,30 @@ class Observed : public FakeHost {
          .objects = git,
          .store = host.store,
          .python_version = [this] { return ++versions_asked, "3.11.2"; },
+         .node_version = [] { return "18, ABI 108"; },
          .in_place_reason = [this] { return in_place_reason; }});
   }
 
   // The repository has not the objects of this commit.
-  void lose(char digit) { runner.answer(id(digit) + "^{commit}", failed(1)); }
+  void lose(char digit) {
+    runner.answer("rev-list --objects --quiet " + id(digit), failed(1));
+  }
 
   ComponentFacts facts_of(const Component& component) {
     return observe().target->components.at(component.name);
   }
 
   Record record = {.deployed = commit('a'),
-                   .components = {{"web", {}}, {"api", {}}}};
+                   .components = {{"web", {.commit = commit('a')}},
+                                  {"api", {.commit = commit('a')}}}};
   Heads heads = {.tip = commit('b'), .local = commit('a'), .on_branch = true};
   Files files;
+  Files links;  // to their targets
   std::optional<std::string> in_place_reason;
   int versions_asked = 0;
 
  private:
-  // The id of a file's blob is its number.
+  // The id of the blob of a file or link is its number.
   static std::string blob(std::size_t number) {
     return fmt::format("{:040}", number);
   }
@@ -62,10 +68,13 @@ class Observed : public FakeHost {
   std::string listing(const Paths& asked) const {
     std::string out;
     std::size_t number = 0;
-    for (const auto& [path, text] : files) {
-      ++number;
-      if (std::find(asked.begin(), asked.end(), path) != asked.end()) {
-        out += fmt::format("100644 blob {}\t{}", blob(number), path) + '\0';
+    for (const auto& [mode, all] :
+         {std::pair("100644", files), std::pair("120000", links)}) {
+      for (const auto& [path, text] : all) {
+        ++number;
+        if (std::find(asked.begin(), asked.end(), path) != asked.end()) {
+          out += fmt::format("{} blob {}\t{}", mode, blob(number), path) + '\0';
+        }
       }
     }
     return out;
@@ -73,9 +82,11 @@ class Observed : public FakeHost {
 
   std::string content(const std::string& id) const {
     std::size_t number = 0;
-    for (const auto& [path, text] : files) {
-      if (blob(++number) == id) {
-        return text;
+    for (const auto& all : {files, links}) {
+      for (const auto& [path, text] : all) {
+        if (blob(++number) == id) {
+          return text;
+        }
       }
     }
     FAIL("no file has the blob " + id);
@@ -96,6 +107,39 @@ TEST_CASE("observes what git says of the checkout") {
   CHECK(seen.divergence->theirs == 1);
   fake.runner.answer("symbolic-ref", failed(1));
   CHECK(fake.observe().current_branch == std::nullopt);
+}
+
+TEST_CASE("refuses a new component of a configuration without a folder") {
+  Observed fake;
+  fs::remove_all(fake.checkout() / "api");
+  fake.record.components.erase("api");
+  fake.files["web/package.json"] = "{}";
+  CHECK_NOTHROW(fake.observe());  // a default one
+  fake.config.names_components = true;
+  const auto error = error_of<Obstacle>([&] { fake.observe(); });
+  CHECK(std::string(error.what()) ==
+        "component api: there is no folder api, neither in bbbbbbbbbbbb nor "
+        "in the checkout; nothing was changed");
+  fake.files["api"] = "a folder";
+  CHECK_NOTHROW(fake.observe());
+  fake.files.erase("api");
+  fs::create_directories(fake.checkout() / "api");
+  CHECK_NOTHROW(fake.observe());
+  fs::remove(fake.checkout() / "api");
+  fake.record.components["api"] = {};  // it was deployed, and is pushed away
+  CHECK_NOTHROW(fake.observe());
+}
+
+TEST_CASE("observes the environments that are gone") {
+  Observed fake;
+  fake.files["web/package.json"] = "{}";
+  fake.record.components["web"].inputs = {{"package.json", "1"}};
+  CHECK_FALSE(fake.facts_of(web).gone);
+  CHECK(fake.facts_of(web).is_there);
+  fs::remove_all(fake.host.store.live(web));
+  CHECK(fake.facts_of(web).gone);
+  CHECK_FALSE(fake.facts_of(web).is_there);
+  CHECK_FALSE(fake.facts_of(api).gone);
 }
 
 TEST_CASE("observes the locks that git left") {
@@ -125,6 +169,7 @@ TEST_CASE("reads a tip that was fetched aside, and tells that it is not here") {
                .objects = aside,
                .store = fake.host.store,
                .python_version = [] { return std::string(); },
+               .node_version = [] { return std::string(); },
                .in_place_reason = [] { return std::nullopt; }});
   CHECK_FALSE(seen.tip_is_here);
   CHECK(seen.target.has_value());
@@ -145,7 +190,70 @@ TEST_CASE("takes a checkout that never had the branch for one that is behind") {
   const Observation seen = fake.observe();
   CHECK(seen.divergence->ours == 0);
   CHECK(seen.divergence->theirs == 1);
-  CHECK_FALSE(fake.runner.has_run("rev-list"));
+  CHECK_FALSE(fake.runner.has_run("rev-list --left-right"));
+}
+
+// The checkout has two commits that the remote's tip lacks; of these, `left`
+// are in nothing that the remote ever had.
+class Ahead : public Observed {
+ public:
+  explicit Ahead(int left) {
+    heads.tracking = commit('e');
+    record.remote_commit = commit('f');
+    runner.answer("rev-list --left-right", printed("2\t0\n"));
+    runner.answer("rev-list --count", printed(fmt::format("{}\n", left)));
+  }
+};
+
+TEST_CASE("tells a remote that was moved back from commits it never had") {
+  struct Case {
+    int left;
+    int taken_away;
+  };
+  for (const Case& c : {Case{2, 0}, Case{1, 1}, Case{0, 2}}) {
+    Ahead fake(c.left);
+    const Observation seen = fake.observe();
+    REQUIRE(seen.divergence.has_value());
+    CHECK(seen.divergence->taken_away == c.taken_away);
+    CHECK(seen.target.has_value() == (c.taken_away > 0));
+    if (seen.target) {
+      CHECK(seen.target->commit == commit('b'));
+    }
+    CHECK(fake.runner.has_run("rev-list --count --ignore-missing " + id('a') +
+                              " ^" + id('b') + " ^" + id('e') + " ^" + id('f') +
+                              " --"));
+  }
+}
+
+TEST_CASE("takes what was deployed for the remote's in an older record") {
+  Ahead fake(2);
+  fake.record.remote_commit.reset();
+  fake.record.deployed = commit('a');
+  fake.heads.tracking.reset();
+  fake.observe();
+  CHECK(fake.runner.has_run(" ^" + id('b') + " ^" + id('a') + " --"));
+}
+
+TEST_CASE("asks what the remote had only where the checkout is ahead") {
+  for (const char* counts : {"0\t0\n", "0\t1\n", "1\t1\n"}) {
+    Observed fake;
+    fake.runner.answer("rev-list --left-right", printed(counts));
+    CHECK(fake.observe().divergence->taken_away == 0);
+    CHECK_FALSE(fake.runner.has_run("rev-list --count"));
+  }
+}
+
+TEST_CASE("says that the commit to roll back to is not here") {
+  Observed fake;
+  fake.record.roll_back_to = commit('c');
+  CHECK_NOTHROW(fake.observe());
+  fake.lose('c');
+  const auto error = error_of<Error>([&] { fake.observe(); });
+  CHECK(error.what() ==
+        "the commit " + id('c') +
+            " to roll back to is not in the checkout: it was removed from it, "
+            "or the record speaks of another one");
+  CHECK(contains(error.advice().value_or(""), "--force"));
 }
 
 TEST_CASE("targets what there is to deploy") {
@@ -237,8 +345,81 @@ TEST_CASE("hashes the manifest of npm and its lock file") {
   fake.files = {{"web/package.json", "{}"}, {"web/package-lock.json", "lock"}};
   CHECK(fake.facts_of(web) ==
         ComponentFacts{.manifests = {"package.json"},
-                       .inputs = {{"package.json", sha256("{}")},
+                       .inputs = {{"node", "18, ABI 108"},
+                                  {"package.json", sha256("{}")},
                                   {"package-lock.json", sha256("lock")}}});
+}
+
+TEST_CASE("hashes npm-shrinkwrap.json, which npm prefers") {
+  Observed fake;
+  fake.files = {{"web/package.json", "{}"}, {"web/npm-shrinkwrap.json", "x"}};
+  CHECK(fake.facts_of(web).inputs.at("npm-shrinkwrap.json") == sha256("x"));
+}
+
+TEST_CASE("hashes the files of the workspace root that npm would use") {
+  const std::string root = R"({"workspaces": ["apps/*"]})";
+  struct Case {
+    const char* situation;
+    Files files;
+    Inputs inputs;
+  };
+  Component component = web;
+  component.directory = "apps/web";
+  for (const Case& c : {
+           Case{"a root",
+                {{"package.json", root},
+                 {"package-lock.json", "l"},
+                 {"npm-shrinkwrap.json", "s"}},
+                {{"../../package.json", sha256(root)},
+                 {"../../package-lock.json", sha256("l")},
+                 {"../../npm-shrinkwrap.json", sha256("s")}}},
+           Case{"a root of others",
+                {{"package.json", R"({"workspaces": ["libs/*"]})"},
+                 {"package-lock.json", "l"}},
+                {}},
+           Case{"no root", {{"package-lock.json", "l"}}, {}},
+           Case{"the nearest of two",
+                {{"package.json", root},
+                 {"package-lock.json", "l"},
+                 {"apps/package.json", R"({"workspaces": ["web"]})"},
+                 {"apps/package-lock.json", "n"}},
+                {{"../package.json", sha256(R"({"workspaces": ["web"]})")},
+                 {"../package-lock.json", sha256("n")}}},
+       }) {
+    INFO(c.situation);
+    Observed fake;
+    fake.config.components = {component};
+    fake.files = c.files;
+    fake.files["apps/web/package.json"] = "{}";
+    Inputs expected = c.inputs;
+    expected["node"] = "18, ABI 108";
+    expected["package.json"] = sha256("{}");
+    CHECK(fake.facts_of(component).inputs == expected);
+  }
+}
+
+TEST_CASE("a component in the checkout's own folder has no root above it") {
+  Observed fake;
+  Component top = web;
+  top.directory = ".";
+  fake.config.components = {top};
+  fake.files = {{"package.json", R"({"workspaces": ["."]})"}};
+  CHECK(fake.facts_of(top).inputs.size() == 2);
+}
+
+TEST_CASE("follows the link that a component's folder is") {
+  Observed fake;
+  fake.links = {{"web", "apps/site"}};
+  fake.files = {{"apps/site/package.json", "{}"},
+                {"apps/site/package-lock.json", "l"}};
+  const ComponentFacts facts = fake.facts_of(web);
+  CHECK(facts.real_directory == "apps/site");
+  CHECK(facts.inputs.at("package-lock.json") == sha256("l"));
+}
+
+TEST_CASE("a component without a manifest and without a link stays there") {
+  Observed fake;
+  CHECK(fake.facts_of(web).real_directory == std::nullopt);
 }
 
 TEST_CASE("takes a lock file alone for no environment") {
@@ -339,6 +520,56 @@ TEST_CASE("reads the labels of the environments in use and kept") {
   fake.host.store.keep_staged(web, inputs);
   CHECK(fake.facts_of(web).live == Label{.served = commit('a')});
   CHECK(fake.facts_of(web).kept);
+}
+
+TEST_CASE("on the way back looks at environments that the commit needs not") {
+  Observed fake;
+  fs::create_directories(fake.checkout() / "web/node_modules");
+  const Label tried = {.inputs = {{"f", "1"}}, .on_trial = true};
+  fake.host.store.set_live_label(web, tried);
+  CHECK(fake.facts_of(web) == ComponentFacts{});
+  fake.record.roll_back_to = commit('a');
+  CHECK(fake.facts_of(web).live == tried);
+  CHECK_FALSE(fake.facts_of(web).kept);
+  const fs::path kept = fake.host.store.free_place(web);
+  write_file(kept / ".deployment-update",
+             to_text({.inputs = {{"f", "0"}}, .served = commit('a')}));
+  CHECK(fake.facts_of(web).kept);
+}
+
+TEST_CASE("on the way back asks whether a service runs what is left") {
+  struct Case {
+    ComponentRecord web;
+    char has_it;  // the commit that has the component
+    bool runs_it;
+  };
+  for (const Case& c : {Case{{.commit = commit('b')}, 'b', true},
+                        Case{{.commit = commit('b')}, 'c', false},
+                        Case{{}, 'c', true}, Case{{}, 'b', false}}) {
+    Observed fake;
+    fake.record.components["web"] = c.web;
+    fake.record.pending = Pending{.tip = commit('c')};
+    fake.record.roll_back_to = commit('a');
+    fake.runner.answer("ls-tree", [&](const Command& command) {
+      return printed(contains(describe(command), id(c.has_it))
+                         ? "100644 blob " + id('1') + "\tweb/package.json" +
+                               '\0'
+                         : "");
+    });
+    CHECK(fake.facts_of(web).runs_what_is_left == c.runs_it);
+  }
+}
+
+TEST_CASE("on the way back no environment counts that is on trial") {
+  Observed fake;
+  fake.files = {{"web/package.json", "{}"}};
+  const fs::path kept = fake.host.store.free_place(web);
+  write_file(kept / ".deployment-update",
+             to_text({.inputs = {{"package.json", sha256("{}")}}}));
+  fake.host.store.begin_trial(kept);
+  CHECK(fake.facts_of(web).kept);
+  fake.record.roll_back_to = commit('b');
+  CHECK_FALSE(fake.facts_of(web).kept);
 }
 
 // Its work tree has local changes; `b` and `c` change one file each.

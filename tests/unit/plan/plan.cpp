@@ -8,6 +8,7 @@ namespace deployment {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 using Lines = std::vector<std::string>;
 
 const CommitId before = commit('a');  // deployed, and checked out
@@ -170,7 +171,7 @@ TEST_CASE("a remote that is behind the checkout is contained: nothing to do") {
 TEST_CASE("a diverged branch is refused with both commits and the way out") {
   Observation seen = one_commit_ahead();
   seen.divergence = Divergence{.ours = 1, .theirs = 3};
-  const auto error = error_of<Error>([&] { plan(seen); });
+  const auto error = error_of<Obstacle>([&] { plan(seen); });
   CHECK(error.what() ==
         "branch prod diverged: the checkout is at " + before.str() +
             " (1 commit that origin does not have), origin is at " +
@@ -179,6 +180,41 @@ TEST_CASE("a diverged branch is refused with both commits and the way out") {
             "changed");
   CHECK(contains(error.advice().value_or(""), "reset --keep " + after.str()));
   CHECK(contains(error.advice().value_or(""), "on-divergence = reset"));
+}
+
+TEST_CASE("a remote that was moved back is refused with both commits") {
+  struct Case {
+    Divergence divergence;
+    std::string ours;
+  };
+  for (const Case& c :
+       {Case{{.ours = 1, .taken_away = 1},
+             "1 commit that origin does not have any more"},
+        Case{{.ours = 3, .taken_away = 2},
+             "3 commits that origin does not have, and had 2 of them"}}) {
+    Observation seen = one_commit_ahead();
+    seen.divergence = c.divergence;
+    const auto error = error_of<Obstacle>([&] { plan(seen); });
+    CHECK(error.what() == "branch prod was moved back: the checkout is at " +
+                              before.str() + " (" + c.ours +
+                              "), origin is at " + after.str() +
+                              "; nothing was changed");
+    CHECK(contains(error.advice().value_or(""), "reset --keep " + after.str()));
+    CHECK(contains(error.advice().value_or(""), "on-divergence = reset"));
+  }
+}
+
+TEST_CASE("a remote that was moved back is followed when that is wanted") {
+  Observation seen = one_commit_ahead();
+  seen.divergence = Divergence{.ours = 2, .taken_away = 1};
+  Config config;
+  config.on_divergence = OnDivergence::reset;
+  CHECK(lines_of(plan(seen, settled_record(), config)) ==
+        Lines{"reset aaaaaaaaaaaa -> bbbbbbbbbbbb: the remote was moved back "
+              "and on-divergence = reset; what is lost is kept as "
+              "refs/deployment-update/lost/" +
+              before.str()} +
+            restarts);
 }
 
 TEST_CASE("a diverged branch is reset when the configuration says so") {
@@ -228,6 +264,14 @@ TEST_CASE("each input that differs is a reason to install") {
        {},
        {{"package.json", hash('1')}},
        "no install is recorded for package.json (" + ones + ")"},
+      {"frontend",
+       {{"node", "18, ABI 108"}, {"package.json", hash('1')}},
+       {{"node", "20, ABI 115"}, {"package.json", hash('1')}},
+       "node was 18, ABI 108 and is 20, ABI 115"},
+      {"frontend",
+       {{"package.json", hash('1')}},
+       {{"node", "20, ABI 115"}, {"package.json", hash('2')}},
+       "package.json changed (" + ones + " -> " + twos + ")"},
       {"backend",
        {{"base.txt", hash('1')}, {"requirements.txt", hash('1')}},
        {{"base.txt", hash('2')}, {"requirements.txt", hash('1')}},
@@ -259,6 +303,83 @@ TEST_CASE("each input that differs is a reason to install") {
     expected.insert(expected.begin() + (npm ? 1 : 2), install);
     CHECK(lines_of(plan(in_place(seen), record)) == expected);
   }
+}
+
+// What is deployed is checked out, and something of it is to be done again.
+Observation at_what_is_deployed() {
+  Observation seen = one_commit_ahead();
+  seen.heads.tip = before;
+  seen.divergence = Divergence{};
+  seen.target->commit = before;
+  return seen;
+}
+
+const std::string verify_backend =
+    "verify that the restarted services stay up: backend-deployment.service";
+
+TEST_CASE("an environment that is gone is made again, and no other") {
+  struct Case {
+    bool is_there;
+    std::string reason;
+  };
+  for (const Case& c : {Case{false, "its venv is gone"},
+                        Case{true,
+                             "its venv is another one than was "
+                             "installed"}}) {
+    Observation seen = at_what_is_deployed();
+    ComponentFacts& backend = seen.target->components["backend"];
+    backend.is_there = c.is_there;
+    backend.gone = true;
+    const Lines put_into_use = {
+        "backend: put the new venv into use: " + c.reason, restart_backend,
+        verify_backend};
+    CHECK(lines_of(plan(seen)) ==
+          Lines{"build aaaaaaaaaaaa aside: " + new_venv + c.reason} +
+              put_into_use);
+    CHECK(lines_of(plan(in_place(seen))) ==
+          Lines{new_venv + c.reason, restart_backend, verify_backend});
+    backend.kept = true;
+    const Lines kept = lines_of(plan(seen));
+    REQUIRE(kept.size() == 3);
+    CHECK(kept[0] == "backend: put the kept venv into use: " + c.reason);
+  }
+}
+
+TEST_CASE("without a manifest no environment is made again") {
+  Observation seen = at_what_is_deployed();
+  seen.target->components["backend"] = {.is_there = false, .gone = true};
+  const Plan skips = plan(seen);
+  REQUIRE(skips.steps.size() == 1);
+  const auto* skip = std::get_if<Skip>(&skips.steps[0]);
+  REQUIRE(skip != nullptr);
+  CHECK(skip->environment_is_gone);
+  Record forgotten = settled_record();
+  forgotten.components["backend"].inputs.clear();
+  CHECK(plan(seen, forgotten).steps.empty());
+}
+
+TEST_CASE("what a move was made under is restarted, whoever had moved back") {
+  Record ahead = settled_record();  // `after` is deployed
+  ahead.deployed = after;
+  for (auto& [name, component] : ahead.components) {
+    component.commit = after;
+  }
+  Observation seen = one_commit_ahead();
+  CHECK(lines_of(plan(seen, ahead)) == Lines{fast_forward} + restarts);
+  seen.target->components["backend"] = {};
+  CHECK(lines_of(plan(seen, ahead)).back().starts_with("verify"));
+  CHECK(contains(lines_of(plan(seen, ahead)).at(2), "backend: skip"));
+}
+
+TEST_CASE("another branch is a move when it is at another commit") {
+  Observation seen = at_what_is_deployed();
+  seen.heads.on_branch = false;
+  seen.current_branch = "feature";
+  const std::string checkout =
+      "check out prod: the checkout is on branch feature";
+  CHECK(lines_of(plan(seen)) == Lines{checkout});
+  seen.current_commit = commit('9');
+  CHECK(lines_of(plan(seen)) == Lines{checkout} + restarts);
 }
 
 TEST_CASE("all environments are built together, before anything moves") {
@@ -314,6 +435,86 @@ TEST_CASE("what an environment says of itself counts more than the record") {
   backend.live = Label{.inputs = python_facts('9').inputs};
   CHECK(contains(lines_of(plan(seen)).at(0),
                  "requirements.txt changed (999999999999 -> 333333333333)"));
+}
+
+// A rollback to `before` from `after`, which has both components; their
+// services ran `after`.
+Record rolling_back() {
+  Record record = settled_record();
+  record.roll_back_to = before;
+  record.pending =
+      Pending{.tip = after, .reached = Reached::restarted, .running = true};
+  for (const char* name : {"frontend", "backend"}) {
+    record.components[name].commit.reset();
+  }
+  return record;
+}
+
+Observation on_the_way_back() {
+  Observation seen = one_commit_ahead();
+  seen.heads.local = after;
+  seen.current_commit = after;
+  seen.divergence = Divergence{};
+  seen.target->commit = before;
+  return seen;
+}
+
+const std::string reset = "reset bbbbbbbbbbbb -> aaaaaaaaaaaa: roll back";
+const std::string restart_absent =
+    "backend: restart backend-deployment.service: what is taken back runs in "
+    "it; it is not watched";
+const std::string skip_backend =
+    "backend: skip: there is no backend/requirements.txt";
+const std::string verify_frontend =
+    "verify that the restarted services stay up: frontend-deployment.service";
+
+TEST_CASE("a rollback puts back what one on trial replaced") {
+  Observation seen = on_the_way_back();
+  ComponentFacts& backend = seen.target->components["backend"];
+  backend.live = Label{.inputs = backend.inputs, .on_trial = true};
+  CHECK(lines_of(plan(seen, rolling_back())) == Lines{reset} + restarts);
+  backend.kept = true;
+  CHECK(lines_of(plan(seen, rolling_back())) ==
+        Lines{reset,
+              "backend: put the kept venv into use: it was in use before"} +
+            restarts);
+  // Who goes forward has made it for that.
+  Record forward = rolling_back();
+  forward.roll_back_to.reset();
+  CHECK(lines_of(plan(seen, forward)) == restarts);
+}
+
+TEST_CASE("a rollback restarts what its commit does not have") {
+  Observation seen = on_the_way_back();
+  ComponentFacts& backend = seen.target->components["backend"];
+  backend = {.runs_what_is_left = true};
+  const Lines end = {restart_frontend, restart_absent, skip_backend,
+                     verify_frontend};
+  CHECK(lines_of(plan(seen, rolling_back())) == Lines{reset} + end);
+  backend.live = Label{.inputs = python_facts().inputs, .on_trial = true};
+  CHECK(lines_of(plan(seen, rolling_back())) ==
+        Lines{reset,
+              "backend: put the venv aside: the commit has nothing of it"} +
+            end);
+  backend.kept = true;
+  CHECK(lines_of(plan(seen, rolling_back())) ==
+        Lines{reset,
+              "backend: put the kept venv into use: it was in use before"} +
+            end);
+}
+
+TEST_CASE("a rollback leaves alone what does not run the commit it leaves") {
+  Observation seen = on_the_way_back();
+  seen.target->components["backend"] = {};
+  CHECK(lines_of(plan(seen, rolling_back())) ==
+        Lines{reset, restart_frontend, skip_backend, verify_frontend});
+}
+
+TEST_CASE("what a commit drops is restarted on the way back only") {
+  Observation seen = one_commit_ahead();
+  seen.target->components["backend"] = {};
+  CHECK(lines_of(plan(seen)) ==
+        Lines{fast_forward, restart_frontend, skip_backend, verify_frontend});
 }
 
 TEST_CASE("force installs and restarts everything although nothing changed") {
@@ -418,12 +619,13 @@ TEST_CASE("an old lock that nobody holds is removed first") {
 TEST_CASE("a young lock is left alone") {
   Observation seen = one_commit_ahead();
   seen.git_locks = {lock_of_age(120s)};
-  const auto error = error_of<Error>([&] { plan(seen); });
-  CHECK(
-      contains(error.what(), "/app/.git/index.lock has existed for 2 min 0 s"));
+  const auto error = error_of<Obstacle>([&] { plan(seen); });
+  CHECK(error.what() ==
+        "/app/.git/index.lock exists, but no git process is running in the "
+        "checkout"s);
   CHECK(error.advice() ==
-        "it will be removed when it is older than 2 min 0 s; "
-        "or: rm /app/.git/index.lock");
+        "it is 2 min 0 s old, and will be removed when it is older than 2 min "
+        "0 s; or: rm /app/.git/index.lock");
 }
 
 TEST_CASE("what root is told to paste runs as the owner, whatever its name") {
@@ -450,7 +652,7 @@ TEST_CASE("a lock that a live git may hold is never removed") {
   record.pending = Pending{.tip = after, .running = true};
   Observation seen = one_commit_ahead();
   seen.git_locks = {lock_of_age(24h, 4711)};
-  CHECK(contains(message_of<Error>([&] { plan(seen, record); }),
+  CHECK(contains(message_of<Obstacle>([&] { plan(seen, record); }),
                  "git (process 4711) is running in the checkout"));
 }
 
@@ -458,7 +660,7 @@ TEST_CASE("local changes in the way are named file by file") {
   Observation seen = one_commit_ahead();
   seen.target->in_the_way = {"backend/app.py", "frontend/package-lock.json",
                              "notes\nof mine"};
-  const auto error = error_of<Error>([&] { plan(seen); });
+  const auto error = error_of<Obstacle>([&] { plan(seen); });
   CHECK(error.what() == std::string("local changes would be overwritten; "
                                     "nothing was changed:\nbackend/app.py\n"
                                     "notes\\x0aof mine"));
@@ -484,6 +686,69 @@ TEST_CASE("a lock file that npm rewrote is restored") {
   CHECK(lines_of(plan(seen)) ==
         Lines{"restore frontend/package-lock.json: npm rewrites it, and its "
               "changes would block the move",
+              fast_forward} +
+            restarts);
+}
+
+TEST_CASE("so are a shrinkwrap, and the lock file of a workspace's root") {
+  for (const char* path :
+       {"frontend/npm-shrinkwrap.json", "package-lock.json"}) {
+    Observation seen = one_commit_ahead();
+    seen.target->in_the_way = {path};
+    seen.target->components["frontend"].inputs["../package-lock.json"] = "1";
+    CHECK(contains(lines_of(plan(seen)).at(1), "npm rewrites it"));
+  }
+  Observation seen = one_commit_ahead();
+  seen.target->in_the_way = {"package-lock.json"};
+  CHECK_THROWS_AS(plan(seen), Error);
+}
+
+TEST_CASE("a record that does not know node's version asks for no build") {
+  Observation seen = one_commit_ahead();
+  seen.target->components["frontend"].inputs["node"] = "20, ABI 115";
+  CHECK(lines_of(plan(seen)) == Lines{fast_forward} + restarts);
+}
+
+TEST_CASE("a component whose folder is a link is that of the folder") {
+  Observation seen = one_commit_ahead();
+  seen.target->components["frontend"].real_directory = "apps/site";
+  const Plan forced = plan(seen, settled_record(), {}, true);
+  const auto& build = std::get<Build>(forced.steps.front());
+  CHECK(build.installs.front().component.directory == "apps/site");
+}
+
+TEST_CASE("a commit with submodules is refused, and the setting named") {
+  Observation seen = one_commit_ahead();
+  seen.target->submodules = {"lib/a", "lib/b"};
+  const auto error = error_of<Error>([&] { plan(seen); });
+  CHECK(error.what() ==
+        std::string("bbbbbbbbbbbb has submodules, which are not updated, and "
+                    "services would run with those of another commit: lib/a, "
+                    "lib/b; nothing was changed"));
+  CHECK(contains(error.advice().value_or(""), "submodules = update"));
+  Record back = settled_record();
+  back.roll_back_to = after;
+  CHECK_NOTHROW(plan(seen, back));
+}
+
+TEST_CASE("submodules are updated after the move, and built aside before") {
+  Observation seen = one_commit_ahead();
+  seen.target->submodules = {"lib/a", "lib/b"};
+  Config config;
+  config.submodules = Submodules::update;
+  const std::string update =
+      "update the submodules lib/a, lib/b: to the commits that the new one "
+      "names";
+  CHECK(lines_of(plan(seen, settled_record(), config)) ==
+        Lines{fast_forward, update} + restarts);
+  const Plan forced = plan(seen, settled_record(), config, true);
+  CHECK(std::get<Build>(forced.steps.front()).has_submodules);
+
+  seen.target->submodules.clear();
+  seen.target->replaced_submodules = {"lib/a"};
+  CHECK(lines_of(plan(seen, settled_record(), config)) ==
+        Lines{"remove the submodules lib/a: the new commit has something else "
+              "in their place",
               fast_forward} +
             restarts);
 }
@@ -550,7 +815,7 @@ TEST_CASE("a rollback resets to the commit before and uses what is kept") {
 
 TEST_CASE("a step has a short label") {
   CHECK(label_of(Fetch{after}) == "fetch");
-  CHECK(label_of(Restart{Config::default_components()[0]}) ==
+  CHECK(label_of(Restart{.component = Config::default_components()[0]}) ==
         "frontend: restart");
 }
 

@@ -30,7 +30,16 @@ Heads at(const CommitId& local, const CommitId& tip) {
 }
 
 Verdict verdict(const Record& record, const Heads& heads, bool force = false) {
-  return decide({}, record, heads, noon, force);
+  return decide({}, record, {}, heads, noon, force);
+}
+
+const Standing nothing_gone = {};
+const Standing venv_gone = {.gone = {"backend"}};
+const Standing another_clone = {.is_another_clone = true};
+
+Verdict verdict(const Record& record, const Standing& standing,
+                const Heads& heads) {
+  return decide({}, record, standing, heads, noon, false);
 }
 
 TEST_CASE("nothing new is up to date, a new tip is deployed") {
@@ -43,14 +52,59 @@ TEST_CASE("a record without a deployment adopts what is checked out") {
   CHECK(verdict({}, at(before, after)) == Verdict::deploy);
 }
 
+TEST_CASE("what does not stand is deployed, also without a record") {
+  for (const Record& record : {settled_record(), Record{}}) {
+    for (const Standing& standing : {venv_gone, another_clone}) {
+      CHECK(verdict(record, standing, at(before, before)) == Verdict::deploy);
+    }
+  }
+  Record pending = pending_record();
+  pending.pending->next_try = noon + 5min;
+  CHECK(verdict(pending, venv_gone, at(before, after)) == Verdict::waiting);
+}
+
+TEST_CASE("what does not stand beside a quarantine is restored") {
+  Record record = settled_record();
+  record.quarantined = after;
+  const Heads heads = at(before, after);
+  CHECK(verdict(record, nothing_gone, heads) == Verdict::quarantined);
+  CHECK(verdict(record, venv_gone, heads) == Verdict::restore);
+  Record cloned = record;
+  cloned.components.clear();
+  CHECK(verdict(cloned, at(after, after)) == Verdict::restore);
+  cloned.deployed.reset();  // there is nothing to restore
+  CHECK(verdict(cloned, venv_gone, heads) == Verdict::quarantined);
+}
+
+TEST_CASE("a component is settled as it was configured") {
+  const Component backend = Config{}.components.at(1);
+  Component renamed = backend;
+  renamed.service = "api.service";
+  struct Case {
+    std::string configured;
+    Verdict verdict;
+  };
+  for (const Case& c : {Case{"", Verdict::up_to_date},
+                        Case{configured_as(backend), Verdict::up_to_date},
+                        Case{configured_as(renamed), Verdict::deploy}}) {
+    INFO(c.configured);
+    Record record = settled_record();
+    record.components["backend"].configured = c.configured;
+    CHECK(verdict(record, at(before, before)) == c.verdict);
+  }
+}
+
 TEST_CASE("whatever is not done is deployed") {
   Record unknown_component = settled_record();
   unknown_component.components.erase("backend");
+  Record returned = settled_record();  // it had left when `before` came
+  returned.components["backend"].commit = commit('9');
   Record other_commit = settled_record();
   other_commit.deployed = after;
   Record rolls_back = settled_record();
   rolls_back.roll_back_to = after;
-  for (const Record& record : {unknown_component, other_commit, rolls_back}) {
+  for (const Record& record :
+       {unknown_component, returned, other_commit, rolls_back}) {
     CHECK(verdict(record, at(before, before)) == Verdict::deploy);
   }
   Heads detached = at(before, before);
@@ -73,6 +127,28 @@ TEST_CASE("a pending deployment waits until its next try is due") {
     record.pending->next_try = noon + c.left;
     CHECK(verdict(record, at(after, after)) == c.verdict);
     CHECK(verdict(record, at(after, after), true) == Verdict::deploy);
+  }
+}
+
+TEST_CASE("what is under way and due goes on, whatever the remote has") {
+  Record killed = pending_record();
+  killed.pending->running = true;
+  killed.pending->next_try = noon + 5min;
+  Record waiting = pending_record();
+  waiting.pending->next_try = noon + 1s;
+  Record rolling_back = waiting;
+  rolling_back.roll_back_to = before;
+  Record quarantined = settled_record();
+  quarantined.quarantined = after;
+  struct Case {
+    Record record;
+    std::optional<CommitId> commit;
+  };
+  for (const Case& c :
+       {Case{settled_record(), {}}, Case{pending_record(), after},
+        Case{killed, after}, Case{waiting, {}}, Case{rolling_back, {}},
+        Case{quarantined, {}}}) {
+    CHECK(commit_under_way(c.record, noon) == c.commit);
   }
 }
 
@@ -99,6 +175,7 @@ TEST_CASE("each verdict has a name") {
   CHECK(to_string(Verdict::quarantined) == "quarantined");
   CHECK(to_string(Verdict::waiting) == "waiting");
   CHECK(to_string(Verdict::deploy) == "deploy");
+  CHECK(to_string(Verdict::restore) == "restore");
 }
 
 }  // namespace

@@ -73,7 +73,7 @@ TEST_CASE("believes an answer although curl warned") {
 }
 
 TEST_CASE("a question that curl cannot ask is no answer") {
-  for (const int code : {1, 2, 6, 77}) {
+  for (const int code : {1, 2, 3, 6, 60, 77}) {
     CHECK_THROWS_AS(trouble_of(by_address, failed(code, "curl: no\n")),
                     CommandError);
   }

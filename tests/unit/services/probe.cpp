@@ -1,5 +1,8 @@
 #include "lib/services/probe.hpp"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <chrono>
 
 #include "lib/base/signals.hpp"
@@ -29,15 +32,15 @@ TEST_CASE("connects to whatever address somebody listens on") {
         Endpoint{.port = free_port()}}) {
     INFO(to_string(endpoint));
     const Server server(endpoint);
-    Probe probe({.endpoint = endpoint});
+    const Helper child = accepting(server);
+    Probe probe(endpoint);
     CHECK(problem_after(probe, 5s) == std::nullopt);
     CHECK_FALSE(probe.has_failed());
-    server.accept();
   }
 }
 
 TEST_CASE("is refused where nobody listens") {
-  Probe probe({.endpoint = on_all(free_port())});
+  Probe probe(on_all(free_port()));
   CHECK(probe.problem() == "Connection refused");
   CHECK(probe.has_failed());
   CHECK(probe.problem() == "Connection refused");  // it is not forgotten
@@ -45,21 +48,20 @@ TEST_CASE("is refused where nobody listens") {
 
 TEST_CASE("waits where the queue is full") {
   const Server server(on_loopback(free_port()), 0);
-  Probe first({.endpoint = server.endpoint()});
-  CHECK(first.problem() == std::nullopt);
-  Probe second({.endpoint = server.endpoint()});
+  Probe first(server.endpoint());
+  CHECK(first.problem() == "nobody accepts it");
+  Probe second(server.endpoint());
   CHECK(second.problem() == "no connection is made");
   CHECK_FALSE(second.has_failed());
 }
 
-TEST_CASE("a socket that is held has to accept the connection itself") {
+TEST_CASE("a connection that the kernel made has to be accepted") {
   for (const Endpoint& endpoint :
        {on_all(free_port()), Endpoint{.port = free_port()}}) {
     INFO(to_string(endpoint));
     const Server server(endpoint);
-    Probe waiting({.endpoint = endpoint, .is_held = true});
-    CHECK(problem_after(waiting, 300ms) ==
-          "its .socket unit holds the port, and no connection is accepted");
+    Probe waiting(endpoint);
+    CHECK(problem_after(waiting, 300ms) == "nobody accepts it");
     CHECK_FALSE(waiting.has_failed());
     const Descriptor accepted = server.accept();
     CHECK(waiting.problem() == std::nullopt);
@@ -68,14 +70,26 @@ TEST_CASE("a socket that is held has to accept the connection itself") {
 
 TEST_CASE("a connection that was accepted and closed was accepted") {
   const Server server(on_all(free_port()));
-  Probe probe({.endpoint = server.endpoint(), .is_held = true});
+  Probe probe(server.endpoint());
   server.accept().reset();
   CHECK(problem_after(probe, 5s) == std::nullopt);
 }
 
+TEST_CASE("a connection that was accepted is closed") {
+  const Server server(on_all(free_port()));
+  Probe probe(server.endpoint());
+  const Descriptor accepted = server.accept();
+  CHECK(problem_after(probe, 5s) == std::nullopt);
+  pollfd closed{.fd = accepted.get(), .events = POLLIN, .revents = 0};
+  CHECK(poll(&closed, 1, 0) == 1);
+  char byte = 0;
+  CHECK(read(accepted.get(), &byte, 1) == 0);
+  CHECK(probe.problem() == std::nullopt);
+}
+
 TEST_CASE("a connection that waits for one who goes away fails") {
   Server server(on_all(free_port()));
-  Probe probe({.endpoint = server.endpoint(), .is_held = true});
+  Probe probe(server.endpoint());
   CHECK(probe.problem().has_value());
   server.close();
   CHECK(problem_after(probe, 100ms).has_value());

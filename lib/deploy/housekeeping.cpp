@@ -1,0 +1,59 @@
+#include "lib/deploy/housekeeping.hpp"
+
+#include "lib/deploy/report.hpp"
+#include "lib/deploy/rollback.hpp"
+
+namespace deployment {
+namespace {
+
+constexpr std::size_t kept_environments = 2;  // beside the one in use
+
+template <typename Act>
+void attempt(Host& host, const Act& act) {
+  try {
+    act();
+  } catch (const std::exception& error) {
+    host.log.warning(one_line(error.what()));
+  }
+}
+
+void remove_what_is_old(Host& host, const Record& record) {
+  host.store.remove_stage();
+  const std::set<CommitId> commits = commits_to_keep(record);
+  for (const Component& component : host.config.components) {
+    host.store.prune(component, kept_environments, commits,
+                     [&] { return host.systemd.user_of(component.service); });
+  }
+}
+
+}  // namespace
+
+void label_environments(Host& host, const Record& record) {
+  for (const Component& component : host.config.components) {
+    const auto known = record.components.find(component.name);
+    if (known != record.components.end()) {
+      host.store.label_live(component, known->second.inputs);
+    }
+  }
+}
+
+void end_trials(Host& host) {
+  attempt(host, [&] {
+    for (const Component& component : host.config.components) {
+      host.store.end_trial(component);
+    }
+  });
+}
+
+void prune(Host& host, const Record& record) {
+  attempt(host, [&] { remove_what_is_old(host, record); });
+}
+
+void tidy(Host& host, const Record& record) {
+  attempt(host, [&] {
+    remove_what_is_old(host, record);
+    host.git.maintain(host.config.install_timeout);
+  });
+}
+
+}  // namespace deployment

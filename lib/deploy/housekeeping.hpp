@@ -1,0 +1,24 @@
+// Keeps environments and the repository in order after a deployment.
+#pragma once
+
+#include "lib/deploy/host.hpp"
+
+namespace deployment {
+
+// Labels environments in use that have no label, as those of an earlier
+// version. Throws Error when that fails.
+void label_environments(Host& host, const Record& record);
+
+// The following say what fails as a warning: no deployment depends on it.
+
+// Labels the environments in use as verified.
+void end_trials(Host& host);
+
+// Removes the stage, and kept environments but those that were put aside last
+// and those that a rollback may need.
+void prune(Host& host, const Record& record);
+
+// Does the same, and lets git tidy up.
+void tidy(Host& host, const Record& record);
+
+}  // namespace deployment

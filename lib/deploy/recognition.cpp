@@ -1,0 +1,31 @@
+#include "lib/deploy/recognition.hpp"
+
+#include <fmt/format.h>
+
+#include "lib/checkout/identifier.hpp"
+#include "lib/model/transitions.hpp"
+
+namespace deployment {
+
+Standing recognize_checkout(Host& host, Journal& journal) {
+  host.require_own(journal.record());
+  Standing standing = host.standing(journal.record());
+  if (!standing.is_another_clone) {
+    return standing;
+  }
+  host.log.warning(
+      fmt::format("{} is another clone than the one that was deployed to: its "
+                  "environments are made and its services restarted again",
+                  host.config.repo_dir.string()));
+  journal.write(transition::cloned_anew);
+  return host.standing(journal.record());
+}
+
+void name_checkout(Host& host, Journal& journal) {
+  if (journal.record().checkout_id.empty()) {
+    journal.write(transition::checkout_named, host.config.repo_dir,
+                  make_identifier(*host.checkout, host.user));
+  }
+}
+
+}  // namespace deployment

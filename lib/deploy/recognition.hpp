@@ -1,0 +1,17 @@
+// Recognizes the checkout that the record speaks of.
+#pragma once
+
+#include "lib/deploy/host.hpp"
+#include "lib/deploy/journal.hpp"
+
+namespace deployment {
+
+// Returns what of the record stands in the checkout. The record forgets what it
+// says of another clone. Throws Error when it is that of another checkout.
+Standing recognize_checkout(Host& host, Journal& journal);
+
+// Lets the record name the checkout. Comes before it first speaks of what is in
+// there.
+void name_checkout(Host& host, Journal& journal);
+
+}  // namespace deployment

@@ -1,0 +1,122 @@
+// The steps of plans, as data.
+#pragma once
+
+#include <variant>
+
+#include "lib/model/config.hpp"
+#include "lib/plan/facts.hpp"
+
+namespace deployment {
+
+// Steps. Each carries its name, as --json has it.
+
+struct RemoveLock {
+  static constexpr std::string_view name = "remove-lock";
+  std::filesystem::path path;
+  std::string reason;
+};
+struct Fetch {
+  static constexpr std::string_view name = "fetch";
+  CommitId commit;
+};
+struct Restore {
+  static constexpr std::string_view name = "restore";
+  Paths paths;
+  std::string reason;
+};
+struct Checkout {
+  static constexpr std::string_view name = "checkout";
+  std::optional<std::string> from;  // branch; nullopt: detached
+  std::string to;                   // branch
+  CommitId commit;                  // that the branch is at, or will be made at
+  bool from_another = true;         // commit, which is checked out
+};
+struct FastForward {
+  static constexpr std::string_view name = "fast-forward";
+  std::optional<CommitId> from;  // nullopt: there is no branch yet
+  CommitId to;
+};
+struct Reset {
+  static constexpr std::string_view name = "reset";
+  CommitId from;
+  CommitId to;
+  std::string reason;
+  bool keep = false;  // `from` under a ref: only the checkout has it
+};
+// Before a move that puts something else in their place.
+struct RemoveSubmodules {
+  static constexpr std::string_view name = "remove-submodules";
+  Paths paths;
+};
+// After the move, and after the one of a rollback, too.
+struct UpdateSubmodules {
+  static constexpr std::string_view name = "submodules";
+  Paths paths;
+};
+// Installs in place.
+struct Install {
+  static constexpr std::string_view name = "install";
+  Component component;
+  ComponentFacts facts;
+  std::string reason;
+};
+// Builds environments aside, all at the same time.
+struct Build {
+  static constexpr std::string_view name = "build";
+  CommitId commit;
+  std::vector<Install> installs;
+  bool has_submodules = false;
+};
+// Exchanges an environment that was built or kept with the one in use.
+struct Exchange {
+  static constexpr std::string_view name = "exchange";
+  Component component;
+  ComponentFacts facts;
+  std::string reason;
+};
+// Takes an environment out of use: the commit needs none.
+struct PutAside {
+  static constexpr std::string_view name = "put-aside";
+  Component component;
+};
+struct Restart {
+  static constexpr std::string_view name = "restart";
+  Component component;
+  // The commit has nothing of the component: its service may not run at all.
+  bool may_fail = false;
+};
+struct Skip {
+  static constexpr std::string_view name = "skip";
+  Component component;
+  bool environment_is_gone = false;
+};
+struct Verify {
+  static constexpr std::string_view name = "verify";
+  std::vector<Component> components;
+};
+
+using Step =
+    std::variant<RemoveLock, Fetch, Build, Restore, Checkout, FastForward,
+                 Reset, RemoveSubmodules, UpdateSubmodules, Install, Exchange,
+                 PutAside, Restart, Skip, Verify>;
+
+// A commit that the steps deploy.
+struct Change {
+  CommitId from;  // deployed before, or checked out
+  std::string from_subject = {};
+  CommitId to;
+  std::string to_subject = {};
+};
+
+struct Plan {
+  std::vector<Step> steps = {};
+  // nullopt: the steps only fetch or put the branch in place, or there are
+  // none.
+  std::optional<Change> change = {};
+  // The tip's objects are not here: apply these steps, observe and plan again.
+  bool look_again = false;
+  // Says why environments are built in place; nullopt when none is.
+  std::optional<std::string> in_place_reason = {};
+};
+
+}  // namespace deployment

@@ -1,0 +1,483 @@
+"""The way back: it takes back what a deployment did, and nothing else."""
+
+import json
+import os
+import subprocess
+import unittest
+
+from support import PATIENCE, needs_staging
+from support.record import entries, make_due
+from support.world import IN_PLACE, World, files_of, made_from
+
+ASKED = {"SUDO_USER": "alice"}
+BACK_END = "backend-deployment.service"
+NO_BACK_END = {"backend/requirements.txt": None}
+
+
+class Deployed(unittest.TestCase):
+    """The first version is deployed."""
+
+    def setUp(self):
+        self.world = self.enterContext(World())
+        self.deploy(0, "--force")
+        self.first = self.world.commit()
+        self.world.calls()
+
+    def deploy(self, promised, *more, **options):
+        run = self.world.run(*more, **options)
+        self.assertEqual(run.returncode, promised, run.stderr)
+        return run.stderr
+
+    def push_and_deploy(self, version, promised=0, **more):
+        commit = self.world.push_version(version, **more)
+        self.deploy(promised)
+        return commit
+
+    def kept(self, component):
+        folder = (self.world.checkout / ".git/deployment-update/environments"
+                  / component)
+        return sorted((path / "made-from").read_text()
+                      for path in folder.iterdir())
+
+    def runs(self, unit=BACK_END):
+        """The commit that a service was last restarted on."""
+        return (self.world.services / unit).read_text().split()[0]
+
+    def status(self):
+        return json.loads(self.world.run("--status", "--json").stdout)
+
+    def without_remote(self):
+        self.world.origin.rename(self.world.root / "away")
+
+    def with_remote(self):
+        (self.world.root / "away").rename(self.world.origin)
+
+    def assert_runs(self, commit, version):
+        self.assertEqual(self.world.commit(), commit)
+        self.assertEqual(self.world.in_use(), made_from(version))
+        for name in ("frontend", "backend"):
+            self.assertEqual(self.runs(f"{name}-deployment.service"), commit)
+
+    def builds(self):
+        return [call for call in self.world.calls()
+                if call.startswith(("npm", "python3 -m venv"))]
+
+
+@needs_staging
+class LocalFiles(Deployed):
+    """That git ignores, or does not track."""
+
+    def ignore(self, *patterns):
+        (self.world.checkout / ".git/info/exclude").write_text(
+            "".join(f"{pattern}\n" for pattern in patterns))
+
+    def write(self, name, text="mine\n"):
+        path = self.world.checkout / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def assert_blocked_by(self, name, path, commit):
+        text = self.deploy(1)
+        self.assertIn("local changes would be overwritten; nothing was "
+                      "changed:\n", text)
+        self.assertIn(f"error: {name}\n", text)
+        self.assertEqual(path.read_text(), "mine\n")
+        self.assertEqual(self.world.commit(), self.first)
+        path.unlink()
+        self.deploy(0, "--force")
+        self.assertEqual(self.world.commit(), commit)
+
+    def test_an_ignored_file_that_the_commit_tracks_blocks_it(self):
+        self.ignore(".env")
+        mine = self.write("backend/.env")
+        commit = self.world.push("Settings", {"backend/.env": "theirs\n"})
+        self.assert_blocked_by("backend/.env", mine, commit)
+
+    def test_what_it_holds_makes_no_difference(self):
+        self.ignore(".env")
+        for text in ("mine\n", ""):
+            with self.subTest(text=text):
+                mine = self.write("backend/.env", text)
+                self.world.push(f"Settings {text!r}",
+                                {"backend/.env": "mine\n", "README": text})
+                self.assertIn("error: backend/.env\n", self.deploy(1))
+                self.assertEqual(mine.read_text(), text)
+
+    def test_a_file_where_the_commit_has_a_folder(self):
+        self.ignore("data")
+        mine = self.write("data")
+        commit = self.world.push("A folder", {"data/file": "theirs\n"})
+        self.assert_blocked_by("data", mine, commit)
+
+    def test_a_folder_where_the_commit_has_a_file(self):
+        self.ignore("data/")
+        mine = self.write("data/file")
+        commit = self.world.push("A file", {"data": "theirs\n"})
+        self.assert_blocked_by("data/file", mine, commit)
+
+    def test_a_link_where_the_commit_has_a_folder(self):
+        self.ignore("data")
+        elsewhere = self.world.root / "elsewhere"
+        elsewhere.mkdir()
+        (elsewhere / "file").write_text("mine\n")
+        (self.world.checkout / "data").symlink_to(elsewhere)
+        self.world.push("A folder", {"data/file": "theirs\n"})
+        self.assertIn("error: data\n", self.deploy(1))
+        self.assertEqual((elsewhere / "file").read_text(), "mine\n")
+        self.assertTrue((self.world.checkout / "data").is_symlink())
+
+    def test_a_rollback_leaves_it_and_removes_what_the_push_laid_out(self):
+        self.ignore(".env", "*.log")
+        mine = self.write("backend/server.log")
+        self.world.push_version(2, crash="yes\n", **{"backend/.env": "1\n"})
+        self.assertIn("rolled back to", self.deploy(1))
+        self.assertEqual(mine.read_text(), "mine\n")
+        self.assertFalse((self.world.checkout / "backend/.env").exists())
+        self.assert_runs(self.first, 1)
+
+    def test_a_file_that_it_would_overwrite_stops_a_rollback(self):
+        second = self.world.push("Ignore it", {"settings": "theirs\n"})
+        self.deploy(0)
+        self.world.push("Track it no longer", {"settings": None})
+        self.deploy(0)
+        self.ignore("settings")
+        mine = self.write("settings")
+        self.assertIn("error: settings\n", self.deploy(1, "--rollback"))
+        self.assertEqual(mine.read_text(), "mine\n")
+        mine.unlink()
+        self.deploy(0, "--rollback")
+        self.assertEqual(self.world.commit(), second)
+
+    def test_a_move_of_an_ignored_file_that_was_killed_goes_on(self):
+        self.ignore(".env")
+        commit = self.world.push("Settings", {"backend/.env": "theirs\n"})
+        git = os.readlink(self.world.bin / "git")
+        (self.world.bin / "git").unlink()
+        self.world.stand_in("git", f"""#!/bin/sh
+case "$*" in *" merge "*) echo the >backend/.env; kill -9 $PPID;; esac
+exec {git} "$@"
+""".replace("echo the", "printf the"))
+        self.assertEqual(self.world.run().returncode, -9)
+        (self.world.bin / "git").unlink()
+        self.world.link_tool("git")
+        text = self.deploy(0)
+        self.assertIn("restore backend/.env: an earlier run was stopped "
+                      "while it wrote them", text)
+        self.assertEqual(self.world.commit(), commit)
+
+
+@needs_staging
+class Services(Deployed):
+    def drop_the_back_end(self):
+        commit = self.world.push("No back end", NO_BACK_END)
+        self.deploy(0)
+        self.world.calls()
+        return commit
+
+    def test_one_that_the_commit_before_lacks_is_restarted_there(self):
+        without = self.drop_the_back_end()
+        bad = self.world.push_version(2, crash="yes\n")
+        text = self.deploy(1)
+        self.assertIn(f"rolled back to {without[:12]}", text)
+        self.assertIn(f"backend: restart {BACK_END}: what is taken back runs "
+                      "in it; it is not watched", text)
+        self.assertEqual(self.runs(), without)
+        self.assertIn(f"{bad[:12]} is quarantined", self.deploy(1))
+        # What it ran on before is in use again.
+        self.assertEqual(
+            (self.world.checkout / "backend/venv/made-from").read_text(),
+            "flask==1\n")
+        self.assertIn("flask==2\n", self.kept("backend"))
+
+    def test_one_that_cannot_be_started_there_is_a_warning(self):
+        without = self.drop_the_back_end()
+        self.world.stand_in("systemctl.real",
+                            self.world.stand_in_text("systemctl"))
+        self.world.stand_in("systemctl", f"""#!/bin/sh
+. "${{0%/*}}/variables"
+case "$*" in
+"restart {BACK_END}")
+  if ! [ -e "$CHECKOUT/crash" ]; then
+    echo "cannot start it" >&2
+    exit 1
+  fi ;;
+esac
+exec "$0.real" "$@"
+""")
+        self.world.push_version(2, crash="yes\n")
+        text = self.deploy(1)
+        self.assertIn("warning: restarting backend-deployment.service failed",
+                      text)
+        self.assertIn(f"rolled back to {without[:12]}", text)
+        self.assertNotIn("critical", text)
+
+    def test_by_hand_too(self):
+        without = self.drop_the_back_end()
+        self.push_and_deploy(2)
+        self.deploy(0, "--rollback")
+        self.assertEqual(self.runs(), without)
+
+    def test_one_that_the_push_did_not_touch_is_left_alone(self):
+        without = self.drop_the_back_end()
+        self.world.push("Crash", {"crash": "yes\n"})
+        self.deploy(1)
+        self.assertEqual(self.world.commit(), without)
+        self.assertNotIn(f"systemctl restart {BACK_END}", self.world.calls())
+
+
+@needs_staging
+class Environments(Deployed):
+    def test_a_forced_deployment_of_the_same_commit_is_taken_back(self):
+        (self.world.checkout / "backend/venv/old").touch()
+        self.world.tell(DOWN=self.world.checkout / "backend/venv/down")
+        self.world.stand_in("python3", self.world.stand_in_text("python3")
+                            + ': >"$3/down"\n')
+        text = self.deploy(1, "--force")
+        self.assertIn(f"rolled back to {self.first[:12]}", text)
+        self.assertTrue((self.world.checkout / "backend/venv/old").exists())
+        self.assertEqual(len(self.builds()), 2)
+        self.assertNotIn("quarantined", self.world.record.read_text())
+        make_due(self.world.record)
+        self.deploy(0)
+        self.assertEqual(self.builds(), [])
+        self.assertEqual(self.deploy(0), "")
+
+    def test_a_forced_push_goes_back_to_the_environments_before(self):
+        (self.world.checkout / "backend/venv/old").touch()
+        self.world.push("Crash", {"crash": "yes\n"})
+        self.deploy(1, "--force")
+        self.assertTrue((self.world.checkout / "backend/venv/old").exists())
+        self.assertEqual(len(self.builds()), 2)
+        # The next push goes on with them.
+        self.world.push("No crash", {"crash": None})
+        self.deploy(0)
+        self.assertTrue((self.world.checkout / "backend/venv/old").exists())
+        self.assertEqual(self.builds(), [])
+
+    def test_a_first_environment_is_taken_back_in_the_same_run(self):
+        world = self.enterContext(World())
+        self.world = world
+        without = world.push("No back end", NO_BACK_END)
+        self.deploy(0, "--force")
+        world.push_version(2, crash="yes\n")
+        text = self.deploy(1)
+        self.assertIn("backend: put the venv aside: the commit has nothing of "
+                      "it", text)
+        self.assertIn(f"rolled back to {without[:12]}", text)
+        self.assertEqual(world.commit(), without)
+        self.assertEqual(self.runs(), without)
+        self.assertFalse((world.checkout / "backend/venv").exists())
+        self.assertEqual(self.kept("backend"), ["flask==2\n"])
+        # It is kept for a push that mends the rest.
+        world.calls()
+        world.push("No crash", {"crash": None})
+        self.deploy(0)
+        self.assertEqual(world.in_use(), made_from(2))
+        self.assertEqual(self.builds(), [])
+
+    def test_the_first_deployment_says_that_there_is_no_way_back(self):
+        self.world = self.enterContext(World())
+        self.world.push_version(2, crash="yes\n")
+        text = self.deploy(1)
+        self.assertIn("warning: not rolled back: nothing was deployed before",
+                      text)
+
+    def test_those_of_failed_pushes_do_not_pile_up(self):
+        self.push_and_deploy(2)
+        for version in range(3, 8):
+            self.push_and_deploy(version, 1, **{
+                "backend/requirements.txt": "missing\n"})
+        # The last two, and the one that a rollback would need.
+        self.assertEqual(self.kept("frontend"), sorted(
+            files_of(version)["frontend/package.json"]
+            for version in (1, 6, 7)))
+        self.world.calls()
+        self.deploy(0, "--rollback")
+        self.assertEqual(self.builds(), [])
+        self.assert_runs(self.first, 1)
+
+
+class InPlace(Deployed):
+    def setUp(self):
+        super().setUp()
+        self.world.config(IN_PLACE)
+
+    def test_by_hand_it_goes_to_what_was_last_good(self):
+        second = self.push_and_deploy(2)
+        third = self.push_and_deploy(3, 1, crash="yes\n")
+        text = self.deploy(0, "--rollback", environment=ASKED)
+        self.assertIn(f"rolled back to {second[:12]}", text)
+        self.assert_runs(second, 2)
+        last = self.status()["history"][-1]
+        self.assertEqual((last["from"], last["to"]), (third, second))
+
+
+@needs_staging
+class ByHand(Deployed):
+    def test_it_works_while_a_deployment_waits(self):
+        self.push_and_deploy(2)
+        third = self.push_and_deploy(3, 1, **{
+            "backend/requirements.txt": "missing\n"})
+        self.deploy(0, "--rollback")
+        self.assert_runs(self.first, 1)
+        self.assertEqual(self.status()["quarantined"], third)
+
+    def test_it_finishes_a_rollback_that_failed(self):
+        self.world.push_version(2)
+        self.world.down.touch()
+        text = self.deploy(1)
+        self.assertIn("or now with --rollback", text)
+        self.world.down.unlink()
+        self.deploy(0, "--rollback")
+        self.assert_runs(self.first, 1)
+
+    def test_it_works_without_the_remote(self):
+        second = self.push_and_deploy(2)
+        self.without_remote()
+        text = self.deploy(0, "--rollback", environment=ASKED)
+        self.assertIn("asking origin for branch prod failed", text)
+        self.assertIn("rolled back to", text)
+        self.assert_runs(self.first, 1)
+        self.with_remote()
+        self.assertIn(f"{second[:12]} is quarantined, as alice asked",
+                      self.deploy(0))
+        third = self.push_and_deploy(3)
+        self.assert_runs(third, 3)
+
+    def test_there_is_a_way_forward_after_one_step_too_many(self):
+        second = self.push_and_deploy(2)
+        third = self.push_and_deploy(3)
+        self.deploy(0, "--rollback")
+        self.assert_runs(second, 2)
+        self.deploy(0, "--rollback")
+        self.assert_runs(self.first, 1)
+        text = self.deploy(0, "--rollback", second[:7], environment=ASKED)
+        self.assertIn(f"rolling back {self.first[:12]} (First) -> "
+                      f"{second[:12]} (Version 2), as alice asked\n", text)
+        self.assert_runs(second, 2)
+        self.assertIn(f"{third[:12]} is quarantined", self.deploy(0))
+
+    def test_forward_to_the_tip_is_a_deployment(self):
+        second = self.push_and_deploy(2)
+        self.deploy(0, "--rollback")
+        self.without_remote()  # the checkout has it
+        text = self.deploy(0, "--rollback", second, environment=ASKED)
+        self.assertIn(f"deployed {second[:12]}", text)
+        self.assert_runs(second, 2)
+        self.with_remote()
+        self.assertRegex(self.deploy(0), r"\Aorigin answers again; it was "
+                         r"away for .*\n\Z")
+        status = self.status()
+        self.assertIsNone(status["quarantined"])
+        last = status["history"][-1]
+        self.assertEqual((last["outcome"], last["by"], last["from"]),
+                         ("deployed", "alice", self.first))
+
+    def test_a_commit_that_was_never_deployed_is_refused(self):
+        text = self.deploy(1, "--rollback", "deadbeef")
+        self.assertIn("no commit that was deployed begins with deadbeef; the "
+                      "history has: "
+                      f"{self.first}", text)
+        self.assertEqual(self.world.calls(), [])
+
+    def test_the_history_tells_it_as_what_it_was(self):
+        second = self.push_and_deploy(2)
+        third = self.push_and_deploy(3)
+        self.deploy(0, "--rollback", self.first[:12], environment=ASKED)
+        history = self.status()["history"]
+        self.assertEqual(
+            [(past["outcome"], past["from"], past["to"], past["by"])
+             for past in history[1:]],
+            [("deployed", self.first, second, ""),
+             ("deployed", second, third, ""),
+             ("rolled-back", third, self.first, "alice")])
+        self.assertIn(f"rolled-back {third[:12]} -> {self.first[:12]}  ",
+                      self.world.run("--status").stdout)
+
+    def test_what_is_left_is_what_was_deployed(self):
+        # It is not the tip, which cannot be built.
+        second = self.push_and_deploy(2)
+        self.push_and_deploy(3, 1, **{
+            "backend/requirements.txt": "missing\n"})
+        self.deploy(0, "--rollback")
+        self.assertEqual(self.status()["history"][-1]["from"], second)
+
+    def test_it_is_no_error_of_each_later_run(self):
+        second = self.push_and_deploy(2)
+        self.deploy(0, "--rollback", environment=ASKED)
+        for _ in range(2):
+            text = self.deploy(0)
+            self.assertRegex(text, rf"\A{second[:12]} is quarantined, as "
+                             r"alice asked; .*\n\Z")
+        self.assertEqual(self.world.run("--dry-run").returncode, 0)
+
+    def test_a_quarantine_tells_who_asked_for_it(self):
+        second = self.push_and_deploy(2)
+        self.deploy(0, "--rollback", environment=ASKED)
+        status = self.status()
+        self.assertEqual((status["quarantined"], status["quarantined_by"]),
+                         (second, "alice"))
+        self.assertIn(f"quarantine {second[:12]} (Version 2), as alice asked"
+                      "\n", self.world.run("--status").stdout)
+        run = self.world.run("--dry-run", "--json")
+        self.assertEqual(run.returncode, 0)
+        plan = json.loads(run.stdout)
+        self.assertEqual((plan["quarantined"], plan["quarantined_by"]),
+                         (second, "alice"))
+
+    def test_a_bad_commit_is_quarantined_by_nobody(self):
+        second = self.push_and_deploy(2, 1, crash="yes\n")
+        self.assertIn(f"error: {second[:12]} is quarantined; ", self.deploy(1))
+        self.assertEqual(self.status()["quarantined_by"], "")
+        run = self.world.run("--dry-run", "--json")
+        self.assertEqual(run.returncode, 1)
+        self.assertEqual(json.loads(run.stdout)["quarantined_by"], "")
+
+
+@needs_staging
+class Told(Deployed):
+    def test_each_later_line_of_a_pending_deployment_names_the_cause(self):
+        self.push_and_deploy(2, 1, **{"backend/requirements.txt": "missing\n"})
+        for options in ([], ["--dry-run"]):
+            with self.subTest(options=options):
+                self.assertRegex(
+                    self.deploy(1, *options),
+                    r"\Aerror: the deployment of .* is pending: 'build' "
+                    r"failed \(once so far\): installing backend failed.*; "
+                    r"next try ")
+
+    def run_into_the_journal(self, **variables):
+        """As systemd starts it; its output is a file in the journal's
+        place."""
+        with (self.world.root / "journal").open("w") as journal:
+            file = os.fstat(journal.fileno())
+            stream = {"JOURNAL_STREAM": f"{file.st_dev}:{file.st_ino}"}
+            return subprocess.run(
+                self.world.arguments(), cwd="/", stderr=journal,
+                env=self.world.environment | stream | variables, check=True,
+                stdin=subprocess.DEVNULL, timeout=PATIENCE)
+
+    def test_status_tells_how_to_read_the_journal_of_a_run(self):
+        run_id = "0123456789abcdef" * 2
+        self.world.push_version(2)
+        self.run_into_the_journal(INVOCATION_ID=run_id)
+        self.assertEqual(
+            [past["invocation_id"] for past in self.status()["history"]],
+            ["", run_id])
+        text = self.world.run("--status").stdout
+        self.assertEqual(text.count("journalctl"), 1)
+        self.assertIn(f"           journalctl _SYSTEMD_INVOCATION_ID={run_id}"
+                      "\n", text)
+
+    def test_a_variable_of_another_unit_is_not_believed(self):
+        self.world.push_version(2)
+        self.deploy(0, environment={"INVOCATION_ID": "1" * 32})
+        self.assertNotIn("invocation", self.world.record.read_text())
+
+    def test_a_name_that_is_no_word_is_not_recorded(self):
+        self.push_and_deploy(2)
+        self.deploy(0, "--rollback",
+                    environment={"SUDO_USER": "alice invocation=1\nx = 1"})
+        self.assertNotIn("alice", self.world.record.read_text())
+        self.assertNotEqual(entries(self.world.record)["quarantined-by"], "")
