@@ -946,7 +946,9 @@ class Confined(Group):
         config = "/etc/deployment-update.conf"
         self.host.run("git", "clone", "-q", "-b", "prod",
                       "git://127.0.0.1/app.git", checkout)
-        self.host.write(config, f"repo-dir = {checkout}\n")
+        # Each checkout has a record of its own.
+        self.host.write(config, f"repo-dir = {checkout}\n"
+                        "state-dir = /var/lib/deployment-update/of-root\n")
         try:
             outside, inside = self.probe("root")
         finally:
