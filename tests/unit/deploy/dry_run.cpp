@@ -9,8 +9,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Request plain = {.dry_run = true};
-constexpr Request as_json = {.dry_run = true, .json = true};
+const Request plain = {.dry_run = true};
+const Request as_json = {.dry_run = true, .json = true};
 
 // The end of a dry run, and the text that it printed.
 struct End {
