@@ -17,17 +17,23 @@ PORT = 8000
 SERVICE_MANAGER = Path(__file__).resolve().parent / "service_manager"
 
 # The first process, as systemd is on a host: it has the end of others taken
-# care of, and may hold a listening socket for them (its descriptor is 9).
+# care of, and may hold a listening socket for them, which it gives to whoever
+# connects to a name in its network.
 INIT = """
-import fcntl, os, signal, socket, struct, sys
+import fcntl, signal, socket, struct, sys
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 fcntl.ioctl(control, 0x8914, struct.pack("16sH22x", b"lo", 1))  # up
 if len(sys.argv) > 1:
     held = socket.create_server(("0.0.0.0", int(sys.argv[1])))
-    os.dup2(held.fileno(), 9)
-    held.close()
+    giver = socket.socket(socket.AF_UNIX)
+    giver.bind("\\0held")
+    giver.listen()
 print("up", flush=True)
+while len(sys.argv) > 1:
+    taker = giver.accept()[0]
+    socket.send_fds(taker, [b"-"], [held.fileno()])
+    taker.close()
 while True:
     signal.pause()
 """
@@ -36,15 +42,15 @@ while True:
 # server and listens. When the child ends, this process stays. systemd would
 # start it in its control group.
 RELOADER = """
-import ctypes, os, signal, socket, sys
+import os, signal, socket, sys
 sys.path.insert(0, os.getcwd())
 group, port = sys.argv[1], int(sys.argv[2])
 with open(f"{group}/cgroup.procs", "w") as file:
     file.write("0")
 if sys.argv[3:] == ["held"]:
-    get_descriptor = 438  # pidfd_getfd(2)
-    fd = ctypes.CDLL(None).syscall(get_descriptor, os.pidfd_open(1), 9, 0)
-    listener = socket.socket(fileno=fd)
+    init = socket.socket(socket.AF_UNIX)
+    init.connect("\\0held")
+    listener = socket.socket(fileno=socket.recv_fds(init, 1, 1)[1][0])
 else:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
