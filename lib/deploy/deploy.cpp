@@ -201,8 +201,7 @@ class Run {
   // Returns false when there is nothing to take back, or no way back.
   bool begin_roll_back(const Plan& plan, const Error& error) {
     WayBack back =
-        way_back(host_.config, record(), plan,
-                 plan.change ? trials_of(host_, plan.change->from) : Trials{});
+        way_back(host_.config, record(), plan, trials_of(host_, plan));
     if (back.to && !host_.git.has_commit(*back.to)) {
       back = {.why_none = fmt::format("{} is not in the checkout any more",
                                       back.to->abbreviated())};
@@ -247,13 +246,13 @@ class Run {
       return 0;
     }
     step_ = "labelling environments";
-    label_environments(host_, record());
+    label_environments(host_, plan, record());
     journal_.write(transition::configuration_deployed,
                    configured_as(host_.config.components));
     const std::string what = fmt::format(
         "{} in {}", describe(plan.change->to, plan.change->to_subject),
         describe_duration(since(started_)));
-    end_trials(host_);
+    end_trials(host_, plan);
     if (record().roll_back_to) {
       return finish_roll_back(what);
     }

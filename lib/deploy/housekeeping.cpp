@@ -28,8 +28,8 @@ void remove_what_is_old(Host& host, const Record& record) {
 
 }  // namespace
 
-void label_environments(Host& host, const Record& record) {
-  for (const Component& component : host.config.components) {
+void label_environments(Host& host, const Plan& plan, const Record& record) {
+  for (const Component& component : plan.components) {
     const auto known = record.components.find(component.name);
     if (known != record.components.end()) {
       host.store.label_live(component, known->second.inputs);
@@ -37,9 +37,9 @@ void label_environments(Host& host, const Record& record) {
   }
 }
 
-void end_trials(Host& host) {
+void end_trials(Host& host, const Plan& plan) {
   attempt(host, [&] {
-    for (const Component& component : host.config.components) {
+    for (const Component& component : plan.components) {
       host.store.end_trial(component);
     }
   });

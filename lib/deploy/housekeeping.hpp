@@ -5,14 +5,14 @@
 
 namespace deployment {
 
-// Labels environments in use that have no label, as those of an earlier
-// version. Throws Error when that fails.
-void label_environments(Host& host, const Record& record);
+// Labels environments in use of a plan's components that have no label, as
+// those of an earlier version. Throws Error when that fails.
+void label_environments(Host& host, const Plan& plan, const Record& record);
 
 // The following say what fails as a warning: no deployment depends on it.
 
-// Labels the environments in use as verified.
-void end_trials(Host& host);
+// Labels the environments in use of a plan's components as verified.
+void end_trials(Host& host, const Plan& plan);
 
 // Removes the stage, and kept environments but those that were put aside last
 // and those that a rollback may need.

@@ -36,15 +36,16 @@ std::optional<CommitId> deployed_before(const Record& record) {
 
 }  // namespace
 
-Trials trials_of(const Host& host, const CommitId& from) {
+Trials trials_of(const Host& host, const Plan& plan) {
   Trials trials;
-  for (const Component& component : host.config.components) {
+  for (const Component& component : plan.components) {
     const auto label = host.store.live_label(component);
     if (!label || !label->on_trial) {
       continue;
     }
     const auto is_kept = [&](const Inputs& inputs) {
-      return host.store.find(component, inputs, from, Store::Trials::left_out)
+      return host.store
+          .find(component, inputs, plan.change->from, Store::Trials::left_out)
           .has_value();
     };
     trials.repeated += is_kept(label->inputs) ? 1 : 0;

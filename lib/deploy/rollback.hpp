@@ -15,8 +15,8 @@ struct Trials {
   int first = 0;
 };
 
-// Looks at the environments. `from` was deployed before.
-Trials trials_of(const Host& host, const CommitId& from);
+// Looks at the environments of a plan's components.
+Trials trials_of(const Host& host, const Plan& plan);
 
 struct WayBack {
   std::optional<CommitId> to = {};

@@ -140,6 +140,10 @@ Plan make_plan(const Config& config, const Record& record,
                        .from_subject = target.from_subject,
                        .to = target.commit,
                        .to_subject = target.to_subject};
+  for (const Component& component : config.components) {
+    plan.components.push_back(
+        real_component(component, target.components.at(component.name)));
+  }
   Plan moves;
   plan_moves(moves, config, record, seen);
   const bool has_move = std::ranges::any_of(moves.steps, moves_files);

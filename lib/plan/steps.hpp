@@ -113,6 +113,8 @@ struct Plan {
   // nullopt: the steps only fetch or put the branch in place, or there are
   // none.
   std::optional<Change> change = {};
+  // Of the change, with their folders as they are where links are followed.
+  std::vector<Component> components = {};
   // The tip's objects are not here: apply these steps, observe and plan again.
   bool look_again = false;
   // Says why environments are built in place; nullopt when none is.

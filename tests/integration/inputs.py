@@ -163,6 +163,8 @@ class Links(Deployed):
                          "{}\n")
         self.assertEqual(os.readlink(world.checkout / "frontend"),
                          "apps/site")
+        self.assertNotIn("on trial", self.read(
+            "apps/site/node_modules/.deployment-update"))
         tick = world.run()
         self.assertEqual((tick.returncode, tick.stdout),
                          (0, "No changes detected in the repository.\n"))
