@@ -219,8 +219,8 @@ std::string help_text() {
        << actions(ignored) << '\n'
        << settings()
        << "\nExit codes:\n"
-          "  0   up to date, or deployed\n"
-          "  1   failed, pending or quarantined\n"
+          "  0   up to date, deployed, or rolled back by a person\n"
+          "  1   failed, pending or quarantined, or the remote is away\n"
           "  2   usage or configuration\n"
           "  75  another run holds the lock\n"
           "  128+N  ended by signal N\n";

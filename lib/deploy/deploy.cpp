@@ -28,6 +28,15 @@ milliseconds since(steady_clock::time_point start) {
   return std::chrono::duration_cast<milliseconds>(steady_clock::now() - start);
 }
 
+// Makes a failure of the run of an exception that no code here throws.
+Error unexpected(const std::exception& error) {
+  return Error(fmt::format("something unexpected: {}", error.what()));
+}
+
+bool is_of_services(const Error& error) {
+  return dynamic_cast<const ServiceDown*>(&error) != nullptr;
+}
+
 // A run that may change something. The caller holds the lock.
 class Run {
  public:
@@ -38,7 +47,7 @@ class Run {
     const Standing standing = recognize_checkout(host_, journal_);
     const bool is_away = !ask_remote();
     if (is_away && !request_.force) {
-      heads_ = heads_under_way(host_, record());
+      heads_ = heads_under_way(host_, record(), standing);
     }
     if (!heads_) {
       return exit_failed;
@@ -80,10 +89,10 @@ class Run {
       return 0;
     }
     if (verdict == Verdict::quarantined || verdict == Verdict::waiting) {
-      return report_stuck();
+      return report_stuck(record(), host_.log, local_commit(*heads_));
     }
-    if (verdict == Verdict::restore) {
-      journal_.write(transition::restore_began, heads_->tip, now());
+    if (verdict == Verdict::repair) {
+      journal_.write(transition::repair_began, heads_->tip, now());
     }
     journal_.write(transition::overtake_roll_back, heads_->tip, request_.force);
     return deploy_or_fail();
@@ -111,13 +120,8 @@ class Run {
     } catch (const Error& error) {
       return fail(error);
     } catch (const std::exception& error) {
-      return fail(described(error));
+      return fail(unexpected(error));
     }
-  }
-
-  // Says of an exception that is no Error what the run was doing.
-  Error described(const std::exception& error) const {
-    return Error(fmt::format("'{}' failed: {}", step_, error.what()));
   }
 
   void end_orphans_of_a_killed_run() {
@@ -185,7 +189,7 @@ class Run {
       } catch (const Error&) {
         throw;
       } catch (const std::exception& error) {
-        throw described(error);
+        throw unexpected(error);
       }
       host_.log.info(fmt::format("{}: done in {}", step_,
                                  describe_duration(since(start))));
@@ -195,7 +199,8 @@ class Run {
   // A person may ask for a commit whose services listen elsewhere.
   bool may_services_move() const {
     const auto& back = record().roll_back_to;
-    return back ? back != record().deployed : request_.force;
+    return back ? back != record().deployed
+                : request_.force || request_.roll_back;
   }
 
   // Returns false when there is nothing to take back, or no way back.
@@ -210,16 +215,17 @@ class Run {
     if (!back.to) {
       return false;
     }
-    say_failure(host_, error);
+    is_taken_back_ = true;
     // A commit is not to blame for an environment that is gone, nor when it was
     // deployed before, and has served.
     const bool is_to_blame =
-        dynamic_cast<const ServiceDown*>(&error) != nullptr &&
-        host_.standing(record()).gone.empty() && plan.change->to != back.to;
+        is_of_services(error) && host_.standing(record()).gone.empty() &&
+        plan.change->to != back.to && !record().roll_back_to;
     journal_.write(transition::roll_back_decided, heads_->tip,
                    Failure{.step = step_, .error = one_line(error.what())},
                    now(), ended(Deployment::Outcome::failed), *back.to,
                    is_to_blame);
+    say_failure(host_, error);
     return true;
   }
 
@@ -246,7 +252,7 @@ class Run {
       return 0;
     }
     step_ = "labelling environments";
-    label_environments(host_, plan, record());
+    label_environments(host_, plan, journal_);
     journal_.write(transition::configuration_deployed,
                    configured_as(host_.config.components));
     const std::string what = fmt::format(
@@ -266,15 +272,16 @@ class Run {
   }
 
   int finish_roll_back(const std::string& what) {
-    Deployment back = *ended(Deployment::Outcome::rolled_back);
-    if (back.to == back.from) {  // of the record: the failed one is left
-      back.from = record().pending->tip;
-    }
-    back.by = asked_by(record());  // perhaps in a run before this one
-    journal_.write(transition::rolled_back, back);
-    host_.log.warning("rolled back to " + what);
+    const bool repairs = record().pending->repairs;
+    journal_.write(transition::rolled_back,
+                   told_as_it_was(*ended(Deployment::Outcome::rolled_back),
+                                  record(), person_));
+    host_.log.write(repairs ? Level::info : Level::warning,
+                    (repairs ? "repaired " : "rolled back to ") + what);
     tidy(host_, record());
-    return report_stuck();
+    const bool is_stuck = record().pending || record().quarantined;
+    const int code = is_stuck ? report_stuck(record(), host_.log) : exit_failed;
+    return !request_.roll_back ? code : is_taken_back_ ? exit_failed : 0;
   }
 
   // Says a new failure in full, and a known one only as pending, unless a
@@ -284,13 +291,6 @@ class Run {
     const std::optional<Pending>& pending = record().pending;
     const bool is_known = pending && pending->tip == heads_->tip &&
                           pending->failure && pending->failure->error == line;
-    const bool in_full = !is_known || request_.force || request_.by_hand;
-    if (in_full) {
-      say_failure(host_, error);
-      if (!why_no_way_back_.empty()) {
-        host_.log.warning("not rolled back: " + why_no_way_back_);
-      }
-    }
     const Failure failure{.step = step_, .error = line};
     if (dynamic_cast<const Obstacle*>(&error) != nullptr) {
       journal_.write(transition::obstructed, heads_->tip, failure, now());
@@ -298,15 +298,22 @@ class Run {
       journal_.write(transition::failed, heads_->tip, failure, now(),
                      ended(Deployment::Outcome::failed));
     }
-    if (record().roll_back_to && in_full) {
-      say_mixture(host_, *record().roll_back_to, step_);
+    if (record().roll_back_to && is_of_services(error)) {
+      journal_.write(transition::acquitted);
     }
-    const int code = report_stuck();
+    if (!is_known || request_.force || request_.by_hand) {
+      say_failure(host_, error);
+      if (!why_no_way_back_.empty()) {
+        host_.log.warning("not rolled back: " + why_no_way_back_);
+      }
+      if (record().roll_back_to && has_moved(record())) {
+        say_mixture(host_, *record().roll_back_to, step_);
+      }
+    }
+    const int code = report_stuck(record(), host_.log);
     prune(host_, record());
     return code;
   }
-
-  int report_stuck() { return deployment::report_stuck(record(), host_.log); }
 
   const Record& record() const { return journal_.record(); }
 
@@ -317,6 +324,7 @@ class Run {
   steady_clock::time_point started_ = steady_clock::now();
   std::string step_ = "planning";  // that this run is at
   std::string why_no_way_back_ = {};
+  bool is_taken_back_ = false;  // what this run deployed, or rolled back to
   // Asked for this run; empty: the timer did.
   const std::string person_ =
       request_.force || request_.roll_back ? name_of_person() : "";

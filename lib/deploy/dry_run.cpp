@@ -52,7 +52,8 @@ Json to_json(Verdict verdict, const Record& record, const Plan& plan) {
                {"next_try", to_string(record.pending->next_try)}};
   }
   const bool is_quarantined =
-      verdict == Verdict::quarantined || verdict == Verdict::restore;
+      record.quarantined &&
+      (verdict == Verdict::quarantined || verdict == Verdict::repair);
   return {{"verdict", to_string(verdict)},
           {"from", deploys ? plan.change->from.str() : ""},
           {"from_subject", deploys ? plan.change->from_subject : ""},
@@ -88,7 +89,7 @@ int dry_run(Host& host, const Record& record, const Request& request) {
   std::optional<Heads> heads = ask_remote(host, record);
   const bool is_away = !heads;
   if (is_away && !request.force) {
-    heads = heads_under_way(host, record);
+    heads = heads_under_way(host, record, host.standing(record));
   }
   if (!heads) {
     return exit_failed;
@@ -102,10 +103,10 @@ int dry_run(Host& host, const Record& record, const Request& request) {
   transition::overtake_roll_back(seen, heads->tip, request.force);
   Verdict verdict = decide(host.config, seen, host.standing(seen), *heads,
                            now(), request.force);
-  if (verdict == Verdict::restore) {
-    transition::restore_began(seen, heads->tip, now());
+  if (verdict == Verdict::repair) {
+    transition::repair_began(seen, heads->tip, now());
   }
-  const Plan plan = verdict == Verdict::deploy || verdict == Verdict::restore
+  const Plan plan = verdict == Verdict::deploy || verdict == Verdict::repair
                         ? plan_aside(host, seen, *heads, request.force)
                         : Plan{};
   require_services(plan, seen, host);
@@ -117,14 +118,14 @@ int dry_run(Host& host, const Record& record, const Request& request) {
   if (request.json) {
     print(json_line(to_json(verdict, seen, plan)));
   } else if (is_stuck) {
-    report_stuck(seen, host.log);
+    report_stuck(seen, host.log, local_commit(*heads));
   } else {
     print_lines(plan);
   }
   if (is_away) {
     return exit_failed;
   }
-  return is_stuck ? exit_code_of_stuck(seen) : 0;
+  return is_stuck ? exit_code_of_stuck(seen, local_commit(*heads)) : 0;
 }
 
 }  // namespace deployment

@@ -25,7 +25,7 @@ void take_back_half_written(const CommitId& commit, Work& work) {
                                      fmt::join(written, ", ")));
     }
     work.journal.write(transition::move_taken_back);
-  } catch (const Error& error) {  // the next run tries again
+  } catch (const std::exception& error) {  // the next run tries again
     work.host.log.warning(one_line(error.what()));
   }
 }
@@ -224,7 +224,7 @@ void apply_step(const Restart& step, Work& work) {
   work.journal.write(transition::restart_began, name);
   try {
     work.host.systemd.restart(unit, work.states_before[unit]);
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     if (!step.may_fail) {
       throw;
     }

@@ -105,8 +105,7 @@ Plan Host::plan(const Record& record, const Heads& heads,
   seen.git_user = user ? std::optional(user->name) : std::nullopt;
   Plan plan = make_plan(config, record, seen, force);
   // On the way back from what was changed nothing stops a run.
-  const bool is_way_back = record.roll_back_to && record.pending &&
-                           record.pending->reached != Reached::nothing;
+  const bool is_way_back = record.roll_back_to && has_moved(record);
   for (const Step& step : plan.steps) {
     const auto* verification = std::get_if<Verify>(&step);
     if (verification != nullptr && !is_way_back) {

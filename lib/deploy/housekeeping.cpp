@@ -2,6 +2,7 @@
 
 #include "lib/deploy/report.hpp"
 #include "lib/deploy/rollback.hpp"
+#include "lib/model/transitions.hpp"
 
 namespace deployment {
 namespace {
@@ -28,11 +29,13 @@ void remove_what_is_old(Host& host, const Record& record) {
 
 }  // namespace
 
-void label_environments(Host& host, const Plan& plan, const Record& record) {
+void label_environments(Host& host, const Plan& plan, Journal& journal) {
   for (const Component& component : plan.components) {
-    const auto known = record.components.find(component.name);
-    if (known != record.components.end()) {
-      host.store.label_live(component, known->second.inputs);
+    auto components = journal.record().components;
+    host.store.label_live(component, components[component.name].inputs);
+    if (const auto label = host.store.live_label(component)) {
+      journal.write(transition::environment_labelled, component.name,
+                    label->inputs);
     }
   }
 }

@@ -2,12 +2,14 @@
 #pragma once
 
 #include "lib/deploy/host.hpp"
+#include "lib/deploy/journal.hpp"
 
 namespace deployment {
 
 // Labels environments in use of a plan's components that have no label, as
-// those of an earlier version. Throws Error when that fails.
-void label_environments(Host& host, const Plan& plan, const Record& record);
+// those of an earlier version, and lets the record say what the labels do: a
+// run may have been killed between the two. Throws Error when that fails.
+void label_environments(Host& host, const Plan& plan, Journal& journal);
 
 // The following say what fails as a warning: no deployment depends on it.
 

@@ -26,9 +26,14 @@ bool speaks_of_permission(std::string_view text) {
 // nullopt when there are none.
 std::optional<std::string> describe_foreign_files(
     const Host& host, const std::filesystem::path& folder) {
-  const auto file =
-      host.user ? find_foreign_file(*host.checkout, folder, host.user->uid)
-                : std::nullopt;
+  std::optional<std::filesystem::path> file;
+  try {
+    if (host.user) {
+      file = find_foreign_file(*host.checkout, folder, host.user->uid);
+    }
+  } catch (const Error&) {  // it is a hint, and must not hide what it is for
+    return std::nullopt;
+  }
   if (!file) {
     return std::nullopt;
   }
@@ -37,6 +42,12 @@ std::optional<std::string> describe_foreign_files(
       "way: chown -R {1}: {3}",
       folder.string(), host.user->name, file->string(),
       quoted(host.config.repo_dir));
+}
+
+// True when another commit is in the place of the deployed one.
+bool was_moved(const Record& record,
+               const std::optional<CommitId>& checked_out) {
+  return record.deployed && checked_out && checked_out != record.deployed;
 }
 
 // Returns the answer, or the error of a question that failed, as one line.
@@ -88,13 +99,18 @@ std::string one_line(std::string_view text) {
   return fmt::format("{}: {}", what, *why);
 }
 
-std::string describe_stuck(const Record& record) {
+std::string describe_stuck(const Record& record,
+                           const std::optional<CommitId>& checked_out) {
   if (const std::optional<Pending>& pending = record.pending) {
     const Failure failure = pending->failure.value_or(Failure{});
-    const std::string what =
-        fmt::format("the {} of {} is pending: '{}' failed",
-                    record.roll_back_to ? "rollback" : "deployment",
-                    pending->tip.abbreviated(), failure.step);
+    const bool repairs = pending->repairs && record.roll_back_to;
+    const std::string what = fmt::format(
+        "the {} of {} is pending: '{}' failed",
+        repairs               ? "repair"
+        : record.roll_back_to ? "rollback"
+                              : "deployment",
+        (repairs ? *record.roll_back_to : pending->tip).abbreviated(),
+        failure.step);
     if (pending->failure && pending->attempts == 0) {
       return fmt::format("{}: {}; each run looks again", what, failure.error);
     }
@@ -103,12 +119,19 @@ std::string describe_stuck(const Record& record) {
                        to_string(pending->next_try),
                        record.roll_back_to ? "--rollback" : "--force");
   }
-  const std::string by = asked_by(record);
+  const std::string by = as_asked(asked_by(record));
+  if (was_moved(record, checked_out)) {
+    return fmt::format(
+        "{0} is quarantined{1}; {2} was deployed, but somebody moved the "
+        "checkout to {3}, and services may run that; to return: "
+        "deployment-update --rollback {2}; to deploy {0}: --force",
+        record.quarantined->abbreviated(), by, record.deployed->abbreviated(),
+        checked_out->abbreviated());
+  }
   return fmt::format(
       "{} is quarantined{}; {} stays deployed until another commit comes, or "
       "--force tries this one again",
-      record.quarantined->abbreviated(),
-      by.empty() ? "" : fmt::format(", as {} asked", by),
+      record.quarantined->abbreviated(), by,
       record.deployed ? record.deployed->abbreviated() : "nothing");
 }
 
@@ -118,13 +141,19 @@ std::string asked_by(const Record& record) {
   return is_of_another ? "" : record.quarantined_by;
 }
 
-int exit_code_of_stuck(const Record& record) {
-  return record.pending || asked_by(record).empty() ? exit_failed : 0;
+int exit_code_of_stuck(const Record& record,
+                       const std::optional<CommitId>& checked_out) {
+  return record.pending || asked_by(record).empty() ||
+                 was_moved(record, checked_out)
+             ? exit_failed
+             : 0;
 }
 
-int report_stuck(const Record& record, Log& log) {
-  const int code = exit_code_of_stuck(record);
-  log.write(code == 0 ? Level::info : Level::error, describe_stuck(record));
+int report_stuck(const Record& record, Log& log,
+                 const std::optional<CommitId>& checked_out) {
+  const int code = exit_code_of_stuck(record, checked_out);
+  log.write(code == 0 ? Level::info : Level::error,
+            describe_stuck(record, checked_out));
   return code;
 }
 
@@ -154,13 +183,18 @@ std::optional<Heads> ask_remote(const Host& host, const Record& record) {
   }
 }
 
-std::optional<Heads> heads_under_way(const Host& host, const Record& record) {
+std::optional<Heads> heads_under_way(const Host& host, const Record& record,
+                                     const Standing& standing) {
   const std::optional<CommitId> tip = commit_under_way(record, now());
   if (!tip || !host.git.has_commit(*tip)) {
-    return std::nullopt;
+    return record.deployed && !standing.is_complete()
+               ? std::optional(
+                     heads_without_remote(host, record, *record.deployed))
+               : std::nullopt;
   }
   host.log.info(fmt::format(
-      "{} is away, but all that the {} needs is here", host.config.remote,
+      "{} is away; the {} goes on, since its commit is here",
+      host.config.remote,
       record.roll_back_to
           ? fmt::format("rollback to {}", record.roll_back_to->abbreviated())
           : fmt::format("deployment of {}", tip->abbreviated())));
@@ -172,9 +206,11 @@ void say_what_begins(const Host& host, const Record& record, const Plan& plan) {
   const std::string by = asked_by(record);
   host.log.info(
       !record.roll_back_to ? "deploying " + describe(change)
-      : by.empty()
+      : record.pending->repairs
+          ? "repairing " + describe(change.to, change.to_subject)
+      : by.empty() || record.roll_back_to == record.deployed
           ? "rolling back to " + describe(change.to, change.to_subject)
-          : fmt::format("rolling back {}, as {} asked", describe(change), by));
+          : fmt::format("rolling back {}{}", describe(change), as_asked(by)));
   if (plan.in_place_reason) {
     host.log.info("environments are built in place: " + *plan.in_place_reason);
   }

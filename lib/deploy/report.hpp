@@ -13,19 +13,22 @@ constexpr const char* no_changes = "No changes detected in the repository.\n";
 std::string one_line(std::string_view text);
 
 // "the deployment of … is pending: …", or "… is quarantined, …". The record has
-// one of the two.
-std::string describe_stuck(const Record& record);
+// one of the two. Somebody may have `checked_out` another one than is deployed.
+std::string describe_stuck(const Record& record,
+                           const std::optional<CommitId>& checked_out = {});
 
 // Returns the person who asked for the rollback that is under way, or that the
 // quarantine is left of; empty: nobody did.
 std::string asked_by(const Record& record);
 
 // Returns the exit code of a run that does not deploy the remote's tip: that is
-// no failure when a person asked for it.
-int exit_code_of_stuck(const Record& record);
+// no failure when a person asked for it, and nobody moved the checkout.
+int exit_code_of_stuck(const Record& record,
+                       const std::optional<CommitId>& checked_out = {});
 
 // Says why the remote's tip is not deployed, and returns that exit code.
-int report_stuck(const Record& record, Log& log);
+int report_stuck(const Record& record, Log& log,
+                 const std::optional<CommitId>& checked_out = {});
 
 // Returns the heads as this host last knew them, with a commit that it has as
 // the remote's. `deployed` stands for what nothing is known of.
@@ -37,9 +40,11 @@ Heads heads_without_remote(const Host& host, const Record& record,
 std::optional<Heads> ask_remote(const Host& host, const Record& record);
 
 // Returns the heads to go on with while the remote is away, which is logged:
-// those of a deployment or rollback that is under way. nullopt: there is none,
-// or the commit's objects are not here.
-std::optional<Heads> heads_under_way(const Host& host, const Record& record);
+// those of a deployment or rollback that is under way, or the last known ones
+// when what is deployed does not stand. nullopt: there is nothing to do, or the
+// commit's objects are not here.
+std::optional<Heads> heads_under_way(const Host& host, const Record& record,
+                                     const Standing& standing);
 
 // Says which commit is deployed, how, and which files of .git will stop git
 // sooner or later, because an earlier run as root left them.

@@ -2,6 +2,8 @@
 
 #include <fmt/ranges.h>
 
+#include "lib/deploy/report.hpp"
+
 namespace deployment {
 namespace {
 
@@ -56,9 +58,9 @@ Trials trials_of(const Host& host, const Plan& plan) {
 
 WayBack way_back(const Config& config, const Record& record, const Plan& plan,
                  const Trials& trials) {
-  const bool changed_something =
-      record.pending && record.pending->reached != Reached::nothing;
-  if (!changed_something || record.roll_back_to || !plan.change) {
+  const bool goes_back =
+      record.roll_back_to.has_value() && record.roll_back_to == record.deployed;
+  if (!has_moved(record) || goes_back || !plan.change) {
     return {};
   }
   if (config.build == BuildMode::in_place || plan.in_place_reason) {
@@ -82,12 +84,32 @@ std::optional<CommitId> commit_before(const Record& record) {
   if (record.roll_back_to) {
     return record.roll_back_to;
   }
-  const std::optional<Pending>& pending = record.pending;
-  if (record.deployed && pending && pending->reached != Reached::nothing &&
-      pending->tip != record.deployed) {
+  if (record.deployed && has_moved(record) &&
+      record.pending->tip != record.deployed) {
     return record.deployed;
   }
   return deployed_before(record);
+}
+
+CommitId commit_that_failed(const Record& record) {
+  const bool has_failure =
+      !record.history.empty() &&
+      record.history.back().outcome == Deployment::Outcome::failed;
+  return has_failure ? record.history.back().to : record.pending->tip;
+}
+
+Deployment told_as_it_was(Deployment ended, const Record& record,
+                          const std::string& person) {
+  if (record.pending->repairs) {  // it was deployed all the time
+    ended.outcome = Deployment::Outcome::deployed;
+    ended.by.clear();
+    return ended;
+  }
+  if (ended.to == ended.from) {  // of the record: the failed one is left
+    ended.from = commit_that_failed(record);
+  }
+  ended.by = person.empty() ? asked_by(record) : person;
+  return ended;
 }
 
 CommitId commit_asked_for(const Record& record, const std::string& digits) {

@@ -23,9 +23,10 @@ struct WayBack {
   std::string why_none = {};  // empty: there is nothing to take back
 };
 
-// Returns the commit that a failed deployment goes back to, or why there is
-// none: only a staged deployment keeps what it replaces, and the first one has
-// replaced nothing.
+// Returns the commit that a failed deployment, or a rollback by hand to another
+// commit than the deployed one, goes back to, or why there is none: only a
+// staged deployment keeps what it replaces, and the first one has replaced
+// nothing.
 WayBack way_back(const Config& config, const Record& record, const Plan& plan,
                  const Trials& trials);
 
@@ -33,6 +34,15 @@ WayBack way_back(const Config& config, const Record& record, const Plan& plan,
 // deployment or rollback is unfinished and has moved something, else the one
 // that was deployed before the present one, by the history. nullopt: none.
 std::optional<CommitId> commit_before(const Record& record);
+
+// Returns the commit that a rollback leaves, when it returns to the deployed
+// one.
+CommitId commit_that_failed(const Record& record);
+
+// Returns a rollback that has ended as the history is to tell it. `person`
+// asked for this run; empty: for one before it, or nobody did.
+Deployment told_as_it_was(Deployment ended, const Record& record,
+                          const std::string& person);
 
 // Returns the commit of the history that was deployed and begins with `digits`,
 // or without any commit_before(). Throws Error, which lists the history, when

@@ -35,20 +35,6 @@ const Component* needs_service(const Step& step, const Record& record) {
              : nullptr;
 }
 
-void look_at(const Component& component, Work& work) {
-  const std::string& unit = component.service;
-  const UnitState state = work.host.systemd.state_of(unit);
-  require_loaded(state, unit);
-  work.states_before[unit] = state;
-  auto components = work.journal.record().components;
-  const ComponentRecord& known = components[component.name];
-  if (known.commit) {  // nothing was changed since it was verified
-    work.journal.write(
-        transition::listens_on_fewer, component.name,
-        still_in_use(known.listens, state, work.host.systemd.held_for(state)));
-  }
-}
-
 std::optional<Time> last_verification(const Record& record) {
   std::optional<Time> time;
   for (const Deployment& past : record.history) {
@@ -59,10 +45,42 @@ std::optional<Time> last_verification(const Record& record) {
   return time;
 }
 
+// Returns where the service is expected to listen again after its restart. A
+// person may have moved it: by another unit, or by another start of the same.
+Endpoints expected_of(const Component& component, const UnitState& unit,
+                      const Record& record, const Systemd& systemd) {
+  const auto found = record.components.find(component.name);
+  const bool is_known = found != record.components.end();
+  const ComponentRecord known = is_known ? found->second : ComponentRecord{};
+  const bool is_untouched = !is_known || (known.commit && !has_moved(record));
+  const auto verified = last_verification(record);
+  // Nobody verified it as it is now, or an earlier version of this program did.
+  const bool is_new = !is_known || known.configured.empty() ||
+                      (verified && files_changed_since(unit, *verified));
+  if (is_untouched && is_new) {
+    const auto start = start_of(unit);
+    return start && !files_changed_since(unit, *start)
+               ? in_use(unit, systemd.held_for(unit))
+               : Endpoints{};
+  }
+  return is_untouched
+             ? still_in_use(known.listens, unit, systemd.held_for(unit))
+             : known.listens;
+}
+
+void look_at(const Component& component, Work& work) {
+  const std::string& unit = component.service;
+  const UnitState state = work.host.systemd.state_of(unit);
+  require_loaded(state, unit);
+  work.states_before[unit] = state;
+  work.journal.write(
+      transition::expected_to_listen, component.name,
+      expected_of(component, state, work.journal.record(), work.host.systemd));
+}
+
 Expectations expectations_of(const Work& work) {
   const Record& record = work.journal.record();
   Expectations expectations{.before = work.states_before,
-                            .verified = last_verification(record),
                             .may_move = work.may_move};
   for (const auto& [name, component] : record.components) {
     expectations.listens[name] = component.listens;
@@ -74,7 +92,8 @@ Expectations expectations_of(const Work& work) {
 
 void require_services(const Plan& plan, const Record& record,
                       const Host& host) {
-  if (!host.config.names_components || record.roll_back_to) {
+  if (!host.config.names_components ||
+      (record.roll_back_to && has_moved(record))) {
     return;
   }
   for (const Step& step : plan.steps) {
@@ -113,8 +132,9 @@ void verify_services(const std::vector<Component>& components, Work& work) {
     const auto trouble = seen.troubles.find(component.name);
     if (trouble != seen.troubles.end()) {
       stayed_up[component.name] = false;
-      lines.push_back(fmt::format("{} was restarted but did not stay up: {}",
-                                  component.service, trouble->second));
+      lines.push_back(
+          fmt::format("{} was restarted and does not run as it should: {}",
+                      component.service, trouble->second));
       advice.push_back(how_to_examine(component.service));
     } else if (seen.troubles.empty()) {  // else it was not watched to the end
       stayed_up[component.name] = true;

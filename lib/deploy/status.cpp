@@ -37,10 +37,6 @@ std::string line(std::string_view key, std::string_view value) {
   return fmt::format("{:<10} {}\n", key, escaped(value));
 }
 
-std::string as_asked(const std::string& by) {
-  return by.empty() ? "" : fmt::format(", as {} asked", by);
-}
-
 std::string describe_deployed(const Record& record, const Subject& subject) {
   if (!record.deployed) {
     return line("deployed", "nothing yet");
@@ -80,6 +76,9 @@ std::string as_text(const std::string& path, const Record& record,
     text += line("quarantine",
                  describe(*record.quarantined, subject(record.quarantined)) +
                      as_asked(record.quarantined_by));
+  }
+  if (!record.checkout.empty()) {
+    text += line("checkout", record.checkout.string());
   }
   if (record.remote_away_since) {
     text +=
@@ -167,6 +166,7 @@ Json as_json(const std::string& path, const Record& record,
                                 : Json()},
       {"components", components},
       {"history", history},
+      {"checkout", record.checkout.string()},
       {"record", path}};
 }
 

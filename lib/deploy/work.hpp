@@ -13,7 +13,7 @@ struct Work {
   Journal& journal;
   std::optional<Change> change = {};  // that the steps deploy
   UnitStates states_before = {};      // of the units that they restart
-  // Services may listen elsewhere than when they were last verified.
+  // Services may listen elsewhere than before.
   bool may_move = false;
 };
 

@@ -108,6 +108,13 @@ bool Store::has_live_label(const Component& component) const {
                   environment_name(component.type), label_name));
 }
 
+bool Store::has_interpreter(const Component& component) const {
+  return component.type != Component::Type::python ||
+         checkout_->has_file(fmt::format("{}/{}/bin/python3",
+                                         component.directory.native(),
+                                         environment_name(component.type)));
+}
+
 void Store::remove_live_label(const Component& component) {
   const ActingAs user(user_);
   checkout_->remove(live(component) / label_name);

@@ -46,6 +46,10 @@ class Store {
   void label_live(const Component& component, const Inputs& inputs);
   // Returns true when there is one: one system call.
   bool has_live_label(const Component& component) const;
+  // Returns true when the environment in use has the program that it cannot run
+  // without, if there is one: a venv has, a node_modules has not. One system
+  // call at most.
+  bool has_interpreter(const Component& component) const;
   void remove_live_label(const Component& component);
 
   // Finds the kept environment that serves `inputs` at `commit`; with

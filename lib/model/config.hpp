@@ -66,7 +66,7 @@ struct Config {
   std::chrono::seconds systemctl_timeout{120};
   std::chrono::seconds settle{10};  // how long a restart is watched
   // A service may fail its checks for so long after a restart.
-  std::chrono::seconds health_timeout{10};
+  std::chrono::seconds health_timeout{30};
   std::vector<Component> components = default_components();
   bool names_components = false;  // a configuration file does
 

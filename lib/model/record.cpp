@@ -1,5 +1,7 @@
 #include "lib/model/record.hpp"
 
+#include <algorithm>
+
 #include "lib/base/ini.hpp"
 
 namespace deployment {
@@ -19,6 +21,10 @@ bool add_line(Inputs& inputs, std::string_view line) {
   return true;
 }
 
+bool has_moved(const Record& record) {
+  return record.pending && record.pending->reached != Reached::nothing;
+}
+
 std::string_view to_string(Reached reached) {
   return reached == Reached::nothing ? ""
          : reached == Reached::moved ? "moved"
@@ -34,11 +40,21 @@ std::string_view to_string(Deployment::Outcome outcome) {
 
 void add_to_history(std::vector<Deployment>& history,
                     const Deployment& deployment) {
-  constexpr std::size_t kept_deployments = 10;
+  constexpr std::size_t kept = 10;
+  constexpr std::ptrdiff_t kept_good = 5;
   history.push_back(deployment);
-  if (history.size() > kept_deployments) {
-    history.erase(history.begin());
+  if (history.size() <= kept) {
+    return;
   }
+  const auto good = std::ranges::count(history, Deployment::Outcome::deployed,
+                                       &Deployment::outcome);
+  const bool may_go = good > kept_good ||
+                      history.front().outcome != Deployment::Outcome::deployed;
+  const auto oldest_bad =
+      std::ranges::find_if(history, [](const Deployment& past) {
+        return past.outcome != Deployment::Outcome::deployed;
+      });
+  history.erase(may_go ? history.begin() : oldest_bad);
 }
 
 }  // namespace deployment

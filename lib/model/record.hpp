@@ -30,7 +30,8 @@ struct ComponentRecord {
   // Its service was restarted onto this one, which is not verified yet.
   std::optional<CommitId> unverified_commit = {};
   Inputs inputs = {};  // its environment was made from; empty: not known
-  // Its service accepted connections there when it was last verified.
+  // Its service accepted connections there when it was last verified; or, if
+  // it never was, listened there before its first restart.
   Endpoints listens = {};
 
   bool operator==(const ComponentRecord&) const = default;
@@ -52,6 +53,8 @@ struct Pending {
   CommitId tip;  // the remote's commit when it began
   Reached reached = Reached::nothing;
   bool running = false;  // a run works on it, or was killed at it
+  // Beside it, what is deployed is made again, by a rollback to it.
+  bool repairs = false;
   std::optional<Failure> failure = {};  // of the last attempt
   int attempts = 0;                     // that failed
   Time since{};                         // of the first attempt
@@ -103,11 +106,16 @@ struct Record {
   bool operator==(const Record&) const = default;
 };
 
+// Returns true when an unfinished deployment or rollback has changed something.
+bool has_moved(const Record& record);
+
 // The names in the record; empty for Reached::nothing.
 std::string_view to_string(Reached reached);
 std::string_view to_string(Deployment::Outcome outcome);
 
-// Appends to the history and drops all but the last ten.
+// Appends to the history and drops the oldest of more than ten; not one of the
+// last five that were deployed, so that there is a way back after many
+// failures.
 void add_to_history(std::vector<Deployment>& history,
                     const Deployment& deployment);
 

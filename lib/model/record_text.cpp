@@ -252,6 +252,7 @@ void visit_record(Form& form, Owner& record) {
   form("pending", record.pending);
   form("reached", record.pending, &Pending::reached);
   form("running", record.pending, &Pending::running);
+  form("repairs", record.pending, &Pending::repairs);
   form("failed-step", record.pending, &Pending::failure, &Failure::step);
   form("error", record.pending, &Pending::failure, &Failure::error);
   form("attempts", record.pending, &Pending::attempts);

@@ -7,8 +7,7 @@ namespace {
 
 // Parts of the commit before may still be in place: what they reached counts.
 void renew_pending(Record& record, const CommitId& tip, Time now) {
-  const bool moved =
-      record.pending && record.pending->reached != Reached::nothing;
+  const bool moved = has_moved(record);
   record.pending = Pending{.tip = tip,
                            .reached = moved ? Reached::moved : Reached::nothing,
                            .since = now,
@@ -93,7 +92,7 @@ void configuration_deployed(
 }
 
 void begin(Record& record, const CommitId& tip, Time now, bool force) {
-  if (is_pending(record, tip) && record.pending->running) {
+  if (!force && is_pending(record, tip) && record.pending->running) {
     return;
   }
   if (!is_pending(record, tip) || force) {
@@ -107,20 +106,28 @@ void begin(Record& record, const CommitId& tip, Time now, bool force) {
 
 void roll_back_requested(Record& record, const CommitId& to,
                          const CommitId& tip, const std::string& by, Time now) {
+  const bool goes_on = record.quarantined == tip &&
+                       (record.roll_back_to == to || record.deployed == to);
   renew_pending(record, tip, now);
   record.pending->running = true;
   record.roll_back_to = to;
-  quarantine(record, tip, by);
+  if (!goes_on) {
+    quarantine(record, tip, by);
+  }
 }
 
-void restore_began(Record& record, const CommitId& tip, Time now) {
+void repair_began(Record& record, const CommitId& tip, Time now) {
   begin(record, tip, now, false);
+  record.pending->repairs = true;
   record.roll_back_to = record.deployed;
 }
 
 void overtake_roll_back(Record& record, const CommitId& tip, bool force) {
   if (force || !is_pending(record, tip)) {
     record.roll_back_to.reset();
+    if (record.pending) {
+      record.pending->repairs = false;
+    }
   }
 }
 
@@ -165,6 +172,14 @@ void environment_ready(Record& record, const std::string& component,
   record.components[component].inputs = inputs;
 }
 
+void environment_labelled(Record& record, const std::string& component,
+                          const Inputs& inputs) {
+  const auto known = record.components.find(component);
+  if (known != record.components.end() && !inputs.empty()) {
+    known->second.inputs = inputs;
+  }
+}
+
 void environment_lost(Record& record, const std::string& component) {
   record.components[component].inputs.clear();
 }
@@ -201,9 +216,11 @@ void verify_ended(Record& record, const std::map<std::string, bool>& stayed_up,
   }
 }
 
-void listens_on_fewer(Record& record, const std::string& component,
-                      const Endpoints& endpoints) {
-  record.components[component].listens = endpoints;
+void expected_to_listen(Record& record, const std::string& component,
+                        const Endpoints& endpoints) {
+  if (!endpoints.empty() || record.components.contains(component)) {
+    record.components[component].listens = endpoints;
+  }
 }
 
 void failed(Record& record, const CommitId& tip, const Failure& failure,
@@ -216,7 +233,9 @@ void failed(Record& record, const CommitId& tip, const Failure& failure,
   pending.failure = failure;
   ++pending.attempts;
   pending.next_try = now + back_off(pending.attempts);
-  if (ended && !record.roll_back_to) {
+  const bool goes_back =
+      record.roll_back_to && record.roll_back_to == record.deployed;
+  if (ended && !goes_back) {
     add_failure_to_history(record, *ended);
   }
 }
@@ -243,6 +262,13 @@ void roll_back_decided(Record& record, const CommitId& tip,
     quarantine(record, tip, "");
   }
   record.pending->running = true;
+}
+
+void acquitted(Record& record) {
+  if (record.pending && record.quarantined == record.pending->tip &&
+      record.quarantined_by.empty()) {
+    end_quarantine(record);
+  }
 }
 
 void interrupted(Record& record, const Failure& failure, Time now) {
@@ -274,9 +300,13 @@ void rolled_back(Record& record, const Deployment& ended) {
   record.roll_back_to.reset();
   record.moving_to.reset();
   record.pending->running = false;
+  record.pending->repairs = false;
   record.pending->reached = Reached::nothing;
   if (record.quarantined == record.pending->tip) {
     record.pending.reset();
+  }
+  if (record.quarantined == ended.to) {  // a person could not leave it
+    end_quarantine(record);
   }
 }
 

@@ -33,13 +33,14 @@ void configuration_deployed(
 void begin(Record& record, const CommitId& tip, Time now, bool force);
 
 // `by` asked to go to `to`, away from `tip`, at which the remote is: that is
-// quarantined. The run begins with it.
+// quarantined, unless it is already, and `to` is deployed or on the way. The
+// run begins with it.
 void roll_back_requested(Record& record, const CommitId& to,
                          const CommitId& tip, const std::string& by, Time now);
 
-// The tip is quarantined, and the deployed commit does not stand any more: the
-// run deploys that again.
-void restore_began(Record& record, const CommitId& tip, Time now);
+// The tip is quarantined, or failed before it changed anything, and the
+// deployed commit does not stand any more: the run deploys that again.
+void repair_began(Record& record, const CommitId& tip, Time now);
 
 // A run deploys `tip`. With `force`, or when the unfinished rollback belongs to
 // another tip, the deployment overtakes the rollback.
@@ -59,6 +60,9 @@ void install_began(Record& record, const std::string& component);
 void exchange_began(Record& record, const std::string& component);
 void environment_ready(Record& record, const std::string& component,
                        const Inputs& inputs);
+// The label of the one in use says what it was made from.
+void environment_labelled(Record& record, const std::string& component,
+                          const Inputs& inputs);
 void environment_lost(Record& record, const std::string& component);
 
 // A service.
@@ -76,10 +80,9 @@ void verify_ended(Record& record, const std::map<std::string, bool>& stayed_up,
                   const std::map<std::string, Endpoints>& listens,
                   const CommitId& commit);
 
-// A service that was not touched since it was verified listens on fewer ports
-// now: it was moved by hand, and need not listen on the others again.
-void listens_on_fewer(Record& record, const std::string& component,
-                      const Endpoints& endpoints);
+// A service was looked at before its restart: it has to listen there again.
+void expected_to_listen(Record& record, const std::string& component,
+                        const Endpoints& endpoints);
 
 // An attempt to deploy `tip` failed. `ended` goes into the history, once for a
 // commit however often it fails; nullopt when no commit was known yet.
@@ -97,6 +100,10 @@ void roll_back_decided(Record& record, const CommitId& tip,
                        const Failure& failure, Time now,
                        const std::optional<Deployment>& ended,
                        const CommitId& to, bool is_to_blame);
+
+// On the way back services do not run as they should either: the commit that
+// was left is not to blame, unless a person left it.
+void acquitted(Record& record);
 
 // The run was asked to end. The next one continues at once.
 void interrupted(Record& record, const Failure& failure, Time now);

@@ -50,7 +50,7 @@ bool runs_what_is_left(const Component& component, const Record& record,
 void require_folder(const Component& component, const CommitId& commit,
                     const Record& record, const Sources& sources) {
   const std::string folder = in_checkout(component.directory);
-  if (folder == "." || record.roll_back_to ||
+  if (folder == "." || (record.roll_back_to && has_moved(record)) ||
       was_configured_so(component, record) || sources.store.has(folder) ||
       !sources.objects.list_tree(commit.str(), {folder}).empty()) {
     return;
@@ -221,7 +221,10 @@ Observation observe(const Config& config, const Record& record,
       is_settled(config, record, standing, heads)) {
     return seen;
   }
-  if (config.verify_signatures && !contained && !record.roll_back_to) {
+  const bool was_verified = record.roll_back_to ||
+                            heads.tip == record.deployed ||
+                            heads.tip == record.remote_commit;
+  if (config.verify_signatures && !was_verified) {
     objects.verify_signature(heads.tip);
   }
   seen.in_place_reason = sources.in_place_reason();

@@ -12,6 +12,17 @@
 namespace deployment {
 namespace {
 
+void plan_fetch(Plan& plan, const Config& config, const Record& record,
+                const Observation& seen) {
+  for (const GitLock& lock : seen.git_locks) {
+    plan.steps.emplace_back(removal_of(lock, config, record, seen));
+  }
+  // A branch may be new here at a commit that is not.
+  if (!seen.tip_is_here || !local_commit(seen.heads)) {
+    plan.steps.emplace_back(Fetch{seen.heads.tip, seen.tip_is_here});
+  }
+}
+
 // Moves the branch to `to`, unless it is there.
 void plan_move(Plan& plan, const Config& config, const Record& record,
                const Observation& seen, const CommitId& to) {
@@ -120,12 +131,7 @@ void plan_switch(Plan& plan, const Needs& needs) {
 Plan make_plan(const Config& config, const Record& record,
                const Observation& seen, bool force) {
   Plan plan;
-  for (const GitLock& lock : seen.git_locks) {
-    plan.steps.emplace_back(removal_of(lock, config, record, seen));
-  }
-  if (!seen.tip_is_here) {
-    plan.steps.emplace_back(Fetch{seen.heads.tip});
-  }
+  plan_fetch(plan, config, record, seen);
   if (!seen.divergence) {
     plan.look_again = true;
     return plan;

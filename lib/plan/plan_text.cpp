@@ -26,8 +26,9 @@ std::string line_of(const RemoveLock& step) {
 }
 
 std::string line_of(const Fetch& step) {
-  return fmt::format("fetch {}: the remote has it, the checkout does not",
-                     step.commit.abbreviated());
+  return fmt::format("fetch {}: {}", step.commit.abbreviated(),
+                     step.is_here ? "the checkout has no branch for it"
+                                  : "the remote has it, the checkout does not");
 }
 
 std::string line_of(const Restore& step) {
@@ -158,6 +159,10 @@ std::string describe(const Change& change) {
   return change.from == change.to
              ? to
              : describe(change.from, change.from_subject) + " -> " + to;
+}
+
+std::string as_asked(const std::string& by) {
+  return by.empty() ? "" : fmt::format(", as {} asked", by);
 }
 
 }  // namespace deployment

@@ -23,4 +23,7 @@ std::string describe(const CommitId& commit, const std::string& subject);
 // "1234567890ab (subject) -> …"
 std::string describe(const Change& change);
 
+// ", as alice asked"; empty when nobody did.
+std::string as_asked(const std::string& by);
+
 }  // namespace deployment

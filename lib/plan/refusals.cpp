@@ -90,20 +90,21 @@ Restore restoration_of(const Config& config, const Observation& seen) {
   const std::set<std::string> half_written(target.half_written.begin(),
                                            target.half_written.end());
   Paths foreign;
+  std::string put_aside = "git --literal-pathspecs -C " +
+                          quoted(config.repo_dir) + " stash push --all --";
   for (const std::string& path : target.in_the_way) {
     if (!half_written.contains(path) &&
         !is_lock_file_of_npm(config, target, path)) {
       foreign.push_back(escaped(path));
+      put_aside += ' ' + quoted(path);
     }
   }
   if (!foreign.empty()) {
-    throw Obstacle(
-        fmt::format("local changes would be overwritten; nothing was "
-                    "changed:\n{}",
-                    fmt::join(foreign, "\n")),
-        "commit them, or put them aside: " +
-            command_as(seen.git_user, "git -C " + quoted(config.repo_dir) +
-                                          " stash --include-untracked"));
+    throw Obstacle(fmt::format("local changes would be overwritten; nothing "
+                               "was changed:\n{}",
+                               fmt::join(foreign, "\n")),
+                   "commit them, or put them aside: " +
+                       command_as(seen.git_user, put_aside));
   }
   return {target.in_the_way,
           target.half_written.empty()

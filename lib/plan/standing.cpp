@@ -20,11 +20,17 @@ Standing look_at_standing(const Config& config, const Record& record,
 bool is_environment_gone(const Component& component, const Record& record,
                          const Store& store) {
   if (!record.deployed) {
-    return !store.has(store.live(component));
+    return !store.has(store.live(component)) ||
+           !store.has_interpreter(component);
   }
   const auto known = record.components.find(component.name);
-  if (known == record.components.end() || known->second.inputs.empty() ||
-      store.has_live_label(component)) {
+  if (known == record.components.end() || known->second.inputs.empty()) {
+    return false;
+  }
+  if (!store.has_interpreter(component)) {
+    return true;
+  }
+  if (store.has_live_label(component)) {
     return false;
   }
   return !known->second.configured.empty() || !store.has(store.live(component));

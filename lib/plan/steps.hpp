@@ -18,6 +18,7 @@ struct RemoveLock {
 struct Fetch {
   static constexpr std::string_view name = "fetch";
   CommitId commit;
+  bool is_here = false;  // but no branch that leads to it
 };
 struct Restore {
   static constexpr std::string_view name = "restore";

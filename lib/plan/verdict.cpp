@@ -17,6 +17,14 @@ bool is_waiting(const Record& record, const CommitId& tip, Time now) {
          record.pending->next_try - now <= 60min;
 }
 
+// True when the deployment of `tip` was tried, and what was deployed before is
+// still what services run.
+bool has_changed_nothing(const Record& record, const CommitId& tip) {
+  return record.pending && !record.pending->running &&
+         record.pending->tip == tip && record.pending->failure &&
+         record.pending->reached == Reached::nothing && !record.roll_back_to;
+}
+
 bool is_deployed(const Component& component, const Record& record) {
   return was_configured_so(component, record) &&
          record.components.at(component.name).commit == record.deployed;
@@ -49,7 +57,14 @@ Verdict decide(const Config& config, const Record& record,
       record.quarantined == heads.tip) {
     const bool is_whole =
         !record.deployed || stands_deployed(config, record, standing);
-    return is_whole ? Verdict::quarantined : Verdict::restore;
+    return is_whole ? Verdict::quarantined : Verdict::repair;
+  }
+  if (has_changed_nothing(record, heads.tip) && record.deployed &&
+      std::ranges::any_of(config.components, [&](const Component& component) {
+        return standing.gone.contains(component.name) &&
+               was_configured_so(component, record);
+      })) {
+    return Verdict::repair;
   }
   return is_waiting(record, heads.tip, now) ? Verdict::waiting
                                             : Verdict::deploy;
@@ -63,7 +78,7 @@ std::optional<CommitId> commit_under_way(const Record& record, Time now) {
 
 std::string_view to_string(Verdict verdict) {
   constexpr std::array<std::string_view, 5> in_order = {
-      "up-to-date", "quarantined", "waiting", "deploy", "restore"};
+      "up-to-date", "quarantined", "waiting", "deploy", "repair"};
   return in_order.at(static_cast<std::size_t>(verdict));
 }
 

@@ -12,7 +12,9 @@ enum class Verdict {
   quarantined,  // the tip was taken back; another commit has to come
   waiting,      // the tip failed, and its next try is not due
   deploy,       // observe, plan and apply
-  restore,      // the tip was taken back, and what is deployed does not stand
+  // The tip was taken back, or was tried and changed nothing, and what is
+  // deployed does not stand.
+  repair,
 };
 
 // --force always deploys.
@@ -24,7 +26,7 @@ Verdict decide(const Config& config, const Record& record,
 // with at `now`, whatever the remote has by then; nullopt: there is none.
 std::optional<CommitId> commit_under_way(const Record& record, Time now);
 
-// "up-to-date", "quarantined", "waiting", "deploy", "restore"
+// "up-to-date", "quarantined", "waiting", "deploy", "repair"
 std::string_view to_string(Verdict verdict);
 
 // Returns the commit of the branch here: of the local branch, or of the

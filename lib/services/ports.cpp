@@ -13,8 +13,9 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
-constexpr const char* way_to_move =
-    "if the push moves it on purpose: deployment-update --force";
+constexpr const char* way_out =
+    "if the push moves it on purpose: deployment-update --force; if it takes "
+    "longer to start: health-timeout";
 
 // True when who reached a service at `before` reaches it at `now`: the address
 // may be another one, but none of this host alone when it was not.
@@ -37,14 +38,20 @@ bool has_replacement(const Endpoint& before, const Endpoints& listeners) {
 
 Endpoints still_in_use(const Endpoints& recorded, const UnitState& unit,
                        const Endpoints& held) {
-  const auto listeners = listeners_of(unit, held);
+  const Endpoints listeners = in_use(unit, held);
   Endpoints left = recorded;
-  if (listeners && std::ranges::any_of(*listeners, lasts)) {
+  if (!listeners.empty()) {
     std::erase_if(left, [&](const Endpoint& before) {
-      return !has_replacement(before, *listeners);
+      return !has_replacement(before, listeners);
     });
   }
   return left;
+}
+
+Endpoints in_use(const UnitState& unit, const Endpoints& held) {
+  Endpoints listeners = listeners_of(unit, held).value_or(Endpoints{});
+  std::erase_if(listeners, std::not_fn(lasts));
+  return listeners;
 }
 
 Ports::Ports(Endpoints expected, bool may_move)
@@ -70,7 +77,7 @@ std::optional<std::string> Ports::why_not_listening() const {
   }
   for (const Endpoint& before : expected_) {
     if (!has_replacement(before, *listeners_)) {
-      return fmt::format("{}; {}", describe_missing(before), way_to_move);
+      return fmt::format("{}; {}", describe_missing(before), way_out);
     }
   }
   return std::nullopt;
@@ -126,10 +133,8 @@ std::string Ports::describe_missing(const Endpoint& before) const {
   const auto other =
       std::ranges::find(*listeners_, before.port, &Endpoint::port);
   return other == listeners_->end()
-             ? fmt::format(
-                   "it does not listen on port {}, as it did when it "
-                   "was last verified",
-                   before.port)
+             ? fmt::format("it does not listen on port {}, as it did before",
+                           before.port)
              : fmt::format("it listens on {}, and no longer on {}",
                            to_string(*other), to_string(before));
 }

@@ -12,11 +12,14 @@ namespace deployment {
 Endpoints still_in_use(const Endpoints& recorded, const UnitState& unit,
                        const Endpoints& held);
 
+// Returns where the unit listens now, but for ports that the kernel chose.
+Endpoints in_use(const UnitState& unit, const Endpoints& held);
+
 class Ports {
  public:
-  // `expected` is where the service accepted connections when it was last
-  // verified; ports that the kernel chooses are left out. With `may_move` it
-  // may listen anywhere instead, but not nowhere.
+  // `expected` is where the service listened before; ports that the kernel
+  // chooses are left out. With `may_move` it may listen anywhere instead, but
+  // not nowhere.
   Ports(Endpoints expected, bool may_move);
 
   // Looks where the unit listens now. What is seen in an early look can be

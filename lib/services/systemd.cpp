@@ -1,11 +1,16 @@
 #include "lib/services/systemd.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
 
 #include "lib/base/text.hpp"
 
 namespace deployment {
 namespace {
+
+using namespace std::chrono_literals;
 
 using Properties = std::map<std::string_view, std::string_view>;
 
@@ -21,7 +26,36 @@ Properties properties_of(std::string_view text) {
   return properties;
 }
 
+constexpr const char* since_key = "ActiveEnterTimestampMonotonic";
+
+// Reads a number of microseconds; what is none is zero, as systemd says never.
+std::chrono::seconds seconds_of(std::string_view microseconds) {
+  constexpr std::size_t places = 6;
+  const std::size_t digits = microseconds.size();
+  return std::chrono::seconds(
+      digits <= places
+          ? 0
+          : parse_number(microseconds.substr(0, digits - places)).value_or(0));
+}
+
 }  // namespace
+
+std::optional<Time> start_of(const UnitState& unit) {
+  if (unit.active_state != "active") {
+    return std::nullopt;
+  }
+  const auto age =
+      std::chrono::steady_clock::now().time_since_epoch() - unit.active_since;
+  return now() - std::chrono::floor<std::chrono::seconds>(age) + 2s;
+}
+
+bool files_changed_since(const UnitState& unit, Time time) {
+  return std::ranges::any_of(unit.files, [&](const std::string& file) {
+    struct stat status {};
+    return stat(file.c_str(), &status) == 0 &&
+           status.st_ctim.tv_sec >= time.time_since_epoch().count();
+  });
+}
 
 UnitState parse_unit_state(std::string_view text, const std::string& unit) {
   const Properties properties = properties_of(text);
@@ -64,6 +98,7 @@ UnitState parse_unit_state(std::string_view text, const std::string& unit) {
           .restarts = number_of("NRestarts"),
           .load_state = std::string(text_or_empty("LoadState")),
           .control_group = std::string(text_or_empty("ControlGroup")),
+          .active_since = seconds_of(text_or_empty(since_key)),
           .files = files,
           .triggered_by = triggered_by};
 }
@@ -149,7 +184,8 @@ UnitState Systemd::state_of(const std::string& unit) const {
       fmt::format("asking for the state of {}", unit),
       {"show",
        "--property=ActiveState,SubState,Result,InvocationID,MainPID,NRestarts,"
-       "LoadState,ControlGroup,TriggeredBy,FragmentPath,DropInPaths",
+       "LoadState,ControlGroup,TriggeredBy,ActiveEnterTimestampMonotonic,"
+       "FragmentPath,DropInPaths",
        unit}));
   return parse_unit_state(result.out, unit);
 }

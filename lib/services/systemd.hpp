@@ -1,6 +1,7 @@
 // systemctl(1).
 #pragma once
 
+#include "lib/base/time.hpp"
 #include "lib/model/endpoint.hpp"
 #include "lib/process/command.hpp"
 
@@ -17,6 +18,8 @@ struct UnitState {
   int restarts = 0;                // automatic ones since the last manual start
   std::string load_state = {};     // "loaded", "masked", "not-found", …
   std::string control_group = {};  // of its processes; empty: there are none
+  // When it was started, by std::chrono::steady_clock.
+  std::chrono::seconds active_since{};
   std::vector<std::string> files = {};  // the unit's own and its drop-ins
   std::vector<std::string> triggered_by = {};  // units that start it
 
@@ -31,6 +34,14 @@ class ServiceDown : public Error {
   using Error::Error;
   explicit ServiceDown(const Error& error) : Error(error) {}
 };
+
+// Returns when the unit was started, or up to 3 s later: whole seconds of two
+// clocks say no more. nullopt when it is not active.
+std::optional<Time> start_of(const UnitState& unit);
+
+// Returns true when one of the unit's files was changed since `time`, or in the
+// same second, whatever time it was given.
+bool files_changed_since(const UnitState& unit, Time time);
 
 // Reads KEY=VALUE lines. Throws Error when a key up to NRestarts is missing or
 // is no number where one is due: a failed query is never a state.

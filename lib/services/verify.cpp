@@ -1,7 +1,6 @@
 #include "lib/services/verify.hpp"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -19,16 +18,6 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds pause{250};
 constexpr milliseconds least_time{1000};  // that a health check gets
-
-// True when one of the files was changed since `time`, or in the same second,
-// whatever its own time says.
-bool changed_since(const std::vector<std::string>& files, Time time) {
-  return std::ranges::any_of(files, [&](const std::string& file) {
-    struct stat status {};
-    return stat(file.c_str(), &status) == 0 &&
-           status.st_ctim.tv_sec >= time.time_since_epoch().count();
-  });
-}
 
 template <typename Value>
 Value value_or_none(const std::map<std::string, Value>& values,
@@ -114,7 +103,6 @@ class Watch {
       if (!service.first) {
         service.first = now;
         service.held = systemd_.held_for(now);
-        forget_ports_of_another_unit(service);
       }
       const UnitState before =
           value_or_none(expectations_.before, component.service);
@@ -125,14 +113,6 @@ class Watch {
                          steady_clock::now() - start_ <= service.timeout / 2);
     }
     return troubles;
-  }
-
-  // A person who changes a unit may have moved its service.
-  void forget_ports_of_another_unit(Watched& service) const {
-    if (expectations_.verified &&
-        changed_since(service.first->files, *expectations_.verified)) {
-      service.ports = Ports({}, expectations_.may_move);
-    }
   }
 
   // Returns true when all services pass. Adds the trouble of the first one that

@@ -1,7 +1,6 @@
 // Watches restarted services until it is known whether they stay up and serve.
 #pragma once
 
-#include "lib/base/time.hpp"
 #include "lib/model/config.hpp"
 #include "lib/model/endpoint.hpp"
 #include "lib/services/systemd.hpp"
@@ -22,10 +21,7 @@ std::optional<std::string> why_not_up(const UnitState& before,
 struct Expectations {
   // Their states before; a unit that an earlier run restarted has none.
   UnitStates before = {};
-  // They accepted connections there when they were last verified. That says
-  // nothing of a unit whose files were changed since.
-  EndpointsByName listens = {};
-  std::optional<Time> verified = {};  // when that was; nullopt: not known
+  EndpointsByName listens = {};  // they did so before
   // They may listen elsewhere now, but not nowhere.
   bool may_move = false;
 };

@@ -105,12 +105,20 @@ class Failures(unittest.TestCase):
         self.assert_says(
             text, "local changes would be overwritten; nothing was changed:",
             "error: backend/server.py\n", "error: folder/new.txt\n",
-            "error: ä b.txt\n", "stash --include-untracked")
+            "error: ä b.txt\n", "stash push --all -- backend/server.py folder/new.txt 'ä b.txt'")
         self.assertNotIn("unrelated", text)
         self.assertNotIn("README", text)
         self.assertEqual(world.commit(), first)
         for name, text in mine.items():
             self.assertEqual((world.checkout / name).read_text(), text)
+
+    def test_a_branch_that_is_new_at_a_known_commit(self):
+        world = self.world
+        world.git(world.origin, "branch", "release", "prod")
+        run = world.run("--force", "--branch=release")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(world.git(world.checkout, "branch",
+                                   "--show-current"), "release\n")
 
     def test_git_is_missing(self):
         (self.world.bin / "git").unlink()
@@ -183,7 +191,7 @@ exit 1
         self.assertEqual(world.run("--force").returncode, 0)
         commit = world.push_version(2, crash="yes\n")
         text = self.failed()
-        self.assert_says(text, "did not stay up: it is failed",
+        self.assert_says(text, "does not run as it should: it is failed",
                          f"the deployment of {commit[:12]} is pending")
         self.assertNotIn("rolling back", text)
         self.assertEqual(world.commit(), commit)

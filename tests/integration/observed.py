@@ -2,30 +2,20 @@
 what the configuration names has to be there.
 """
 
+import json
 import re
 import shutil
 import unittest
 
 from support import needs_staging
 from support.record import entries
-from support.world import CONFIG, IN_PLACE, World, made_from
+from support.world import (BACKEND_SECTION, COMPONENTS, CONFIG,
+                           FRONTEND_SECTION, IN_PLACE, World, made_from)
 
 FRONTEND = "systemctl restart frontend-deployment.service"
 BACKEND = "systemctl restart backend-deployment.service"
 NO_CHANGES = "No changes detected in the repository.\n"
 ANOTHER_CLONE = "is another clone than the one that was deployed to"
-
-FRONTEND_SECTION = """\
-[frontend]
-type = npm
-service = frontend-deployment.service
-"""
-BACKEND_SECTION = """\
-[backend]
-type = python
-service = backend-deployment.service
-"""
-COMPONENTS = CONFIG + FRONTEND_SECTION + BACKEND_SECTION
 
 # systemd knows the two services that are installed, and "api.service".
 KNOWS_SOME = """#!/bin/sh
@@ -138,6 +128,40 @@ class Gone(Deployed):
         self.assertEqual(self.world.in_use(), made_from(1))
         self.assert_settled()
 
+    def test_one_that_is_emptied(self):
+        """As rm -rf venv/* does, which leaves what begins with a dot."""
+        for path in self.venv().glob("[!.]*"):
+            self.world.run_program(["rm", "-r", path], check=True)
+        self.deploy(0)
+        self.assertEqual(self.restarts(), [BACKEND])
+        self.assertEqual(self.world.in_use(), made_from(1))
+        self.assert_settled()
+
+    def test_without_the_remote(self):
+        away = self.world.root / "away"
+        self.world.origin.rename(away)
+        shutil.rmtree(self.venv())
+        self.assertIn("its venv is gone", self.world.run("--dry-run").stdout)
+        self.deploy(1)
+        self.assertEqual(self.restarts(), [BACKEND])
+        self.assertEqual(self.world.in_use(), made_from(1))
+        away.rename(self.world.origin)
+        self.world.run()
+        self.assert_settled()
+
+    def test_beside_a_quarantine_without_the_remote(self):
+        bad = self.world.push_version(2, crash="yes\n")
+        self.deploy(1)
+        self.world.calls()
+        away = self.world.root / "away"
+        self.world.origin.rename(away)
+        shutil.rmtree(self.venv())
+        self.deploy(1)
+        self.assertEqual(self.restarts(), [BACKEND])
+        away.rename(self.world.origin)
+        self.assertIn(f"{bad[:12]} is quarantined", self.deploy(1))
+        self.assertEqual(self.world.in_use(), made_from(1))
+
     def test_a_good_push_afterwards(self):
         shutil.rmtree(self.venv())
         second = self.world.push("Code", {"backend/server.py": "app = 2\n"})
@@ -190,6 +214,23 @@ exec "$0.real" "$@"
         self.assertEqual(self.restarts(), [BACKEND])
         text = self.deploy(1)
         self.assertEqual(text.count("\n"), 1, text)
+
+    def test_one_beside_a_push_that_waits(self):
+        self.world.push("Missing", {"backend/requirements.txt": "missing\n"})
+        self.deploy(1)
+        self.world.calls()
+        shutil.rmtree(self.venv())
+        run = self.world.run("--dry-run", "--json")
+        self.assertEqual(json.loads(run.stdout)["verdict"], "repair")
+        text = self.deploy(1)
+        self.assertIn(f"repaired {self.first[:12]}", text)
+        self.assertEqual(self.world.in_use(), made_from(1))
+        self.assertEqual(self.restarts(), [BACKEND])
+        self.assertRegex(self.world.run("--status").stdout,
+                         rf"history .* deployed +{self.first[:12]} -> "
+                         rf"{self.first[:12]}")
+        text = self.deploy(1)
+        self.assertRegex(text, r"\A.* is pending: .* \(once so far\).*\n\Z")
 
     def test_what_needs_none_is_settled_without(self):
         self.world.push("No back end", {"backend/requirements.txt": None})

@@ -1,5 +1,5 @@
-"""A service that is up serves: it listens again where it did when it was last
-verified, and takes connections. Real servers, in processes and a network of
+"""A service that is up serves: it listens again where it did before, and takes
+connections. Real servers, in processes and a network of
 their own; the real systemd, uvicorn and vite are in host/.
 """
 
@@ -10,14 +10,14 @@ from pathlib import Path
 
 from support import needs_staging
 from support.record import entries, make_due
-from support.serving import (LEAVES, PORT, RAISES, SERVES, SERVES_ELSEWHERE,
+from support.serving import (DIES_ELSEWHERE, LEAVES, PORT, RAISES, SERVES, SERVES_ELSEWHERE,
                              SERVES_HTTPS, SERVES_MORE, ServingWorld)
 
 DEFAULTS = ""
 QUICK = "settle = 1\nhealth-timeout = 4\n"  # seconds
-MISSING = (f"it does not listen on port {PORT}, as it did when it was last "
-           "verified; if the push moves it on purpose: deployment-update "
-           "--force")
+MISSING = (f"it does not listen on port {PORT}, as it did before; if the push "
+           "moves it on purpose: deployment-update --force; if it takes longer "
+           "to start: health-timeout")
 SILENT = f"it takes no connection at 0.0.0.0:{PORT}: nobody accepts it"
 
 
@@ -56,8 +56,45 @@ class WithoutConfiguration(Serving):
     def test_a_server_that_cannot_be_imported(self):
         self.world.config(DEFAULTS)
         bad, text = self.push_and_deploy(1, RAISES)
-        self.assertIn("backend-deployment.service was restarted but did not "
-                      f"stay up: after 10.0 s, {MISSING}", text)
+        self.assertIn("backend-deployment.service was restarted and does not "
+                      f"run as it should: after 30.0 s, {MISSING}", text)
+        self.assert_rolled_back(bad, text)
+
+
+class NeverVerified(Serving):
+    """Whoever started it: an adopted host, and one that an earlier version
+    deployed to."""
+
+    def assert_seen(self):
+        bad, text = self.push_and_deploy(1, RAISES)
+        self.assertIn(MISSING, text)
+        self.assert_rolled_back(bad, text)
+
+    def test_an_adopted_host(self):
+        self.world.record.unlink()
+        self.assert_seen()
+
+    def test_a_record_of_an_earlier_version(self):
+        record = self.world.record
+        record.write_text("".join(
+            line for line in record.read_text().splitlines(keepends=True)
+            if not line.startswith(("listens", "configured"))))
+        self.assertEqual(self.listens(), [])
+        self.assert_seen()
+
+    def test_a_unit_that_was_changed_since_it_was_started(self):
+        self.world.record.unlink()
+        self.world.started_long_ago()
+        self.world.back_end(port=PORT + 1)
+        self.push_and_deploy(0, SERVES + "# there\n")
+        self.assertEqual(self.listens(), [str(PORT + 1)])
+
+    def test_a_failed_push_does_not_say_where_the_one_before_listens(self):
+        self.world.record.unlink()
+        self.world.run_program([self.world.bin / "systemctl", "stop",
+                                "backend-deployment.service"], check=True)
+        bad, text = self.push_and_deploy(1, DIES_ELSEWHERE)
+        self.assertIn("does not run as it should: it is failed", text)
         self.assert_rolled_back(bad, text)
 
 
@@ -90,11 +127,14 @@ class Quick(Serving):
         self.assertEqual(self.world.commit(), bad)
         self.assertEqual(self.listens(), ["8001"])
         self.push_and_deploy(0, SERVES_ELSEWHERE + "# stays there\n")
-        # By hand it may go back to where it was.
+        # By hand it may go back to where it was, and forward again.
+        tip = self.world.commit()
         self.deploy(0, "--rollback")
         self.deploy(0, "--rollback")
         self.assertEqual(self.world.commit(), self.first)
         self.assertEqual(self.listens(), [str(PORT)])
+        self.deploy(0, "--rollback", tip)
+        self.assertEqual(self.listens(), ["8001"])
 
     def test_no_force_deploys_a_server_that_does_not_listen(self):
         bad = self.world.push_server(RAISES)
@@ -112,6 +152,14 @@ class Quick(Serving):
                          "backend-deployment.service"], check=True)
                 self.push_and_deploy(0, f"{SERVES}# {number}\n")
                 self.assertEqual(self.listens(), [str(PORT + number)])
+
+    def test_a_unit_that_was_changed_and_serves_where_it_did(self):
+        self.world.back_end(more="Description=changed")
+        self.world.run_program([self.world.bin / "systemctl", "restart",
+                                "backend-deployment.service"], check=True)
+        bad, text = self.push_and_deploy(1, RAISES)
+        self.assertIn(MISSING, text)
+        self.assert_rolled_back(bad, text)
 
     def test_a_unit_that_is_masked(self):
         self.world.back_end(more="LoadState=masked")

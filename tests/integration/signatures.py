@@ -59,6 +59,14 @@ class Signatures(unittest.TestCase):
     def test_an_unsigned_tip(self):
         self.assert_refused(self.world.push("Second", {"README": "2\n"}))
 
+    def test_one_that_somebody_checked_out(self):
+        """With all installed, and in a fresh clone."""
+        unsigned = self.world.push("Second", {"README": "2\n"})
+        self.world.git(self.world.checkout, "pull", "-q", "origin", "prod")
+        self.first = unsigned
+        self.assert_refused(unsigned)
+        self.assertNotEqual(self.world.run().returncode, 0)
+
     def test_ssh_keys(self):
         trusted, other = self.make_ssh_key("one"), self.make_ssh_key("two")
         self.trust_ssh_keys(trusted)

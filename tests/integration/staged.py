@@ -139,7 +139,7 @@ class Staged(unittest.TestCase):
     def test_a_push_whose_services_die_is_rolled_back(self):
         second = self.world.push_version(2, crash="yes\n")
         text = self.deploy(1)
-        self.assertIn("did not stay up: it is failed", text)
+        self.assertIn("does not run as it should: it is failed", text)
         self.assertIn(f"rolled back to {self.first[:12]} (First)", text)
         self.assert_runs(self.first, 1)
         self.assert_clean()

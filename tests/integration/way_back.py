@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import unittest
 
 from support import PATIENCE, needs_staging
 from support.record import entries, make_due
-from support.world import IN_PLACE, World, files_of, made_from
+from support.world import (COMPONENTS, IN_PLACE, World, files_of,
+                           made_from)
 
 ASKED = {"SUDO_USER": "alice"}
 BACK_END = "backend-deployment.service"
@@ -84,7 +87,13 @@ class LocalFiles(Deployed):
         self.assertIn(f"error: {name}\n", text)
         self.assertEqual(path.read_text(), "mine\n")
         self.assertEqual(self.world.commit(), self.first)
-        path.unlink()
+        advice = re.search("put them aside: git (.*)", text)[1]
+        self.world.git(self.world.checkout, *shlex.split(advice))
+        self.assertFalse(path.exists())
+        self.assertEqual(self.world.in_use(), made_from(1))
+        stashed = path.relative_to(self.world.checkout)
+        self.assertEqual(self.world.git(self.world.checkout, "show",
+                                        f"stash@{{0}}^3:{stashed}"), "mine\n")
         self.deploy(0, "--force")
         self.assertEqual(self.world.commit(), commit)
 
@@ -155,9 +164,9 @@ class LocalFiles(Deployed):
         git = os.readlink(self.world.bin / "git")
         (self.world.bin / "git").unlink()
         self.world.stand_in("git", f"""#!/bin/sh
-case "$*" in *" merge "*) echo the >backend/.env; kill -9 $PPID;; esac
+case "$*" in *" merge "*) printf the >backend/.env; kill -9 $PPID;; esac
 exec {git} "$@"
-""".replace("echo the", "printf the"))
+""")
         self.assertEqual(self.world.run().returncode, -9)
         (self.world.bin / "git").unlink()
         self.world.link_tool("git")
@@ -329,8 +338,10 @@ class ByHand(Deployed):
         text = self.deploy(1)
         self.assertIn("or now with --rollback", text)
         self.world.down.unlink()
-        self.deploy(0, "--rollback")
+        self.deploy(0, "--rollback", environment=ASKED)
         self.assert_runs(self.first, 1)
+        self.assertEqual(self.status()["quarantined_by"], "")
+        self.deploy(1)
 
     def test_it_works_without_the_remote(self):
         second = self.push_and_deploy(2)
@@ -373,6 +384,33 @@ class ByHand(Deployed):
         last = status["history"][-1]
         self.assertEqual((last["outcome"], last["by"], last["from"]),
                          ("deployed", "alice", self.first))
+
+    def test_one_whose_services_do_not_stay_up_is_taken_back(self):
+        self.push_and_deploy(2)
+        third = self.push_and_deploy(3)
+        self.world.down.write_text(f"{self.first}\n")
+        text = self.deploy(1, "--rollback", self.first, environment=ASKED)
+        self.assertIn("does not run as it should", text)
+        self.assertIn(f"rolled back to {third[:12]}", text)
+        self.assert_runs(third, 3)
+        status = self.status()
+        self.assertEqual((status["quarantined"], status["pending"]),
+                         (None, None))
+        self.assertEqual(
+            [(past["outcome"], past["from"], past["to"], past["by"])
+             for past in status["history"][-2:]],
+            [("failed", third, self.first, "alice"),
+             ("rolled-back", self.first, third, "alice")])
+        self.assertEqual(self.world.run().stdout, "No changes detected in the repository.\n")
+
+    def test_one_that_is_taken_back_to_a_commit_that_is_not_the_tip(self):
+        second = self.push_and_deploy(2)
+        third = self.push_and_deploy(3, 1, crash="yes\n")
+        self.world.down.write_text(f"{self.first}\n")
+        text = self.deploy(1, "--rollback", environment=ASKED)
+        self.assertIn(f"rolled back to {second[:12]}", text)
+        self.assert_runs(second, 2)
+        self.assertIn(f"{third[:12]} is quarantined", self.deploy(0))
 
     def test_a_commit_that_was_never_deployed_is_refused(self):
         text = self.deploy(1, "--rollback", "deadbeef")
@@ -425,6 +463,55 @@ class ByHand(Deployed):
         plan = json.loads(run.stdout)
         self.assertEqual((plan["quarantined"], plan["quarantined_by"]),
                          (second, "alice"))
+
+    def test_a_quarantined_commit_that_somebody_checked_out(self):
+        bad = self.push_and_deploy(2, 1, crash="yes\n")
+        self.world.git(self.world.checkout, "pull", "-q", "origin", "prod")
+        for run in (self.world.run(), self.world.run("--dry-run")):
+            self.assertEqual(run.returncode, 1)
+            self.assertRegex(
+                run.stderr, rf"\Aerror: {bad[:12]} is quarantined; "
+                rf"{self.first[:12]} was deployed, but somebody moved the "
+                rf"checkout to {bad[:12]}, .*: deployment-update --rollback "
+                rf"{self.first[:12]}; .*\n\Z")
+        self.assertEqual(self.world.commit(), bad)
+        self.deploy(0, "--rollback", self.first[:12], environment=ASKED)
+        self.assert_runs(self.first, 1)
+        # It is bad, whoever returned from it.
+        self.assertEqual(self.status()["quarantined_by"], "")
+        self.assertEqual(self.status()["history"][-1]["by"], "alice")
+
+    def test_after_many_failures_there_is_a_way_back(self):
+        self.push_and_deploy(2)
+        for version in range(3, 9):
+            self.push_and_deploy(version, 1, crash=f"{version}\n")
+        self.world.calls()
+        self.deploy(0, "--rollback")
+        self.assertEqual(self.builds(), [])
+        self.assert_runs(self.first, 1)
+
+    def test_a_commit_is_not_to_blame_for_what_fails_without_it_too(self):
+        second = self.world.push_version(2)
+        self.world.down.touch()
+        self.assertIn("critical: the rollback to", self.deploy(1))
+        self.assertIsNone(self.status()["quarantined"])
+        self.world.down.unlink()
+        for _ in range(2):  # it is rolled back, and then tried again
+            make_due(self.world.record)
+            self.world.run()
+        self.assert_runs(second, 2)
+
+    def test_a_typing_error_in_the_configuration_stops_it(self):
+        self.push_and_deploy(2)
+        self.world.config(COMPONENTS.replace(
+            "[backend]\n", "[backend]\ndirectory = bakend\n"))
+        self.world.calls()
+        text = self.deploy(1, "--rollback")
+        self.assertIn("component backend: there is no folder bakend", text)
+        self.assertEqual(self.world.calls(), [])
+        self.world.config(COMPONENTS)
+        self.deploy(0, "--rollback")
+        self.assert_runs(self.first, 1)
 
     def test_a_bad_commit_is_quarantined_by_nobody(self):
         second = self.push_and_deploy(2, 1, crash="yes\n")

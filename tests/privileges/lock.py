@@ -16,9 +16,9 @@ import time
 import unittest
 from pathlib import Path
 
-from support import BINARY, PATIENCE, needs_root, until
-from support.users import OWNER, READER, Actor, become, give_to
-from support.world import World, listing
+from support import PATIENCE, needs_root, until
+from support.users import OWNER, READER, Actor, OwnedWorld, become, give_to
+from support.world import listing
 
 OWN_FOLDER = ".git/deployment-update"
 LOCK = f"{OWN_FOLDER}/lock"
@@ -91,27 +91,12 @@ ADVICE = re.compile(r"^error: what to do: remove it: (.+)$", re.MULTILINE)
 @needs_root
 class Locks(unittest.TestCase):
     def setUp(self):
-        world = self.world = self.enterContext(World())
-        world.trust_every_owner()
-        world.install_by_hand()
-        world.services.chmod(0o777)  # his systemctl writes there
-        # The build may be in a folder that only root enters.
-        self.program = shutil.copy(BINARY, world.root)
-        self.state = world.root / "state-of-owner"
-        self.state.mkdir()
-        give_to(OWNER, world.checkout, world.origin, self.state)
-
-    def command_of(self, user, *more):
-        command = [self.program, *self.world.arguments(*more)[1:]]
-        if user == 0:
-            return command
-        return become(user) + [f"--state-dir={self.state}"
-                               if word.startswith("--state-dir=") else word
-                               for word in command]
+        self.world = self.enterContext(OwnedWorld())
+        self.world.install_by_hand()
 
     def run_of(self, user, code, *more):
         self.world.in_place = user != 0  # he may make no mount namespace
-        run = self.world.run_program(self.command_of(user, *more))
+        run = self.world.run_program(self.world.command_of(user, *more))
         self.assertEqual(run.returncode, code, run.stderr)
         return run.stderr
 
@@ -161,7 +146,7 @@ class RootAndOwner(Locks):
         world.tell(AT_WORK=at_work, NEVER=never)
         world.stand_in("npm", HANGS)
         process = subprocess.Popen(
-            self.command_of(user), cwd="/", env=world.environment,
+            self.world.command_of(user), cwd="/", env=world.environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
         self.addCleanup(process.wait, PATIENCE)
@@ -349,7 +334,7 @@ class Races(Outside):
         with Actor(OWNER, EXCHANGE, *names) as owner:
             end = time.monotonic() + self.SECONDS
             while time.monotonic() < end:
-                code, files = self.locked_by(self.command_of(0))
+                code, files = self.locked_by(self.world.command_of(0))
                 codes.append(code)
                 locked.update(files)
             exchanges = int(owner.end())
@@ -368,11 +353,11 @@ class Races(Outside):
         lock = self.make_locks()
         log = self.world.root / "strace.log"
         # It is stopped when it has locked the owner's file.
-        number = len(self.locked_by(self.command_of(0))[1])
+        number = len(self.locked_by(self.world.command_of(0))[1])
         process = subprocess.Popen(
             ["/usr/bin/strace", "-D", "-qq", "-y", "-e", "trace=fcntl", "-e",
              f"inject=fcntl:signal=STOP:when={number}", "-o", log,
-             *self.command_of(0)], cwd="/", env=self.world.environment,
+             *self.world.command_of(0)], cwd="/", env=self.world.environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, text=True)
         try:

@@ -3,6 +3,7 @@ processes and network are its own: what the program sees of its ports is real,
 too. In place of systemd stands support/service_manager. Needs root.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -127,6 +128,11 @@ def serve(listener):
     while True:
         listener.accept()[0].close()
 """
+# It ends the supervisor, and goes on.
+DIES_ELSEWHERE = """
+import os, threading
+threading.Timer(0.5, os.kill, [os.getppid(), 9]).start()  # seconds
+""" + SERVES_ELSEWHERE
 
 
 def own_group(name):
@@ -198,6 +204,13 @@ class ServingWorld(World):
             more += "\nTriggeredBy=backend.socket"
         self.unit("backend-deployment.service", BACK_END, more=more,
                   group=self.group, arguments=arguments)
+
+    def started_long_ago(self):
+        """As if the back end had been started an hour ago."""
+        path = self.units / "backend-deployment.service.state"
+        state = json.loads(path.read_text())
+        state["since"] -= 3600 * 1000000
+        path.write_text(json.dumps(state))
 
     def inside(self, *command):
         """A command among the processes here."""

@@ -1,10 +1,12 @@
 """Other users of the host: processes that have their rights and no others."""
 
 import select
+import shutil
 import subprocess
 import sys
 
-from support import NOBODY, PATIENCE, require
+from support import BINARY, NOBODY, PATIENCE, require
+from support.world import World
 
 OWNER = NOBODY  # of a checkout; he is in the user database
 READER = 1  # may read what is another's; Debian calls him daemon
@@ -59,3 +61,26 @@ class Actor:
         self._process.wait(PATIENCE)
         self._process.stdin.close()
         self._process.stdout.close()
+
+
+class OwnedWorld(World):
+    """Its checkout is one of OWNER, who has a state folder of his own."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.trust_every_owner()
+        self.services.chmod(0o777)  # his systemctl writes there
+        # The build may be in a folder that only root enters.
+        self.program = shutil.copy(BINARY, self.root)
+        self.state_of_owner = self.root / "state-of-owner"
+        self.state_of_owner.mkdir()
+        give_to(OWNER, self.checkout, self.origin, self.state_of_owner)
+
+    def command_of(self, user, *more):
+        """The program as `user` starts it."""
+        command = [self.program, *self.arguments(*more)[1:]]
+        if user == 0:
+            return command
+        return become(user) + [f"--state-dir={self.state_of_owner}"
+                               if word.startswith("--state-dir=") else word
+                               for word in command]

@@ -26,6 +26,17 @@ from support.repositories import FIRST_FILES, Repositories
 STAND_INS = Path(__file__).resolve().parent / "stand_ins"
 
 CONFIG = "settle = 0\n"
+FRONTEND_SECTION = """\
+[frontend]
+type = npm
+service = frontend-deployment.service
+"""
+BACKEND_SECTION = """\
+[backend]
+type = python
+service = backend-deployment.service
+"""
+COMPONENTS = CONFIG + FRONTEND_SECTION + BACKEND_SECTION
 
 # Each process that systemd starts has it; a run without it is one by hand.
 OF_TIMER = {"INVOCATION_ID": "0123456789abcdef0123456789abcdef"}
@@ -108,8 +119,10 @@ class World(Repositories):
 
     def install_by_hand(self):
         """As if the environments had been there before the program."""
-        for name in ("frontend/node_modules", "backend/venv"):
-            (self.checkout / name).mkdir()
+        (self.checkout / "frontend/node_modules").mkdir()
+        interpreter = self.checkout / "backend/venv/bin/python3"
+        interpreter.parent.mkdir(parents=True)
+        interpreter.touch()
 
     def push(self, subject, files):
         """Commits `files` (path: text, None: removed) and pushes; returns the

@@ -42,7 +42,11 @@ void FakeHost::push(char tip) {
 
 void FakeHost::install() const {
   for (const Component& component : config.components) {
-    std::filesystem::create_directories(host.store.live(component));
+    const std::filesystem::path live = host.store.live(component);
+    std::filesystem::create_directories(live);
+    if (component.type == Component::Type::python) {
+      write_file(live / "bin/python3", "");
+    }
   }
 }
 

@@ -272,8 +272,9 @@ TEST_CASE("a run goes on with what is under way while the remote is away") {
   const End end = end_of(fake);
   CHECK(end.code == exit_failed);
   CHECK(has_in_order(end.log, {"error: asking origin for branch prod failed",
-                               "\norigin is away, but all that the deployment "
-                               "of bbbbbbbbbbbb needs is here\n",
+                               "\norigin is away; the deployment of "
+                               "bbbbbbbbbbbb goes on, since its commit is "
+                               "here\n",
                                "\ndeployed bbbbbbbbbbbb"}));
   const Record record = fake.saved();
   CHECK(record.deployed == commit('b'));
@@ -319,7 +320,7 @@ TEST_CASE("an exception of the library is a failure of the run") {
   });
   const End end = end_of(fake);
   CHECK(end.code == exit_failed);
-  CHECK(end.log.starts_with("error: 'planning' failed: std::bad_alloc\n"));
+  CHECK(end.log.starts_with("error: something unexpected: std::bad_alloc\n"));
   const Record record = fake.saved();
   REQUIRE(record.pending.has_value());
   CHECK_FALSE(record.pending->running);
@@ -732,7 +733,7 @@ TEST_CASE("an exception of the library after a restart is taken back") {
   const End end = end_of(app);
   CHECK(end.code == exit_failed);
   CHECK(has_in_order(end.log,
-                     {"\nerror: 'web: restart' failed: what nobody expects\n",
+                     {"\nerror: something unexpected: what nobody expects\n",
                       "\nrolling back to aaaaaaaaaaaa",
                       "\nwarning: rolled back to aaaaaaaaaaaa"}));
   check_pending(app, "web: restart");

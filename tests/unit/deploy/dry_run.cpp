@@ -91,8 +91,8 @@ TEST_CASE("plans without the remote what a run would go on with") {
   CHECK(end.code == exit_failed);
   CHECK(contains(end.out, "Plan: deploy aaaaaaaaaaaa"));
   CHECK(contains(fake.log.text(),
-                 "origin is away, but all that the deployment of bbbbbbbbbbbb "
-                 "needs is here\n"));
+                 "origin is away; the deployment of bbbbbbbbbbbb goes on, "
+                 "since its commit is here\n"));
 }
 
 TEST_CASE("fails while a commit waits for its next try") {
@@ -122,7 +122,7 @@ TEST_CASE("tells as JSON what waits") {
   CHECK(fake.log.text().empty());
 }
 
-TEST_CASE("tells what a restore of the deployed commit would do") {
+TEST_CASE("tells what a repair of the deployed commit would do") {
   FakeHost fake;
   fake.push('b');
   Record record = quarantined_b();
@@ -130,7 +130,7 @@ TEST_CASE("tells what a restore of the deployed commit would do") {
   const End end = end_of(fake, record, as_json);
   CHECK(end.code == 0);
   CHECK(end.out.starts_with(
-      json("{'verdict':'restore','from':'<a>','from_subject':'A subject',"
+      json("{'verdict':'repair','from':'<a>','from_subject':'A subject',"
            "'to':'<a>',")));
   CHECK(contains(end.out, json("'quarantined':'<b>','quarantined_by':''}")));
 }

@@ -30,6 +30,8 @@ TEST_CASE("a staged deployment goes back to what was deployed before") {
       [](Situation& s) { s.record.pending->reached = Reached::moved; },
       [](Situation& s) { s.trials.first = 1; },
       [](Situation& s) { s.record.deployed.reset(); },
+      // A rollback by hand to another commit.
+      [](Situation& s) { s.record.roll_back_to = after; },
       [](Situation& s) {
         s.plan.change->to = before;
         s.trials.repeated = 1;
@@ -119,6 +121,14 @@ TEST_CASE("by hand it goes back to the last good one first") {
   record.roll_back_to.reset();
   record.pending->tip = after;
   CHECK(commit_before(record) == before);
+}
+
+TEST_CASE("a rollback leaves what failed last, else the remote's commit") {
+  Record record = history();
+  record.pending = Pending{.tip = commit('d')};
+  CHECK(commit_that_failed(record) == commit('c'));
+  record.history.pop_back();
+  CHECK(commit_that_failed(record) == commit('d'));
 }
 
 TEST_CASE("by hand it goes to any commit of the history") {

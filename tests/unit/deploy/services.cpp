@@ -24,6 +24,7 @@ class Serving : public Deploying {
     config.health_timeout = 1s;
     Record record = saved();
     record.components["web"].listens = listened;
+    record.components["web"].configured = "npm web";
     record.history = {Deployment{
         .ended = now(), .outcome = Outcome::deployed, .to = commit('a')}};
     save(record);
@@ -48,7 +49,7 @@ TEST_CASE("looks at the units of a plan before they are restarted") {
   look_at_services(restarts, fake.work);
   CHECK(fake.runner.asked.size() == 2);
   CHECK(
-      fake.runner.has_run("LoadState,ControlGroup,TriggeredBy,FragmentPath,"
+      fake.runner.has_run("ActiveEnterTimestampMonotonic,FragmentPath,"
                           "DropInPaths web.service"));
   CHECK(fake.work.states_before.at("web.service").invocation_id == "old");
   CHECK(fake.work.states_before.contains("api.service"));
@@ -78,6 +79,8 @@ TEST_CASE("refuses a service of a configuration that systemd does not know") {
   CHECK_NOTHROW(check(skips, known));
   Record way_back;
   way_back.roll_back_to = commit('a');
+  CHECK_THROWS_AS(check(restarts, way_back), Obstacle);  // asked for by hand
+  way_back.pending = Pending{.tip = commit('b'), .reached = Reached::restarted};
   CHECK_NOTHROW(check(restarts, way_back));
 }
 
@@ -123,8 +126,8 @@ TEST_CASE("tells which service did not stay up, and records none") {
     verify_services({web, api}, fake.work);
   });
   CHECK(std::string(error.what()) ==
-        "web.service was restarted but did not stay up: it is the same "
-        "invocation as before the restart");
+        "web.service was restarted and does not run as it should: it is the "
+        "same invocation as before the restart");
   CHECK(error.advice() ==
         "look at: systemctl status web.service; journalctl -u web.service");
   const auto components = fake.saved().components;

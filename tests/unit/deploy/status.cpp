@@ -99,7 +99,7 @@ TEST_CASE("tells what is deployed and what is pending, as JSON") {
              "{'ended':'2023-11-14T22:13:20Z','outcome':'failed',"
              "'seconds':3,'from':'<a>','to':'<b>','by':'',"
              "'invocation_id':''}],"
-             "'record':'" +
+             "'checkout':'','record':'" +
              (fake.folder / "state/record").string() + "'}\n"));
 }
 

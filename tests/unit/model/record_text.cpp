@@ -168,6 +168,30 @@ TEST_CASE("a record that was cut short anywhere is refused or is shorter") {
   }
 }
 
+TEST_CASE("the history keeps good deployments, however many fail after them") {
+  Record record;
+  const auto add = [&](int number, Deployment::Outcome outcome) {
+    Deployment one = deployment(number);
+    one.outcome = outcome;
+    add_to_history(record.history, one);
+    return one;
+  };
+  using Outcome = Deployment::Outcome;
+  add(0, Outcome::failed);
+  std::vector<Deployment> good;
+  for (int i = 1; i <= 6; ++i) {
+    good.push_back(add(i, Outcome::deployed));
+  }
+  for (int i = 10; i < 40; i += 2) {
+    add(i, Outcome::failed);
+    add(i + 1, Outcome::rolled_back);
+  }
+  good.erase(good.begin());  // the last five stay
+  REQUIRE(record.history.size() == 10);
+  CHECK(std::equal(good.begin(), good.end(), record.history.begin()));
+  CHECK(record.history.back().outcome == Outcome::rolled_back);
+}
+
 TEST_CASE("the history keeps the last ten deployments") {
   Record record;
   for (int i = 1; i <= 12; ++i) {

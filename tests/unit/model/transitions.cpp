@@ -250,16 +250,28 @@ TEST_CASE("a component is known as it was configured") {
           [](Record& r) { r.components["web"].configured = "npm web"; }}});
 }
 
-TEST_CASE("a restore is a rollback to what is deployed") {
+TEST_CASE("a repair is a rollback to what is deployed") {
   Record quarantined = settled();
   quarantined.quarantined = after;
   check({{"began", quarantined,
-          [](Record& r) { transition::restore_began(r, after, noon); },
+          [](Record& r) { transition::repair_began(r, after, noon); },
           [](Record& r) {
             r.roll_back_to = before;
-            r.pending = Pending{
-                .tip = after, .running = true, .since = noon, .next_try = noon};
+            r.pending = Pending{.tip = after,
+                                .running = true,
+                                .repairs = true,
+                                .since = noon,
+                                .next_try = noon};
           }}});
+  // It is over when the deployed commit is, and when another thing is begun.
+  transition::repair_began(quarantined, after, noon);
+  Record repaired = quarantined;
+  repaired.quarantined.reset();
+  transition::rolled_back(repaired, ended(Deployment::Outcome::deployed));
+  REQUIRE(repaired.pending.has_value());
+  CHECK_FALSE(repaired.pending->repairs);
+  transition::overtake_roll_back(quarantined, after, true);
+  CHECK_FALSE(quarantined.pending->repairs);
 }
 
 TEST_CASE("only services that stayed up are on the commit") {
@@ -294,9 +306,15 @@ TEST_CASE("a verified service is known to listen where it does") {
             // It could not be looked at.
             r.components["api"] = {.commit = after, .listens = {left}};
           }},
-         {"listens on fewer", record,
-          [](Record& r) { transition::listens_on_fewer(r, "web", {}); },
-          [](Record& r) { r.components["web"].listens.clear(); }}});
+         {"expected elsewhere", record,
+          [&](Record& r) { transition::expected_to_listen(r, "web", {now}); },
+          [&](Record& r) { r.components["web"].listens = {now}; }},
+         {"expected nowhere", record,
+          [](Record& r) { transition::expected_to_listen(r, "web", {}); },
+          [](Record& r) { r.components["web"].listens.clear(); }},
+         {"of a new one nothing is expected", record,
+          [](Record& r) { transition::expected_to_listen(r, "new", {}); },
+          [](Record& /*r*/) {}}});
 }
 
 TEST_CASE("a failure counts, waits and goes into the history once") {
@@ -383,6 +401,73 @@ TEST_CASE("a rollback quarantines the commit that is to blame") {
       CHECK(record.pending->reached == Reached::nothing);
     }
   }
+}
+
+TEST_CASE("a rollback by hand that is taken back is a failure of its own") {
+  Record record = settled();  // `before` is deployed, and the remote's commit
+  const CommitId older = commit('0');
+  transition::roll_back_requested(record, older, before, "alice", noon);
+  Deployment failed = ended(Deployment::Outcome::failed);
+  failed.to = older;
+  transition::roll_back_decided(record, before, failure, noon, failed, before,
+                                false);
+  CHECK(record.history.back().to == older);
+  Deployment back = ended(Deployment::Outcome::rolled_back);
+  back.to = before;
+  transition::rolled_back(record, back);
+  CHECK(record.deployed == before);
+  CHECK_FALSE(record.pending.has_value());
+  CHECK_FALSE(record.quarantined.has_value());
+}
+
+TEST_CASE("a person who returns from a bad commit does not take its blame") {
+  Record record = settled();
+  record.quarantined = after;
+  Record elsewhere = record;
+  transition::roll_back_requested(record, before, after, "alice", noon);
+  CHECK(record.quarantined == after);
+  CHECK(record.quarantined_by.empty());
+  transition::roll_back_requested(elsewhere, commit('0'), after, "alice", noon);
+  CHECK(elsewhere.quarantined_by == "alice");
+}
+
+TEST_CASE("who fails on the way back as well is not to blame") {
+  Record record = running(Reached::restarted);
+  record.quarantined = after;
+  Record asked = record;
+  asked.quarantined_by = "alice";
+  transition::acquitted(record);
+  CHECK_FALSE(record.quarantined.has_value());
+  transition::acquitted(asked);
+  CHECK(asked.quarantined == after);
+}
+
+TEST_CASE("--force begins anew, also after a run that was killed") {
+  Record record = running(Reached::moved);
+  record.quarantined = after;
+  record.pending->attempts = 3;
+  transition::begin(record, after, noon, true);
+  CHECK(record.pending->running);
+  CHECK(record.pending->attempts == 0);
+  CHECK(record.pending->reached == Reached::moved);
+  CHECK_FALSE(record.quarantined.has_value());
+}
+
+TEST_CASE("a label tells what an environment was made from") {
+  const Inputs made_from = {{"package.json", "1f"}};
+  const Record record = settled();
+  check(
+      {{"of a component", record,
+        [&](Record& r) {
+          transition::environment_labelled(r, "web", made_from);
+        },
+        [&](Record& r) { r.components["web"].inputs = made_from; }},
+       {"an empty one", record,
+        [](Record& r) { transition::environment_labelled(r, "web", {}); },
+        [](Record& /*r*/) {}},
+       {"of none that is known", record,
+        [&](Record& r) { transition::environment_labelled(r, "x", made_from); },
+        [](Record& /*r*/) {}}});
 }
 
 TEST_CASE("an interrupted run is continued at once") {

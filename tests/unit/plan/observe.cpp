@@ -291,21 +291,27 @@ TEST_CASE("targets what there is to deploy") {
 TEST_CASE("checks the signature of a tip that it would deploy") {
   struct Case {
     bool verifies;
-    bool contained;
-    bool rolls_back;
+    char tip;
+    void (*change)(Record&);
     bool checked;
   };
+  const auto nothing = [](Record& /*record*/) {};
   for (const Case& c :
-       {Case{true, false, false, true}, Case{false, false, false, false},
-        Case{true, true, false, false}, Case{true, false, true, false}}) {
+       {Case{true, 'b', nothing, true}, Case{false, 'b', nothing, false},
+        // Whoever put it there, the checkout has it.
+        Case{true, 'a', nothing, true},
+        Case{true, 'b', [](Record& r) { r.roll_back_to = commit('c'); }, false},
+        Case{true, 'a', [](Record& r) { r.deployed = commit('a'); }, false},
+        Case{true, 'b', [](Record& r) { r.remote_commit = commit('b'); },
+             false}}) {
     Observed fake;
     fake.config.verify_signatures = c.verifies;
-    fake.push(c.contained ? 'a' : 'b');
-    if (c.rolls_back) {
-      fake.record.roll_back_to = commit('c');
-    }
+    fake.push(c.tip);
+    fake.heads.tip = commit(c.tip);
+    fake.record.deployed.reset();
+    c.change(fake.record);
     fake.observe(true);
-    CHECK(fake.runner.has_run("verify-commit " + id('b')) == c.checked);
+    CHECK(fake.runner.has_run("verify-commit " + id(c.tip)) == c.checked);
   }
 }
 

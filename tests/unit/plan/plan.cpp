@@ -137,6 +137,14 @@ TEST_CASE("a commit whose objects are missing is fetched first") {
   CHECK(first.look_again);
 }
 
+TEST_CASE("a branch that is new at a known commit is fetched first") {
+  Observation seen = one_commit_ahead();
+  seen.heads.local.reset();
+  seen.heads.tracking.reset();
+  CHECK(lines_of(plan(seen)).at(0) ==
+        "fetch bbbbbbbbbbbb: the checkout has no branch for it");
+}
+
 TEST_CASE("a checkout on another branch is put on the branch, no more") {
   Observation seen = nothing_new();
   seen.heads.on_branch = false;
@@ -665,7 +673,8 @@ TEST_CASE("local changes in the way are named file by file") {
                                     "nothing was changed:\nbackend/app.py\n"
                                     "notes\\x0aof mine"));
   CHECK(contains(error.advice().value_or(""),
-                 "git -C /home/ubuntu/sinesiAI stash --include-untracked"));
+                 "git --literal-pathspecs -C /home/ubuntu/sinesiAI stash push "
+                 "--all -- backend/app.py 'notes\nof mine'"));
 }
 
 TEST_CASE("advice that git has to follow as the owner says so") {
@@ -673,7 +682,8 @@ TEST_CASE("advice that git has to follow as the owner says so") {
   seen.git_user = "ubuntu";
   seen.target->in_the_way = {"backend/app.py"};
   CHECK(contains(error_of<Error>([&] { plan(seen); }).advice().value_or(""),
-                 "runuser -u ubuntu -- git -C /home/ubuntu/sinesiAI stash"));
+                 "runuser -u ubuntu -- git --literal-pathspecs -C "
+                 "/home/ubuntu/sinesiAI stash"));
   seen.target->in_the_way.clear();
   seen.divergence = Divergence{.ours = 1, .theirs = 1};
   CHECK(contains(error_of<Error>([&] { plan(seen); }).advice().value_or(""),

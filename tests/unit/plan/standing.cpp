@@ -79,7 +79,19 @@ TEST_CASE("without a deployment the folders have to be there") {
   Deployed fake;
   fake.record = {};
   CHECK(fake.standing().gone == std::set<std::string>{"api"});
+  // A venv that could not be finished has no interpreter.
   std::filesystem::create_directories(fake.host.store.live(api));
+  CHECK(fake.standing().gone == std::set<std::string>{"api"});
+  write_file(fake.host.store.live(api) / "bin/python3", "");
+  CHECK(fake.standing().is_complete());
+}
+
+TEST_CASE("a venv without its interpreter is gone, labelled or not") {
+  Deployed fake;
+  fake.record.components["api"].inputs = inputs;
+  fake.host.store.set_live_label(api, {.inputs = inputs});
+  CHECK(fake.standing().gone == std::set<std::string>{"api"});
+  write_file(fake.host.store.live(api) / "bin/python3", "");
   CHECK(fake.standing().is_complete());
 }
 

@@ -58,21 +58,37 @@ TEST_CASE("what does not stand is deployed, also without a record") {
       CHECK(verdict(record, standing, at(before, before)) == Verdict::deploy);
     }
   }
-  Record pending = pending_record();
-  pending.pending->next_try = noon + 5min;
-  CHECK(verdict(pending, venv_gone, at(before, after)) == Verdict::waiting);
 }
 
-TEST_CASE("what does not stand beside a quarantine is restored") {
+TEST_CASE("what does not stand beside a push that failed is repaired") {
+  Record record = settled_record();
+  record.pending =
+      Pending{.tip = after, .failure = Failure{}, .next_try = noon + 5min};
+  const Heads heads = at(before, after);
+  CHECK(verdict(record, nothing_gone, heads) == Verdict::waiting);
+  CHECK(verdict(record, venv_gone, heads) == Verdict::repair);
+  Record due = record;
+  due.pending->next_try = noon;
+  CHECK(verdict(due, venv_gone, heads) == Verdict::repair);
+  CHECK(verdict(due, venv_gone, at(before, commit('9'))) == Verdict::deploy);
+  Record moved = record;  // services run neither commit
+  moved.pending->reached = Reached::moved;
+  CHECK(verdict(moved, venv_gone, heads) == Verdict::waiting);
+  Record restoring = record;
+  restoring.roll_back_to = before;
+  CHECK(verdict(restoring, venv_gone, heads) == Verdict::waiting);
+}
+
+TEST_CASE("what does not stand beside a quarantine is repaired") {
   Record record = settled_record();
   record.quarantined = after;
   const Heads heads = at(before, after);
   CHECK(verdict(record, nothing_gone, heads) == Verdict::quarantined);
-  CHECK(verdict(record, venv_gone, heads) == Verdict::restore);
+  CHECK(verdict(record, venv_gone, heads) == Verdict::repair);
   Record cloned = record;
   cloned.components.clear();
-  CHECK(verdict(cloned, at(after, after)) == Verdict::restore);
-  cloned.deployed.reset();  // there is nothing to restore
+  CHECK(verdict(cloned, at(after, after)) == Verdict::repair);
+  cloned.deployed.reset();  // there is nothing to repair
   CHECK(verdict(cloned, venv_gone, heads) == Verdict::quarantined);
 }
 
@@ -175,7 +191,7 @@ TEST_CASE("each verdict has a name") {
   CHECK(to_string(Verdict::quarantined) == "quarantined");
   CHECK(to_string(Verdict::waiting) == "waiting");
   CHECK(to_string(Verdict::deploy) == "deploy");
-  CHECK(to_string(Verdict::restore) == "restore");
+  CHECK(to_string(Verdict::repair) == "repair");
 }
 
 }  // namespace

@@ -11,8 +11,8 @@ namespace deployment {
 namespace {
 
 const std::string way =
-    "; if the push moves it on purpose: deployment-update "
-    "--force";
+    "; if the push moves it on purpose: deployment-update --force; if it takes "
+    "longer to start: health-timeout";
 
 // Asks until connections are accepted, or for a time.
 std::optional<std::string> trouble_of(Ports& ports) {
@@ -54,9 +54,9 @@ TEST_CASE("a service has to listen again on the ports that it had") {
     CHECK(trouble_of(expected) == std::nullopt);
   }
   other.close();
-  CHECK(trouble_of(expected) ==
-        "it does not listen on port " + std::to_string(other.port()) +
-            ", as it did when it was last verified" + way);
+  CHECK(trouble_of(expected) == "it does not listen on port " +
+                                    std::to_string(other.port()) +
+                                    ", as it did before" + way);
   one.close();
   CHECK(contains(*trouble_of(expected), std::to_string(one.port())));
 }

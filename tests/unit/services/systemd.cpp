@@ -65,6 +65,41 @@ TEST_CASE("a state says where the unit's processes and files are") {
   CHECK(state.triggered_by == std::vector<std::string>{"a.timer", "a.socket"});
 }
 
+TEST_CASE("a state says when the unit was started") {
+  using namespace std::chrono_literals;
+  const auto boot =
+      now() - std::chrono::round<std::chrono::seconds>(
+                  std::chrono::steady_clock::now().time_since_epoch());
+  const UnitState state = parse_unit_state(
+      std::string(up) + "ActiveEnterTimestampMonotonic=12345678\n",
+      "a.service");
+  CHECK(state.active_since == 12s);
+  REQUIRE(start_of(state).has_value());
+  const auto late = *start_of(state) - boot - 12s;
+  CHECK(late >= -1s);  // `boot` is rounded
+  CHECK(late <= 4s);
+  UnitState failed = state;
+  failed.active_state = "failed";
+  CHECK_FALSE(start_of(failed).has_value());
+  for (const char* none : {"0", "", "999999", "never"}) {
+    CHECK(parse_unit_state(
+              std::string(up) + "ActiveEnterTimestampMonotonic=" + none + "\n",
+              "a.service")
+              .active_since == 0s);
+  }
+}
+
+TEST_CASE("a change of one of a unit's files is seen, whatever its own time") {
+  using namespace std::chrono_literals;
+  const Folder folder;
+  const std::filesystem::path file = folder / "web.service";
+  write_file(file, "");
+  std::filesystem::last_write_time(file, {});
+  const UnitState unit{.files = {"/nowhere/web.service", file}};
+  CHECK(files_changed_since(unit, now() - 1min));
+  CHECK_FALSE(files_changed_since(unit, now() + 1min));
+}
+
 TEST_CASE("the addresses of a .socket unit are those of TCP") {
   CHECK(parse_listen("Listen=0.0.0.0:8000 (Stream)\n"
                      "Listen=[::]:9000 (Stream)\n"
@@ -102,12 +137,14 @@ TEST_CASE("systemctl is asked for one unit by its name") {
   Systemd systemd(runner, {.directory = "/"});
   systemd.restart("a.service", {});
   systemd.state_of("a.service");
-  CHECK(runner.lines() ==
-        std::vector<std::string>{
-            "systemctl reset-failed a.service", "systemctl restart a.service",
-            "systemctl show --property=ActiveState,SubState,Result,"
-            "InvocationID,MainPID,NRestarts,LoadState,ControlGroup,"
-            "TriggeredBy,FragmentPath,DropInPaths a.service"});
+  CHECK(
+      runner.lines() ==
+      std::vector<std::string>{
+          "systemctl reset-failed a.service", "systemctl restart a.service",
+          "systemctl show --property=ActiveState,SubState,Result,"
+          "InvocationID,MainPID,NRestarts,LoadState,ControlGroup,"
+          "TriggeredBy,ActiveEnterTimestampMonotonic,FragmentPath,DropInPaths "
+          "a.service"});
 }
 
 // Restarts a unit; that ends so, and the unit is shown so.
