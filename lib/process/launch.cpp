@@ -30,23 +30,34 @@ Pipe make_pipe() {
   return {Descriptor(fds[0]), Descriptor(fds[1])};
 }
 
-std::string find_program(const Command& command) {
-  if (command.program.find('/') != std::string::npos) {
-    return command.program;
-  }
+bool is_a_path(const std::string& program) {
+  return program.find('/') != std::string::npos;
+}
+
+std::string search_path(const Command& command) {
   const Variables& variables = command.context.variables;
   const auto path = variables.find("PATH");
-  const std::string folders = path == variables.end() ? "" : path->second;
-  for (const std::string_view folder : split(folders, ':')) {
-    std::string candidate = fmt::format("{}/{}", folder, command.program);
-    if (::access(candidate.c_str(), X_OK) == 0) {
-      return candidate;
-    }
+  return path == variables.end() ? "" : path->second;
+}
+
+// Returns the paths at which the program is looked for, in their order.
+Words candidates_of(const Command& command) {
+  if (is_a_path(command.program)) {
+    return {command.program};
   }
-  throw Error(fmt::format("{} failed: {}: command not found", command.purpose,
-                          describe(command)),
-              fmt::format("install {} or extend PATH, which is {}",
-                          command.program, folders));
+  Words candidates;
+  const std::string folders = search_path(command);
+  for (const std::string_view folder : split(folders, ':')) {
+    candidates.push_back(fmt::format("{}/{}", folder, command.program));
+  }
+  return candidates;
+}
+
+Error not_found(const Command& command) {
+  return Error(fmt::format("{} failed: {}: command not found", command.purpose,
+                           describe(command)),
+               fmt::format("install {} or extend PATH, which is {}",
+                           command.program, search_path(command)));
 }
 
 bool has_controlling_terminal() {
@@ -88,16 +99,20 @@ std::vector<char*> pointers_to(Words& words) {
   return pointers;
 }
 
+constexpr const char* search_step = "find the program";
+
 // A child on its way to the program. vfork(2) lends it this process's memory
 // until then: all that it needs is made before, since it may allocate nothing,
 // and it writes the step that failed in place.
 struct Setup {
   const Context& context;
   const Places places;
-  const std::vector<char*> arguments;
+  const std::vector<char*> candidates;
+  std::vector<char*> arguments;  // the first is the program, once it is found
   const std::vector<char*> variables;
   const pid_t parent = getpid();
   const bool has_terminal = has_controlling_terminal();
+  const bool is_searched;
   const char* volatile failed_step = nullptr;
   volatile int error = 0;
 
@@ -112,6 +127,19 @@ struct Setup {
   void tie_to_parent() {
     require(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "tie it to this process");
     require(getppid() == parent, "outlive this process");
+  }
+
+  // Looks for the program as the command's user, and where the mounts show
+  // it: the environment that is in PATH may be another one there.
+  void find_program() {
+    for (char* candidate : candidates) {
+      if (candidate != nullptr &&
+          (!is_searched || ::access(candidate, X_OK) == 0)) {
+        arguments[0] = candidate;
+        return;
+      }
+    }
+    require(false, search_step);
   }
 
   // Runs in the child, where a failure must stop everything: exec after a
@@ -129,6 +157,7 @@ struct Setup {
             "set no_new_privs");
     require(places.enter_directory(), "enter its directory");
     tie_to_parent();  // becoming another user has undone it
+    find_program();
     reset_signals();
     execve(arguments[0], arguments.data(), variables.data());
     require(false, "run the program");
@@ -142,15 +171,18 @@ Launched launch(const Command& command) {
   Pipe out = make_pipe();
   Pipe err = make_pipe();
   Words arguments = command.arguments;
-  arguments.insert(arguments.begin(), find_program(command));
+  arguments.insert(arguments.begin(), command.program);
+  Words candidates = candidates_of(command);
   Words variables;
   for (const auto& [name, value] : command.context.variables) {
     variables.push_back(name + '=' + value);
   }
   Setup setup{.context = command.context,
               .places = Places(command.context),
+              .candidates = pointers_to(candidates),
               .arguments = pointers_to(arguments),
-              .variables = pointers_to(variables)};
+              .variables = pointers_to(variables),
+              .is_searched = !is_a_path(command.program)};
   const pid_t pid = vfork();  // NOLINT: Setup keeps to what its child may do
   if (pid == 0) {
     setup.run(out.write.get(), err.write.get());
@@ -160,6 +192,9 @@ Launched launch(const Command& command) {
   }
   if (setup.failed_step != nullptr) {
     waitpid(pid, nullptr, 0);
+    if (setup.failed_step == search_step) {
+      throw not_found(command);
+    }
     throw Error(fmt::format("{} failed: {} in {}: cannot {}: {}",
                             command.purpose, describe(command),
                             command.context.directory.string(),

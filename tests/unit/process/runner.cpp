@@ -607,6 +607,40 @@ TEST_CASE("a mount is seen by its command and by nobody else") {
   CHECK(std::filesystem::is_empty(folder / "kept"));
 }
 
+TEST_CASE("a program is looked for where the mounts of its command show it") {
+  const Folder folder;
+  for (const std::string name : {"bin/old", "next/new"}) {
+    write_file(folder / name, "#!/bin/sh\necho " + name + "\n");
+    std::filesystem::permissions(folder / name,
+                                 std::filesystem::perms::owner_all);
+  }
+  Helper helper([&] {
+    if (!share_mounts()) {
+      return 77;
+    }
+    Command shown = command("new");
+    shown.context.directory = folder.path();
+    shown.context.top = std::make_shared<Directory>(folder.path());
+    shown.context.variables = {
+        {"PATH", (folder / "bin").string() + ":/usr/bin:/bin"}};
+    shown.context.mounts = {
+        {.source = folder / "next", .target = folder / "bin"}};
+    write_file(folder / "out", run(shown).out);
+    shown.program = "old";
+    write_file(folder / "error", message_of<Error>([&] { run(shown); }));
+    return 0;
+  });
+  const int code = helper.wait();
+  if (code == 77) {
+    WARN("there is no mount namespace to be had");
+    return;
+  }
+  CHECK(code == 0);
+  CHECK(read_file(folder / "out") == "next/new\n");
+  CHECK(read_file(folder / "error") ==
+        "testing failed: old: command not found");
+}
+
 // Runs `true` with a mount, as a process of its own, since the mounts of a host
 // may not be shared.
 std::string refusal_of(const Folder& folder, const Mount& mount) {
