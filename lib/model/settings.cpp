@@ -13,14 +13,10 @@
 #include "lib/base/error.hpp"
 #include "lib/base/ini.hpp"
 #include "lib/base/text.hpp"
+#include "lib/model/setting_values.hpp"
 
 namespace deployment {
 namespace {
-
-// Thrown for a value that is not allowed; the caller adds source and key.
-struct Refused {
-  std::string allowed;
-};
 
 // Sets one key of a target. Throws Refused.
 template <typename Target>
@@ -35,74 +31,6 @@ std::vector<std::string> names_of(const std::map<std::string, Value>& table) {
   return names;
 }
 
-// True for a relative path that does not climb out of where it starts.
-bool stays_inside(const std::filesystem::path& path) {
-  const auto normal = path.lexically_normal();
-  return !normal.empty() && !normal.is_absolute() && *normal.begin() != "..";
-}
-
-std::filesystem::path inside_checkout(const std::string& value) {
-  const std::filesystem::path path = value;
-  if (!stays_inside(path)) {
-    throw Refused{"a path inside the checkout, relative to it"};
-  }
-  return path.lexically_normal();
-}
-
-// complete() checks that it stays inside the checkout, with the directory.
-std::filesystem::path in_directory(const std::string& value) {
-  const std::filesystem::path path = value;
-  if (path.empty() || path.is_absolute()) {
-    throw Refused{"a path relative to the component's directory"};
-  }
-  return path.lexically_normal();
-}
-
-std::filesystem::path absolute(const std::string& value) {
-  if (value.empty()) {
-    throw Refused{"a folder"};
-  }
-  std::filesystem::path path = std::filesystem::absolute(value);
-  path = path.lexically_normal();
-  return path.has_filename() ? path : path.parent_path();
-}
-
-std::chrono::seconds to_seconds(const std::string& value) {
-  const std::optional<int> seconds = parse_number(value);
-  if (!seconds || *seconds > 86400) {
-    throw Refused{"a whole number of seconds, 0 to 86400"};
-  }
-  return std::chrono::seconds(*seconds);
-}
-
-std::chrono::seconds to_timeout(const std::string& value) {
-  const std::chrono::seconds timeout = to_seconds(value);
-  if (timeout == timeout.zero()) {
-    throw Refused{"a whole number of seconds, 1 to 86400"};
-  }
-  return timeout;
-}
-
-// Unit names of systemd.unit(5); never one that reads as an option.
-bool is_unit_name(std::string_view value) {
-  return value.ends_with(".service") && !value.starts_with('-') &&
-         value.size() <= 255 && std::ranges::all_of(value, [](unsigned char c) {
-           return std::isalnum(c) != 0 ||
-                  std::string_view(":_.\\@-").find(static_cast<char>(c)) !=
-                      std::string_view::npos;
-         });
-}
-
-// True for a name that a shell can set; systemd takes no other either.
-bool is_variable_name(std::string_view name) {
-  const bool begins_with_digit =
-      !name.empty() && name.front() >= '0' && name.front() <= '9';
-  return !name.empty() && !begins_with_digit &&
-         std::ranges::all_of(name, [](unsigned char c) {
-           return std::isalnum(c) != 0 || c == '_';
-         });
-}
-
 void add_variable_names(Config& config, const std::string& value) {
   std::istringstream words(value);
   const std::vector<std::string> names(
@@ -112,23 +40,6 @@ void add_variable_names(Config& config, const std::string& value) {
   }
   config.pass_environment.insert(config.pass_environment.end(), names.begin(),
                                  names.end());
-}
-
-bool is_http_url(std::string_view value) {
-  const bool has_host = (value.starts_with("http://") && value.size() > 7) ||
-                        (value.starts_with("https://") && value.size() > 8);
-  return has_host && std::ranges::all_of(
-                         value, [](char c) { return c > 0x20 && c < 0x7F; });
-}
-
-StatusRanges to_status_ranges(const std::string& value) {
-  const auto ranges = parse_status_ranges(value);
-  return ranges ? *ranges
-                : throw Refused{"statuses of HTTP, as in 200-299, 401"};
-}
-
-bool is_not_empty(std::string_view value) {
-  return !value.empty();
 }
 
 // Sets `member` to what `parse` makes of the value.
