@@ -117,6 +117,46 @@ std::string quoted(const std::string& word) {
              : '\'' + boost::replace_all_copy(word, "'", "'\\''") + '\'';
 }
 
+std::optional<std::vector<std::string>> split_words(std::string_view line) {
+  constexpr std::string_view escaped_in_quotes = "\"\\$`";
+  std::vector<std::string> words;
+  bool in_word = false;
+  char quote = '\0';  // that is open
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    if (quote == '\0' && (c == ' ' || c == '\t')) {
+      in_word = false;
+      continue;
+    }
+    if (quote == '\0' && std::string_view("|&;<>").find(c) != line.npos) {
+      return std::nullopt;
+    }
+    if (!in_word) {
+      words.emplace_back();
+      in_word = true;
+    }
+    if (c == quote) {
+      quote = '\0';
+    } else if (quote == '\0' && (c == '\'' || c == '"')) {
+      quote = c;
+    } else if (c == '\\' && quote != '\'') {
+      const std::string_view next = line.substr(i + 1, 1);
+      if (next.empty()) {
+        return std::nullopt;
+      }
+      if (quote == '\0' || escaped_in_quotes.find(next) != line.npos) {
+        words.back() += next;
+        ++i;
+      } else {
+        words.back() += c;
+      }
+    } else {
+      words.back() += c;
+    }
+  }
+  return quote == '\0' ? std::optional(words) : std::nullopt;
+}
+
 std::string command_as(const std::optional<std::string>& user,
                        std::string_view command) {
   return user ? fmt::format("runuser -u {} -- {}", *user, command)

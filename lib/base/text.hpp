@@ -46,6 +46,12 @@ std::string counted(int count, std::string_view noun);
 // them.
 std::string quoted(const std::string& word);
 
+// Splits a command line into words as sh(1) does: blanks separate them, and
+// quotes and backslashes keep together and as it is what they do there. Nothing
+// is expanded. nullopt when a quote is not closed, a backslash is the end, or a
+// character that ends a word for a shell (| & ; < >) stands outside of quotes.
+std::optional<std::vector<std::string>> split_words(std::string_view line);
+
 // Returns a command for a person to paste: as root, it has to be run as `user`
 // (runuser(1)); nullopt: as whoever runs this program.
 std::string command_as(const std::optional<std::string>& user,

@@ -160,5 +160,47 @@ TEST_CASE("a command for root to paste says as whom it runs") {
         "runuser -u ubuntu -- git status");
 }
 
+TEST_CASE("a command line is split into words as by sh") {
+  using Words = std::vector<std::string>;
+  struct Case {
+    std::string_view line;
+    std::optional<Words> words;
+  };
+  for (const Case& c : {
+           Case{"", Words{}},
+           Case{" \t ", Words{}},
+           Case{" a  b\tc ", Words{"a", "b", "c"}},
+           Case{"'a  b' \"c  d\"", Words{"a  b", "c  d"}},
+           Case{"a'b'\"c\"d", Words{"abcd"}},
+           Case{"'' \"\"", Words{"", ""}},
+           Case{"'say \"a b\"' \"it's\"", Words{"say \"a b\"", "it's"}},
+           Case{"'a\\b' \"a\\b\" a\\b", Words{"a\\b", "a\\b", "ab"}},
+           Case{"\"\\\" \\\\ \\$ \\`\"", Words{"\" \\ $ `"}},
+           Case{"a\\ b \\'", Words{"a b", "'"}},
+           Case{"$A *.x ~ #", Words{"$A", "*.x", "~", "#"}},
+           Case{"'a|b' \"&&\" \\;", Words{"a|b", "&&", ";"}},
+           Case{"a | b", {}},
+           Case{"a&&b", {}},
+           Case{"a;", {}},
+           Case{"a >b", {}},
+           Case{"<a", {}},
+           Case{"'a", {}},
+           Case{"a \"b'", {}},
+           Case{"a \\", {}},
+           Case{"\"a\\", {}},
+       }) {
+    INFO(c.line);
+    CHECK(split_words(c.line) == c.words);
+  }
+}
+
+TEST_CASE("a word that is quoted for a shell comes back whole") {
+  for (const std::string word :
+       {"", "a", "a b", "it's", "\"", "\\", "a|b", "$x", "\n", "\xff"}) {
+    CHECK(split_words("x " + quoted(word)) ==
+          std::vector<std::string>{"x", word});
+  }
+}
+
 }  // namespace
 }  // namespace deployment
