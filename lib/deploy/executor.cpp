@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "lib/checkout/work_tree.hpp"
+#include "lib/deploy/checks.hpp"
 #include "lib/deploy/report.hpp"
 #include "lib/deploy/services.hpp"
 #include "lib/environments/installs.hpp"
@@ -162,15 +163,17 @@ void apply_step(const Install& step, Work& work) {
 
 void apply_step(const Build& step, Work& work) {
   Host& host = work.host;
-  std::vector<Component> components;
+  std::vector<Component> components = step.tried;
   for (const Install& install : step.installs) {
     components.push_back(install.component);
   }
   const std::vector<Mount> mounts =
       lay_out(step.commit, step.has_submodules, components, host.git,
-              host.store, host.runner, host.as_user, host.log);
+              host.store, host.runner, host.as_user);
   std::vector<Sequence> builds;
   for (const Install& install : step.installs) {
+    copy_node_modules(install.component, host.store, host.runner, host.as_user,
+                      host.log);
     Sequence& build = builds.emplace_back(install_commands(install, host));
     for (Command& command : build) {
       command.context.mounts = mounts;
@@ -183,26 +186,31 @@ void apply_step(const Build& step, Work& work) {
       host.store.keep_staged(install.component, install.facts.inputs);
     }
   }
-  host.store.remove_stage();
+  if (step.tried.empty()) {
+    host.store.remove_stage();
+  } else {
+    work.stage = mounts;
+  }
   require_success(builds, results);
+}
+
+void apply_step(const Check& step, Work& work) {
+  run_checks(step, work);
+}
+
+void apply_step(const Release& step, Work& work) {
+  run_releases(step, work);
 }
 
 void apply_step(const Exchange& step, Work& work) {
   const Component& component = step.component;
   Store& store = work.host.store;
-  const auto trials = work.journal.record().roll_back_to
-                          ? Store::Trials::left_out
-                          : Store::Trials::allowed;
-  const auto kept =
-      store.find(component, step.facts.inputs, work.change->to, trials);
-  if (!kept) {
-    throw Error(fmt::format("cannot find the {} of {} to put into use",
-                            environment_name(component.type), component.name));
-  }
-  prepare_way_back(component, *kept, work);
+  const std::filesystem::path kept =
+      kept_environment(component, step.facts.inputs, work);
+  prepare_way_back(component, kept, work);
   work.journal.write(transition::exchange_began, component.name);
-  if (!store.exchange(component, *kept)) {
-    move_in_turn(component, *kept, work.host);
+  if (!store.exchange(component, kept)) {
+    move_in_turn(component, kept, work.host);
   }
   Inputs inputs = step.facts.inputs;
   if (inputs.empty()) {  // the commit has nothing of the component
@@ -244,9 +252,20 @@ void apply_step(const Verify& step, Work& work) {
   verify_services(step.components, work);
 }
 
+// Removes the stage before the first step that does not work in it.
+void leave_stage(const Step& step, Work& work) {
+  const bool works_there = std::holds_alternative<Check>(step) ||
+                           std::holds_alternative<Release>(step);
+  if (!work.stage.empty() && !works_there) {
+    work.stage.clear();
+    work.host.store.remove_stage();
+  }
+}
+
 }  // namespace
 
 void carry_out(const Step& step, Work& work) {
+  leave_stage(step, work);
   std::visit([&](const auto& s) { apply_step(s, work); }, step);
 }
 

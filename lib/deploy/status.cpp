@@ -84,6 +84,10 @@ std::string as_text(const std::string& path, const Record& record,
     text +=
         line("remote", "away since " + to_string(*record.remote_away_since));
   }
+  for (const auto& [name, commit] : record.released) {
+    text +=
+        line("released", fmt::format("{} for {}", commit.abbreviated(), name));
+  }
   for (const auto& [name, component] : record.components) {
     text += line(name, abbreviated_or_dash(component.commit));
     for (const auto& [input, hash] : component.inputs) {
@@ -147,6 +151,10 @@ Json as_json(const std::string& path, const Record& record,
                         {"inputs", component.inputs},
                         {"listens", listens}};
   }
+  Json released = Json::object();
+  for (const auto& [name, commit] : record.released) {
+    released[name] = commit.str();
+  }
   Json history = Json::array();
   for (const Deployment& past : record.history) {
     history.push_back(to_json(past));
@@ -164,6 +172,7 @@ Json as_json(const std::string& path, const Record& record,
       {"remote_away_since", record.remote_away_since
                                 ? Json(to_string(*record.remote_away_since))
                                 : Json()},
+      {"released", released},
       {"components", components},
       {"history", history},
       {"checkout", record.checkout.string()},

@@ -13,6 +13,8 @@ struct Work {
   Journal& journal;
   std::optional<Change> change = {};  // that the steps deploy
   UnitStates states_before = {};      // of the units that they restart
+  // Shows the commit that is laid out aside to commands; empty: none is.
+  std::vector<Mount> stage = {};
   // Services may listen elsewhere than before.
   bool may_move = false;
 };

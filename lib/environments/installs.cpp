@@ -20,6 +20,11 @@ std::string version_of(const std::string& program, const Words& arguments,
   return std::string(trimmed(result.out));
 }
 
+void put_first_in_path(Variables& variables, const std::string& folder) {
+  std::string& path = variables["PATH"];
+  path = path.empty() ? folder : folder + ":" + path;
+}
+
 }  // namespace
 
 Sequence npm_install(const std::string& purpose, const Context& context) {
@@ -70,12 +75,23 @@ std::string node_version(CommandRunner& runner, const Context& context) {
 }
 
 Variables activated(Variables variables, const std::filesystem::path& venv) {
-  const std::string bin = venv / "bin";
-  std::string& path = variables["PATH"];
-  path = path.empty() ? bin : bin + ":" + path;
+  put_first_in_path(variables, venv / "bin");
   variables["VIRTUAL_ENV"] = venv;
   variables.erase("PYTHONHOME");
   return variables;
+}
+
+Context in_environment(Context context, Component::Type type) {
+  const auto environment = context.directory / environment_name(type);
+  switch (type) {
+    case Component::Type::npm:
+      put_first_in_path(context.variables, environment / ".bin");
+      break;
+    case Component::Type::python:
+      context.variables = activated(context.variables, environment);
+      break;
+  }
+  return context;
 }
 
 }  // namespace deployment

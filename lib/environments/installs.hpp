@@ -2,6 +2,7 @@
 // python3 -m venv and pip a venv.
 #pragma once
 
+#include "lib/model/config.hpp"
 #include "lib/process/command.hpp"
 
 namespace deployment {
@@ -32,5 +33,10 @@ std::string node_version(CommandRunner& runner, const Context& context);
 // its bin first in PATH, no PYTHONHOME
 // (https://docs.python.org/3/library/venv.html).
 Variables activated(Variables variables, const std::filesystem::path& venv);
+
+// Returns `context` so that a program of the environment in its directory comes
+// before others of its name: as activated(), or with node_modules/.bin first in
+// PATH, as npm(1) runs scripts.
+Context in_environment(Context context, Component::Type type);
 
 }  // namespace deployment

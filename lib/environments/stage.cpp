@@ -34,23 +34,6 @@ std::set<std::string> folders_of(const std::vector<Component>& components) {
   return folders;
 }
 
-// Copies the node_modules in use, to spare a download. A copy that fails is no
-// failure: npm then downloads.
-void copy_node_modules(const Component& component, const Store& store,
-                       CommandRunner& runner, const Context& context,
-                       Log& log) {
-  const fs::path from = store.live(component);
-  if (component.type != Component::Type::npm || !store.has(from)) {
-    return;
-  }
-  const CommandResult result =
-      runner.run(copy(context, from, store.staged(component)));
-  if (!result.status.success()) {
-    log.warning(fmt::format("{} could not be copied; npm installs from scratch",
-                            from.string()));
-  }
-}
-
 // A sparse checkout leaves folders out (git-sparse-checkout(1)).
 void require_folder(const Component& component, const Git& git,
                     const Store& store) {
@@ -112,7 +95,7 @@ std::optional<std::string> why_not_staged(CommandRunner& runner,
 std::vector<Mount> lay_out(const CommitId& commit, bool has_submodules,
                            const std::vector<Component>& components, Git& git,
                            Store& store, CommandRunner& runner,
-                           const Context& context, Log& log) {
+                           const Context& context) {
   store.open_stage();
   const fs::path tree = store.staged_tree();
   const fs::path git_directory = context.directory / ".git";
@@ -130,9 +113,6 @@ std::vector<Mount> lay_out(const CommitId& commit, bool has_submodules,
       runner.run_checked(copy(context, context.directory / file, tree / file));
     }
   }
-  for (const Component& component : components) {
-    copy_node_modules(component, store, runner, context, log);
-  }
   std::vector<Mount> mounts = {
       {.source = git_directory, .target = tree / ".git", .read_only = true},
       {.source = index, .target = tree / ".git" / "index", .read_only = true},
@@ -148,6 +128,35 @@ std::vector<Mount> lay_out(const CommitId& commit, bool has_submodules,
   }
   mounts.push_back({.source = tree, .target = context.directory});
   return mounts;
+}
+
+void copy_node_modules(const Component& component, const Store& store,
+                       CommandRunner& runner, const Context& context,
+                       Log& log) {
+  const fs::path from = store.live(component);
+  if (component.type != Component::Type::npm || !store.has(from)) {
+    return;
+  }
+  const CommandResult result =
+      runner.run(copy(context, from, store.staged(component)));
+  if (!result.status.success()) {
+    log.warning(fmt::format("{} could not be copied; npm installs from scratch",
+                            from.string()));
+  }
+}
+
+Mount show_read_only(const Component& component, const fs::path& environment,
+                     Store& store) {
+  if (!store.is_folder(environment)) {
+    throw Error(
+        fmt::format("{} is a link, and only a folder can be shown so that "
+                    "nothing can be written to it; nothing was moved",
+                    environment.string()),
+        "have a folder built in its place: deployment-update --force");
+  }
+  const fs::path place = store.staged(component);
+  store.make_folder_in_stage(place.lexically_relative(store.stage()));
+  return {.source = environment, .target = place, .read_only = true};
 }
 
 }  // namespace deployment

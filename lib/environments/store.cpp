@@ -31,6 +31,11 @@ bool Store::has(const fs::path& path) const {
   return checkout_->has(path);
 }
 
+bool Store::is_folder(const fs::path& path) const {
+  const auto status = checkout_->look_at(path);
+  return status && S_ISDIR(status->st_mode);
+}
+
 fs::path Store::live(const Component& component) const {
   return checkout_->path() / component.directory /
          environment_name(component.type);
@@ -95,8 +100,7 @@ void Store::set_live_label(const Component& component, const Label& label) {
 }
 
 void Store::label_live(const Component& component, const Inputs& inputs) {
-  const auto status = checkout_->look_at(live(component));
-  if (!inputs.empty() && status && S_ISDIR(status->st_mode) &&
+  if (!inputs.empty() && is_folder(live(component)) &&
       !has_live_label(component)) {
     set_live_label(component, {.inputs = inputs});
   }

@@ -29,6 +29,7 @@ class Store {
 
   // True when something, be it a link, is at `path` of the checkout.
   bool has(const std::filesystem::path& path) const;
+  bool is_folder(const std::filesystem::path& path) const;
 
   // Makes an empty stage; removes what an earlier run left in it.
   void open_stage();

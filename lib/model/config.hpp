@@ -13,6 +13,9 @@
 
 namespace deployment {
 
+// A program and its arguments.
+using CommandWords = std::vector<std::string>;
+
 // One part of the application with a service of its own.
 struct Component {
   enum class Type { npm, python };
@@ -26,6 +29,11 @@ struct Component {
   StatusRanges health_status = {{.first = 200, .last = 399}};
   std::optional<std::string> health_command = {};           // a line for sh(1)
   std::optional<std::chrono::seconds> health_timeout = {};  // else the global
+  // They run before its service is restarted; the first that fails ends the
+  // deployment. The releases change what is outside of the checkout, for one
+  // the database, and run once for each commit.
+  std::vector<CommandWords> checks = {};
+  std::vector<CommandWords> releases = {};
 
   bool operator==(const Component&) const = default;
 };

@@ -100,6 +100,9 @@ struct Record {
   // Set from the decision to roll back until that is done: the commit to
   // deploy, whatever the remote holds.
   std::optional<CommitId> roll_back_to = {};
+  // The commit that each component was released for last, by its name: that
+  // outlives what is known of environments and services.
+  std::map<std::string, CommitId> released = {};
   std::optional<Time> remote_away_since = {};
   std::vector<Deployment> history = {};  // oldest first, at most ten
 

@@ -168,6 +168,19 @@ std::string written(const Inputs::value_type& input) {
   return to_line(input);
 }
 
+// "COMMIT COMPONENT"
+void read(std::map<std::string, CommitId>& released, std::string_view text) {
+  const auto words = split(text, ' ');
+  if (words.size() != 2 || !is_plain_name(words[1])) {
+    throw Malformed{fmt::format(
+        "'{}' is not a commit and the name of a component", escaped(text))};
+  }
+  released.insert_or_assign(std::string(words[1]), commit_of(words[0]));
+}
+std::string written(const std::pair<const std::string, CommitId>& released) {
+  return fmt::format("{} {}", released.second, released.first);
+}
+
 void read(Endpoints& endpoints, std::string_view text) {
   endpoints.push_back(
       require(parse_endpoint(text), "malformed address '{}'", text));
@@ -258,6 +271,7 @@ void visit_record(Form& form, Owner& record) {
   form("attempts", record.pending, &Pending::attempts);
   form("since", record.pending, &Pending::since);
   form("next-try", record.pending, &Pending::next_try);
+  form("released", record.released);
   form("remote-away-since", record.remote_away_since);
   form("deployment", record.history);
 }

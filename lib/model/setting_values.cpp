@@ -88,4 +88,14 @@ bool is_not_empty(std::string_view value) {
   return !value.empty();
 }
 
+CommandWords to_command_words(const std::string& value) {
+  const auto words = split_words(value);
+  if (!words || words->empty() || words->front().empty()) {
+    throw Refused{
+        "a program and its arguments, with all quotes closed; what takes a "
+        "shell is sh -c '...'"};
+  }
+  return *words;
+}
+
 }  // namespace deployment

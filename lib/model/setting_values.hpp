@@ -42,4 +42,7 @@ std::chrono::seconds to_timeout(const std::string& value);
 
 StatusRanges to_status_ranges(const std::string& value);
 
+// Splits a command line by split_words(). The first word is the program.
+CommandWords to_command_words(const std::string& value);
+
 }  // namespace deployment

@@ -42,6 +42,13 @@ void add_variable_names(Config& config, const std::string& value) {
                                  names.end());
 }
 
+// Adds a command to `member`.
+Setter<Component> add_to(std::vector<CommandWords> Component::*member) {
+  return [=](Component& component, const std::string& value) {
+    (component.*member).push_back(to_command_words(value));
+  };
+}
+
 // Sets `member` to what `parse` makes of the value.
 template <typename Target, typename Member, typename Parse>
 Setter<Target> to(Member Target::*member, const Parse& parse) {
@@ -119,17 +126,24 @@ const std::map<std::string, Setter<Component>>& component_setters() {
       {"health-status", to(&Component::health_status, to_status_ranges)},
       {"health-command",
        to(&Component::health_command, is_not_empty, "a command")},
-      {"health-timeout", to(&Component::health_timeout, to_timeout)}};
+      {"health-timeout", to(&Component::health_timeout, to_timeout)},
+      {"check", add_to(&Component::checks)},
+      {"release", add_to(&Component::releases)}};
   return table;
 }
 
 // True for a key that may be given several times.
 bool makes_a_list(const IniEntry& entry) {
-  return entry.key == (entry.section.empty() ? "pass-environment" : "manifest");
+  return entry.section.empty()
+             ? entry.key == "pass-environment"
+             : entry.key == "manifest" || entry.key == "check" ||
+                   entry.key == "release";
 }
 
+// True when all of a value stands in one pair of quotes.
 bool is_quoted(const std::string& value) {
-  return value.size() >= 2 && value.front() == value.back() &&
+  return value.size() >= 2 &&
+         value.find(value.front(), 1) == value.size() - 1 &&
          (value.front() == '"' || value.front() == '\'');
 }
 

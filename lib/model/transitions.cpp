@@ -184,6 +184,11 @@ void environment_lost(Record& record, const std::string& component) {
   record.components[component].inputs.clear();
 }
 
+void released(Record& record, const std::string& component,
+              const CommitId& commit) {
+  record.released.insert_or_assign(component, commit);
+}
+
 void restart_began(Record& record, const std::string& component) {
   record.components[component].commit.reset();
   record.components[component].unverified_commit.reset();

@@ -65,6 +65,11 @@ void environment_labelled(Record& record, const std::string& component,
                           const Inputs& inputs);
 void environment_lost(Record& record, const std::string& component);
 
+// All releases of a component have succeeded for `commit`: a retry does not
+// repeat them.
+void released(Record& record, const std::string& component,
+              const CommitId& commit);
+
 // A service.
 void restart_began(Record& record, const std::string& component);
 void restart_ended(Record& record, const std::string& component,

@@ -61,6 +61,25 @@ void add_needs_of_absent(const Component& component,
   needs.skips.push_back({component, facts.gone && !before.inputs.empty()});
 }
 
+// Plans what comes before a restart. A rollback must not be stopped by it, and
+// its commit has served.
+void add_checks(const Component& component, const ComponentFacts& facts,
+                bool in_use, const Record& record, const CommitId& commit,
+                Needs& needs) {
+  if (record.roll_back_to) {
+    return;
+  }
+  if (!component.checks.empty()) {
+    needs.checks.push_back({component, facts, in_use});
+  }
+  const auto released = record.released.find(component.name);
+  const bool is_released =
+      released != record.released.end() && released->second == commit;
+  if (!component.releases.empty() && !is_released) {
+    needs.releases.push_back({component, facts, commit, in_use});
+  }
+}
+
 }  // namespace
 
 Component real_component(const Component& component,
@@ -97,6 +116,7 @@ Needs needs_of(const Config& config, const Record& record, const Target& target,
     }
     needs.verifications.push_back(component);
     if (reason || moves || before.unverified_commit != target.commit) {
+      add_checks(component, facts, !reason, record, target.commit, needs);
       needs.restarts.push_back({.component = component});
     }
   }

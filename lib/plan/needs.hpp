@@ -9,6 +9,8 @@ namespace deployment {
 struct Needs {
   std::vector<Install> installs;
   std::vector<PutAside> put_asides;
+  std::vector<Check> checks;
+  std::vector<Release> releases;
   std::vector<Restart> restarts;
   std::vector<Component> verifications;
   std::vector<Skip> skips;

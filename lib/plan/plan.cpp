@@ -93,8 +93,30 @@ void plan_build(Plan& plan, const Needs& needs, const Config& config,
       build.installs.push_back(install);
     }
   }
-  if (!build.installs.empty()) {
+  for (const Check& check : needs.checks) {
+    build.tried.push_back(check.component);
+  }
+  for (const Release& release : needs.releases) {
+    build.tried.push_back(release.component);
+  }
+  if (!build.installs.empty() || !build.tried.empty()) {
     plan.steps.emplace_back(build);
+  }
+  plan.steps.insert(plan.steps.end(), needs.checks.begin(), needs.checks.end());
+  plan.steps.insert(plan.steps.end(), needs.releases.begin(),
+                    needs.releases.end());
+}
+
+// Adds those of `steps` that are for `component`, whose environment is in its
+// place.
+template <typename OfComponent>
+void add_in_place(Plan& plan, const std::vector<OfComponent>& steps,
+                  const Component& component) {
+  for (OfComponent step : steps) {
+    if (step.component == component) {
+      step.in_use = true;
+      plan.steps.emplace_back(step);
+    }
   }
 }
 
@@ -107,6 +129,8 @@ void plan_in_place(Plan& plan, const Needs& needs) {
         plan.steps.emplace_back(install);
       }
     }
+    add_in_place(plan, needs.checks, restart.component);
+    add_in_place(plan, needs.releases, restart.component);
     plan.steps.emplace_back(restart);
   }
 }

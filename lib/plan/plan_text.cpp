@@ -19,6 +19,28 @@ std::string describe_install(const Install& install) {
   return fmt::format("rebuild {}/venv, pip install{}", folder, files);
 }
 
+// "venv/bin/python -c 'import server'; npm test"
+std::string describe_commands(const std::vector<CommandWords>& commands) {
+  std::vector<std::string> lines;
+  for (const CommandWords& command : commands) {
+    std::vector<std::string> words;
+    for (const std::string& word : command) {
+      words.push_back(quoted(word));
+    }
+    lines.push_back(fmt::format("{}", fmt::join(words, " ")));
+  }
+  return fmt::format("{}", fmt::join(lines, "; "));
+}
+
+// "the kept venv"
+std::string describe_environment(const Component& component,
+                                 const ComponentFacts& facts,
+                                 bool in_use = false) {
+  const std::string name = environment_name(component.type);
+  return in_use ? fmt::format("the {} in use", name)
+                : fmt::format("the {} {}", facts.kept ? "kept" : "new", name);
+}
+
 // One line for each kind of step.
 
 std::string line_of(const RemoveLock& step) {
@@ -74,7 +96,25 @@ std::string line_of(const Install& step) {
                      step.reason);
 }
 
+std::string line_of(const Check& step) {
+  return fmt::format(
+      "{}: check with {}: {}: {} is to run the commit", step.component.name,
+      describe_environment(step.component, step.facts, step.in_use),
+      describe_commands(step.component.checks), step.component.service);
+}
+
+std::string line_of(const Release& step) {
+  return fmt::format(
+      "{}: release with {}: {}: {} was not released yet", step.component.name,
+      describe_environment(step.component, step.facts, step.in_use),
+      describe_commands(step.component.releases), step.commit.abbreviated());
+}
+
 std::string line_of(const Build& step) {
+  if (step.installs.empty()) {
+    return fmt::format("lay out {} aside: checks and releases run there",
+                       step.commit.abbreviated());
+  }
   std::vector<std::string> parts;
   for (const Install& install : step.installs) {
     parts.push_back(line_of(install));
@@ -84,9 +124,9 @@ std::string line_of(const Build& step) {
 }
 
 std::string line_of(const Exchange& step) {
-  return fmt::format("{}: put the {} {} into use: {}", step.component.name,
-                     step.facts.kept ? "kept" : "new",
-                     environment_name(step.component.type), step.reason);
+  return fmt::format("{}: put {} into use: {}", step.component.name,
+                     describe_environment(step.component, step.facts),
+                     step.reason);
 }
 
 std::string line_of(const PutAside& step) {

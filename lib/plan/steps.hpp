@@ -67,6 +67,26 @@ struct Build {
   CommitId commit;
   std::vector<Install> installs;
   bool has_submodules = false;
+  // The components whose checks and releases follow: the commit stays laid out
+  // for them.
+  std::vector<Component> tried = {};
+};
+// Runs the checks of a component: after its install, and aside when there is a
+// Build. `in_use`: the commit will run on the environment that is in use, and
+// not on one that was built or kept.
+struct Check {
+  static constexpr std::string_view name = "check";
+  Component component;
+  ComponentFacts facts;
+  bool in_use = false;
+};
+// Runs the releases of a component, where its checks run.
+struct Release {
+  static constexpr std::string_view name = "release";
+  Component component;
+  ComponentFacts facts;
+  CommitId commit;
+  bool in_use = false;
 };
 // Exchanges an environment that was built or kept with the one in use.
 struct Exchange {
@@ -97,9 +117,9 @@ struct Verify {
 };
 
 using Step =
-    std::variant<RemoveLock, Fetch, Build, Restore, Checkout, FastForward,
-                 Reset, RemoveSubmodules, UpdateSubmodules, Install, Exchange,
-                 PutAside, Restart, Skip, Verify>;
+    std::variant<RemoveLock, Fetch, Build, Check, Release, Restore, Checkout,
+                 FastForward, Reset, RemoveSubmodules, UpdateSubmodules,
+                 Install, Exchange, PutAside, Restart, Skip, Verify>;
 
 // A commit that the steps deploy.
 struct Change {

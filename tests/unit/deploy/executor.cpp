@@ -130,6 +130,23 @@ TEST_CASE("records nothing of a fetch, a build or a restored file") {
   }
 }
 
+TEST_CASE("records a release when it has succeeded, and no check") {
+  Component releasing = web;
+  releasing.checks = {{"look"}};
+  releasing.releases = {{"migrate"}, {"seed"}};
+  const auto nothing = [](Record&) {};
+  check({{"check", Check{.component = releasing, .facts = {}, .in_use = true},
+          "look", nothing, nothing},
+         {"release",
+          Release{.component = releasing,
+                  .facts = {},
+                  .commit = commit('b'),
+                  .in_use = true},
+          "seed", nothing, [](Record& r) {
+            r.released = {{"web", commit('b')}};
+          }}});
+}
+
 TEST_CASE("records a component that is skipped as one that runs the commit") {
   Deploying fake;
   fake.apply(Skip{.component = api});

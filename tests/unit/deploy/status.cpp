@@ -18,6 +18,7 @@ Record failing_record() {
                               .inputs = {{"package.json", "1f"}},
                               .listens = {{.port = 3000}}};
   record.components["api"] = {.unverified_commit = commit('b')};
+  record.released = {{"api", commit('b')}};
   record.pending =
       Pending{.tip = commit('b'),
               .failure = Failure{.step = "web: install", .error = "npm exited"},
@@ -66,6 +67,7 @@ TEST_CASE("tells what is deployed and what is pending, in words") {
         "           failed at 'web: install', 2 times since "
         "2023-11-14T22:13:20Z; next try at 2023-11-14T22:15:20Z\n"
         "           npm exited\n"
+        "released   bbbbbbbbbbbb for api\n"
         "api        -\n"
         "web        aaaaaaaaaaaa\n"
         "           1f  package.json\n"
@@ -90,6 +92,7 @@ TEST_CASE("tells what is deployed and what is pending, as JSON") {
              "'since':'2023-11-14T22:13:20Z',"
              "'next_try':'2023-11-14T22:15:20Z'},"
              "'quarantined':null,'quarantined_by':'','remote_away_since':null,"
+             "'released':{'api':'<b>'},"
              "'components':{'api':{'commit':'','inputs':{},'listens':[]},"
              "'web':{'commit':'<a>','inputs':{'package.json':'1f'},"
              "'listens':['[::]:3000']}},"
@@ -110,7 +113,7 @@ TEST_CASE("tells by nulls and empty texts in JSON that nothing is known") {
           .starts_with(json(
               "{'deployed':{'commit':'','subject':'','time':''},'pending':null,"
               "'quarantined':null,'quarantined_by':'','remote_away_since':null,"
-              "'components':{},"
+              "'released':{},'components':{},"
               "'history':[],")));
 }
 

@@ -44,6 +44,14 @@ TEST_CASE("activate needs no PATH to extend") {
         Variables{{"PATH", "/v/bin"}, {"VIRTUAL_ENV", "/v"}});
 }
 
+TEST_CASE("programs of an environment come first in it") {
+  CHECK(in_environment(in_backend, Component::Type::python).variables ==
+        activated(in_backend.variables, "/app/backend/venv"));
+  CHECK(in_environment(in_backend, Component::Type::npm).variables ==
+        Variables{{"PATH", "/app/backend/node_modules/.bin:/usr/bin"},
+                  {"PYTHONHOME", "/py"}});
+}
+
 TEST_CASE("the interpreter's version is what it calls itself") {
   FakeRunner python(
       [](const Command&) { return CommandResult{.out = "Python 3.11.2\n"}; });

@@ -54,8 +54,13 @@ class Stage : public FakeHost {
   std::vector<Mount> lay_out(const std::vector<Component>& components = {web,
                                                                          api}) {
     return deployment::lay_out(commit('b'), has_submodules, components,
-                               host.git, host.store, runner, host.as_user,
-                               log.log);
+                               host.git, host.store, runner, host.as_user);
+  }
+
+  void copy_environments() {
+    for (const Component& component : {web, api}) {
+      copy_node_modules(component, host.store, runner, host.as_user, log.log);
+    }
   }
 
   // The copied files: their paths in the checkout and in the stage.
@@ -163,6 +168,8 @@ TEST_CASE("starts from the node_modules in use, but from no venv") {
   fs::create_directories(stage.checkout() / "web/node_modules");
   fs::create_directories(stage.checkout() / "api/venv");
   stage.lay_out();
+  CHECK(stage.copied().empty());  // a check does without
+  stage.copy_environments();
   CHECK(stage.copied() == Lines{"web/node_modules"});
   CHECK(stage.log.text().empty());
 }
@@ -172,10 +179,34 @@ TEST_CASE("goes on without node_modules that cannot be copied") {
   const fs::path in_use = stage.checkout() / "web/node_modules";
   fs::create_directories(in_use);
   stage.runner.answer("cp ", failed(1));
-  CHECK(stage.lay_out().size() == 4);
+  stage.copy_environments();
   CHECK(stage.log.text() ==
         "warning: " + in_use.string() +
             " could not be copied; npm installs from scratch\n");
+}
+
+TEST_CASE("shows an environment at its place in the stage, to be read") {
+  Stage stage;
+  stage.lay_out();
+  const fs::path in_use = stage.checkout() / "api/venv";
+  const fs::path place = stage.tree / "api/venv";
+  fs::create_directories(in_use);
+  CHECK(show_read_only(api, in_use, stage.host.store) ==
+        Mount{.source = in_use, .target = place, .read_only = true});
+  CHECK(fs::is_directory(place));
+}
+
+TEST_CASE("shows no environment that is a link, but names it") {
+  Stage stage;
+  stage.lay_out();
+  const fs::path in_use = stage.checkout() / "api/venv";
+  fs::create_directories(in_use.parent_path());
+  fs::create_directory_symlink("/elsewhere", in_use);
+  const auto error =
+      error_of<Error>([&] { show_read_only(api, in_use, stage.host.store); });
+  CHECK(std::string(error.what()).starts_with(in_use.string() + " is a link"));
+  CHECK(contains(error.advice().value_or(""), "deployment-update --force"));
+  CHECK_FALSE(fs::exists(stage.tree / "api/venv"));
 }
 
 TEST_CASE("lays submodules out by a repository that can go with the stage") {

@@ -34,6 +34,7 @@ Record full_record() {
                            .attempts = 2,
                            .since = Time(1000s),
                            .next_try = Time(2000s)};
+  record.released = {{"backend", commit('a')}, {"gone", commit('b')}};
   record.remote_away_since = Time(3000s);
   record.history = {deployment(10),
                     {.ended = Time(20s),
@@ -128,6 +129,9 @@ TEST_CASE("text that is no record is refused, with what to do about it") {
         std::string("colour = 1\n"),
         std::string("remote-away-since = yesterday\n"),
         std::string("moving-to = prod\n"),
+        "released = " + id('a') + "\n",
+        "released = " + id('a') + " a b\n",
+        std::string("released = 1 web\n"),
         std::string("attempts = 1\n"),
         pending + "attempts = -1\n",
         pending + "attempts = 1x\n",

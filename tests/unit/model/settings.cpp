@@ -75,7 +75,10 @@ TEST_CASE("a component's own keys are taken, manifests repeatedly") {
              "health-check = http://localhost:8000/health\n"
              "health-status = 200-299, 401\n"
              "health-command = ./check --all | grep 'is well'\n"
-             "health-timeout = 30\n")
+             "health-timeout = 30\n"
+             "check = venv/bin/python -c \"import server\"\n"
+             "check = \"a b\" 'c'\\ \"d\"\n"
+             "release = sh -c 'x \"y  $1\" | \\z' ''\n")
             .components ==
         std::vector<Component>{
             {.name = "api",
@@ -87,7 +90,10 @@ TEST_CASE("a component's own keys are taken, manifests repeatedly") {
              .health_status = {{.first = 200, .last = 299},
                                {.first = 401, .last = 401}},
              .health_command = "./check --all | grep 'is well'",
-             .health_timeout = 30s}});
+             .health_timeout = 30s,
+             .checks = {{"venv/bin/python", "-c", "import server"},
+                        {"a b", "c d"}},
+             .releases = {{"sh", "-c", "x \"y  $1\" | \\z", ""}}}});
 }
 
 TEST_CASE("a health check may be asked over https") {
@@ -126,6 +132,9 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
       "is not allowed; it takes the name of a systemd service, NAME.service";
   const std::string takes_names =
       "it takes names of variables, with blanks between them";
+  const std::string takes_command =
+      "it takes a program and its arguments, with all quotes closed; what "
+      "takes a shell is sh -c '...'";
   const Case cases[] = {
       {"brnch = prod\n",
        "a.conf: unknown key 'brnch'; allowed: branch, build, git-timeout, "
@@ -133,9 +142,9 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
        "pass-environment, remote, repo-dir, run-as, settle, state-dir, "
        "submodules, systemctl-timeout, verify-signatures"},
       {web + "servce = x.service\n",
-       "a.conf: [web]: unknown key 'servce'; allowed: directory, "
+       "a.conf: [web]: unknown key 'servce'; allowed: check, directory, "
        "health-check, health-command, health-status, health-timeout, manifest, "
-       "service, type"},
+       "release, service, type"},
       {"[web]\ntype = cargo\n",
        "a.conf: [web]: type = 'cargo' is not allowed; it takes npm or python"},
       {"[web]\ntype =\n",
@@ -163,9 +172,29 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
        "a.conf: pass-environment = '$A\xC3\xA4' is not allowed; " +
            takes_names},
       {web + "pass-environment = A\n",
-       "a.conf: [web]: unknown key 'pass-environment'; allowed: directory, "
-       "health-check, health-command, health-status, health-timeout, manifest, "
-       "service, type"},
+       "a.conf: [web]: unknown key 'pass-environment'; allowed: check, "
+       "directory, health-check, health-command, health-status, "
+       "health-timeout, manifest, release, service, type"},
+      {web + "check =\n",
+       "a.conf: [web]: check has no value; " + takes_command},
+      {web + "check = 'a\n",
+       "a.conf: [web]: check = ''a' is not allowed; " + takes_command},
+      {web + "check = a \"b # c\"\n",
+       "a.conf: [web]: check = 'a \"b' is not allowed; " + takes_command},
+      {web + "check = a \\\n",
+       "a.conf: [web]: check = 'a \\' is not allowed; " + takes_command},
+      {web + "check = a && b\n",
+       "a.conf: [web]: check = 'a && b' is not allowed; " + takes_command},
+      {web + "release = \"\" \"\"\n",
+       "a.conf: [web]: release = '\"\" \"\"' is not allowed; " + takes_command},
+      {web + "release = 'migrate all'\n",
+       "a.conf: [web]: the value of release is in quotes: 'migrate all'; "
+       "write it without them"},
+      {"check = a\n",
+       "a.conf: unknown key 'check'; allowed: branch, build, git-timeout, "
+       "health-timeout, install-timeout, new-privileges, on-divergence, "
+       "pass-environment, remote, repo-dir, run-as, settle, state-dir, "
+       "submodules, systemctl-timeout, verify-signatures"},
       {"[web]\ndirectory =\n",
        "a.conf: [web]: directory has no value; it takes a path inside the "
        "checkout, relative to it"},

@@ -137,6 +137,8 @@ TEST_CASE("steps are noted before and after") {
   moving.moving_to = after;
   Record unverified = running(Reached::restarted);
   unverified.components["web"].unverified_commit = after;
+  Record released = running();
+  released.released = {{"web", before}, {"other", before}};
   check({{"move began", running(),
           [](Record& r) { transition::move_began(r, after, true); },
           [](Record& r) { r.moving_to = after; }},
@@ -178,6 +180,14 @@ TEST_CASE("steps are noted before and after") {
          {"environment lost", running(),
           [](Record& r) { transition::environment_lost(r, "web"); },
           [](Record& r) { r.components["web"].inputs.clear(); }},
+         {"released", running(),
+          [](Record& r) { transition::released(r, "new", after); },
+          [](Record& r) {
+            r.released = {{"new", after}};
+          }},
+         {"released again", released,
+          [](Record& r) { transition::released(r, "web", after); },
+          [](Record& r) { r.released.at("web") = after; }},
          {"restart began", running(Reached::moved),
           [](Record& r) { transition::restart_began(r, "web"); },
           [](Record& r) {
@@ -208,14 +218,15 @@ TEST_CASE("the record names its checkout") {
   rolls_back.roll_back_to = before;
   rolls_back.quarantined = after;
   rolls_back.history = {ended(Deployment::Outcome::failed)};
+  rolls_back.released = {{"web", after}};
   check({{"named", settled(),
           [](Record& r) { transition::checkout_named(r, "/srv/app", "1"); },
           [](Record& r) {
             r.checkout = "/srv/app";
             r.checkout_id = "1";
           }},
-         {"cloned anew: deployed, quarantine and history stay", rolls_back,
-          [](Record& r) { transition::cloned_anew(r); },
+         {"cloned anew: deployed, quarantine, history and releases stay",
+          rolls_back, [](Record& r) { transition::cloned_anew(r); },
           [](Record& r) {
             r.checkout_id.clear();
             r.components.clear();

@@ -823,6 +823,102 @@ TEST_CASE("a rollback resets to the commit before and uses what is kept") {
   CHECK(lines[1].starts_with("backend: put the kept venv into use: "));
 }
 
+// The back end has checks, the front end a release.
+Config checking() {
+  Config config;
+  config.components[0].releases = {{"migrate"}};
+  config.components[1].checks = {{"venv/bin/python", "-c", "import server"},
+                                 {"look"}};
+  return config;
+}
+
+const std::string laid_out =
+    "lay out bbbbbbbbbbbb aside: checks and releases run there";
+const std::string check_backend =
+    "backend: check with the venv in use: venv/bin/python -c 'import server'; "
+    "look: backend-deployment.service is to run the commit";
+const std::string release_frontend =
+    "frontend: release with the node_modules in use: migrate: bbbbbbbbbbbb was "
+    "not released yet";
+
+TEST_CASE("a push of code is checked and released before it moves") {
+  CHECK(lines_of(plan(one_commit_ahead(), settled_record(), checking())) ==
+        Lines{laid_out, check_backend, release_frontend, fast_forward} +
+            restarts);
+}
+
+TEST_CASE("checks and releases run with the environments of the commit") {
+  Observation seen = one_commit_ahead();
+  seen.target->components = {{"frontend", npm_facts('8')},
+                             {"backend", python_facts('9')}};
+  seen.target->components["backend"].kept = true;
+  const Lines lines = lines_of(plan(seen, settled_record(), checking()));
+  REQUIRE(lines.size() == 9);
+  CHECK(lines[0].starts_with("build bbbbbbbbbbbb aside: frontend: npm "));
+  CHECK(lines[1].starts_with("backend: check with the kept venv: "));
+  CHECK(lines[2].starts_with("frontend: release with the new node_modules: "));
+  CHECK(lines[3] == fast_forward);
+}
+
+TEST_CASE("the commit is laid out for all that is checked or released") {
+  const Plan ahead = plan(one_commit_ahead(), settled_record(), checking());
+  const auto& build = std::get<Build>(ahead.steps.front());
+  CHECK(build.installs.empty());
+  REQUIRE(build.tried.size() == 2);
+  CHECK(build.tried[0].name == "backend");
+  CHECK(build.tried[1].name == "frontend");
+}
+
+TEST_CASE("in place they come between a component's install and restart") {
+  Observation seen = in_place(one_commit_ahead());
+  seen.target->components["backend"] = python_facts('9');
+  seen.target->components["backend"].kept = true;
+  const Lines lines = lines_of(plan(seen, settled_record(), checking()));
+  REQUIRE(lines.size() == 7);
+  CHECK(lines[0] == fast_forward);
+  CHECK(lines[1] == release_frontend);
+  CHECK(lines[2] == restart_frontend);
+  CHECK(lines[3].starts_with(new_venv));
+  CHECK(lines[4] == check_backend);
+  CHECK(lines[5] == restart_backend);
+}
+
+TEST_CASE("a commit is released once for each component, and always checked") {
+  Record released = settled_record();
+  released.released = {{"frontend", after}};
+  CHECK(lines_of(plan(one_commit_ahead(), released, checking())) ==
+        Lines{laid_out, check_backend, fast_forward} + restarts);
+  released.released = {{"frontend", before}, {"backend", after}};
+  CHECK(lines_of(plan(one_commit_ahead(), released, checking())) ==
+        Lines{laid_out, check_backend, release_frontend, fast_forward} +
+            restarts);
+}
+
+TEST_CASE("only a component that is restarted is checked and released") {
+  Record record = pending_record();
+  record.components["backend"] = {.commit = before,
+                                  .unverified_commit = after,
+                                  .inputs = python_facts().inputs};
+  const std::string verify =
+      "verify that the restarted services stay up: backend-deployment.service";
+  CHECK(lines_of(plan(half_deployed(), record, checking())) == Lines{verify});
+  record.components["backend"].unverified_commit.reset();
+  CHECK(lines_of(plan(half_deployed(), record, checking())) ==
+        Lines{laid_out, check_backend, restart_backend, verify});
+}
+
+TEST_CASE("a rollback checks and releases nothing") {
+  Record record = settled_record();
+  record.components["frontend"].commit = after;
+  record.components["backend"].commit = after;
+  record.deployed = after;
+  record.roll_back_to = before;
+  Observation seen = half_deployed();
+  seen.target->commit = before;
+  CHECK(lines_of(plan(seen, record, checking())) ==
+        Lines{"reset bbbbbbbbbbbb -> aaaaaaaaaaaa: roll back"} + restarts);
+}
+
 TEST_CASE("a step has a short label") {
   CHECK(label_of(Fetch{after}) == "fetch");
   CHECK(label_of(Restart{.component = Config::default_components()[0]}) ==
