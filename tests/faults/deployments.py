@@ -152,6 +152,15 @@ class Divergence(Deployment):
         require(len(lost) == 1, f"what was lost is kept as: {lost}")
 
 
+class Checked(Deployment):
+    """With commands of the components, which come before all moves."""
+
+    def judge(self, host):
+        super().judge(host)
+        released = entries(host.record).get("released")
+        require(released == f"{host.tip} backend", f"released: {released}")
+
+
 class RollBack(Deployment):
     """Of a push whose services die."""
 
@@ -188,6 +197,17 @@ class RollBackByHand(Deployment):
 SCENARIOS = [
     Deployment("staged"),
     Deployment("in-place", "build = in-place\n"),
+    Checked("checked", """
+[frontend]
+type = npm
+service = frontend-deployment.service
+check = true
+[backend]
+type = python
+service = backend-deployment.service
+check = true
+release = true
+"""),
     Divergence("divergence", "on-divergence = reset\n"),
     RollBack("roll-back"),
     RollBackByHand("roll-back-by-hand", arguments=["--rollback"]),
