@@ -7,10 +7,17 @@
 #include <cstdint>
 
 #include "lib/base/error.hpp"
+#include "lib/base/text.hpp"
+#include "lib/base/watchdog.hpp"
 #include "lib/model/paths.hpp"
 
 namespace deployment {
+namespace fs = std::filesystem;
+
 namespace {
+
+// Begins the line that tells in which folder the record is.
+constexpr std::string_view folder_key = "record-folder = ";
 
 // Nobody can have another clone with the same one.
 std::string random_identifier() {
@@ -28,7 +35,8 @@ bool has_identifier(const Directory& checkout, const std::string& id) {
 }
 
 std::string make_identifier(Directory& checkout,
-                            const std::optional<User>& user) {
+                            const std::optional<User>& user,
+                            const fs::path& record_folder) {
   const ActingAs acting(user);
   const auto git = checkout.look_at(".git");
   if (!git || !S_ISDIR(git->st_mode)) {
@@ -38,8 +46,30 @@ std::string make_identifier(Directory& checkout,
   checkout.make_folders(own_folder(checkout.path()));
   checkout.folder(own_folder(checkout.path()))
       .replace(identifier_name(id),
-               "The record of deployment-update knows this clone by it.\n");
+               fmt::format(
+                   "The record of deployment-update knows this clone by it.\n"
+                   "{}{}\n",
+                   folder_key, record_folder.string()));
   return id;
+}
+
+std::vector<fs::path> record_folders(const Directory& checkout) {
+  const Directory folder = checkout.folder(own_folder(checkout.path()));
+  std::vector<fs::path> found;
+  for (const std::string& name : folder.names()) {
+    if (!name.starts_with(identifier_name(""))) {
+      continue;
+    }
+    touch_watchdog();
+    const std::string text =
+        folder.read_regular_file(name, longest_line).value_or("");
+    for (const std::string_view line : split(text, '\n')) {
+      if (line.starts_with(folder_key)) {
+        found.emplace_back(line.substr(folder_key.size()));
+      }
+    }
+  }
+  return found;
 }
 
 }  // namespace deployment

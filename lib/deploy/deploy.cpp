@@ -9,6 +9,7 @@
 #include "lib/deploy/dry_run.hpp"
 #include "lib/deploy/executor.hpp"
 #include "lib/deploy/housekeeping.hpp"
+#include "lib/deploy/other_records.hpp"
 #include "lib/deploy/recognition.hpp"
 #include "lib/deploy/report.hpp"
 #include "lib/deploy/rollback.hpp"
@@ -60,7 +61,9 @@ class Run {
   // own is deployed.
   int roll_back() {
     recognize_checkout(host_, journal_);
-    const CommitId to = commit_asked_for(record(), request_.commit);
+    refuse_other_record(host_);
+    const CommitId to =
+        commit_asked_for(record(), request_.commit);
     if (!host_.git.has_commit(to)) {
       throw Error(fmt::format("the commit {} to roll back to is not in the "
                               "checkout any more; nothing was changed",
@@ -91,6 +94,7 @@ class Run {
     if (verdict == Verdict::quarantined || verdict == Verdict::waiting) {
       return report_stuck(record(), host_.log, local_commit(*heads_));
     }
+    refuse_other_record(host_);
     if (verdict == Verdict::repair) {
       journal_.write(transition::repair_began, heads_->tip, now());
     }

@@ -1,10 +1,13 @@
 #include "lib/deploy/dry_run.hpp"
 
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
 
 #include "lib/base/file.hpp"
 #include "lib/base/json.hpp"
 #include "lib/base/text.hpp"
+#include "lib/deploy/other_records.hpp"
 #include "lib/deploy/report.hpp"
 #include "lib/deploy/services.hpp"
 #include "lib/model/transitions.hpp"
@@ -86,6 +89,9 @@ void print_lines(const Plan& plan) {
 
 int dry_run(Host& host, const Record& record, const Request& request) {
   host.require_own(record);
+  if (geteuid() == 0) {  // anybody else only looks at what root deploys
+    refuse_other_record(host);
+  }
   std::optional<Heads> heads = ask_remote(host, record);
   const bool is_away = !heads;
   if (is_away && !request.force) {

@@ -68,10 +68,11 @@ void Host::require_own(const Record& record) const {
       fmt::format("the record {} belongs to the checkout {}, not to {}; "
                   "nothing was changed",
                   path, record.checkout.string(), config.repo_dir.string()),
-      fmt::format("give each checkout a record of its own: state-dir = "
-                  "another folder, in the configuration of this one; or, when "
-                  "{} is not used any more, remove the record: rm {}",
-                  record.checkout.string(), quoted(path)));
+      fmt::format(
+          "give each checkout a record of its own: make it an instance, or set "
+          "state-dir = another folder in its configuration; or, when {} is not "
+          "used any more, remove the record: rm {}",
+          record.checkout.string(), quoted(path)));
 }
 
 Standing Host::standing(const Record& record) const {

@@ -8,11 +8,6 @@
 
 namespace deployment {
 
-// Throws Error when this process is not one of root and root has a record of
-// `checkout`, or one that names no checkout: a run would build below the
-// services that root deploys, and keep a second record of them.
-void refuse_beside_root(const std::filesystem::path& checkout);
-
 class Journal {
  public:
   // Reads the record, which is empty when none was ever written. Nothing is

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "lib/checkout/identifier.hpp"
+#include "lib/deploy/other_records.hpp"
 #include "lib/model/transitions.hpp"
 
 namespace deployment {
@@ -10,6 +11,9 @@ namespace deployment {
 Standing recognize_checkout(Host& host, Journal& journal) {
   host.require_own(journal.record());
   Standing standing = host.standing(journal.record());
+  if (journal.record().checkout.empty() || standing.is_another_clone) {
+    refuse_other_record(host);
+  }
   if (!standing.is_another_clone) {
     return standing;
   }
@@ -23,8 +27,9 @@ Standing recognize_checkout(Host& host, Journal& journal) {
 
 void name_checkout(Host& host, Journal& journal) {
   if (journal.record().checkout_id.empty()) {
-    journal.write(transition::checkout_named, host.config.repo_dir,
-                  make_identifier(*host.checkout, host.user));
+    journal.write(
+        transition::checkout_named, host.config.repo_dir,
+        make_identifier(*host.checkout, host.user, *host.config.state_dir));
   }
 }
 

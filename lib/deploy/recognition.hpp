@@ -7,7 +7,8 @@
 namespace deployment {
 
 // Returns what of the record stands in the checkout. The record forgets what it
-// says of another clone. Throws Error when it is that of another checkout.
+// says of another clone. Throws Error when it is that of another checkout, or
+// when it does not know this one yet and another record does.
 Standing recognize_checkout(Host& host, Journal& journal);
 
 // Lets the record name the checkout. Comes before it first speaks of what is in

@@ -9,7 +9,11 @@ namespace deployment {
 // The record, in the state directory.
 constexpr const char* record_name = "record";
 
+// The record of an instance is in the folder of its name in it.
 constexpr const char* state_dir_of_root = "/var/lib/deployment-update";
+
+// The configuration of each instance, NAME.conf.
+constexpr const char* instance_folder = "/etc/deployment-update";
 
 // Below .git, where git status does not look and on the file system of the
 // checkout, as exchanging folders needs it.

@@ -13,7 +13,7 @@ class Deployed : public FakeHost {
  public:
   Deployed() {
     host.store.set_live_label(web, {.inputs = inputs});
-    record.checkout_id = make_identifier(*host.checkout, host.user);
+    record.checkout_id = make_identifier(*host.checkout, host.user, {});
   }
 
   Standing standing() const {
@@ -60,7 +60,7 @@ TEST_CASE("another clone has another identifier") {
   std::filesystem::create_directories(fake.checkout() / ".git");
   CHECK(fake.standing().is_another_clone);
   fake.record.checkout_id =
-      make_identifier(*fake.host.checkout, fake.host.user);
+      make_identifier(*fake.host.checkout, fake.host.user, {});
   CHECK(fake.record.checkout_id != before);
   CHECK(fake.record.checkout_id.size() == 32);
   CHECK_FALSE(fake.standing().is_another_clone);
@@ -72,7 +72,7 @@ TEST_CASE("where .git is a file there is no identifier") {
   Deployed fake;
   std::filesystem::remove_all(fake.checkout() / ".git");
   write_file(fake.checkout() / ".git", "gitdir: elsewhere");
-  CHECK(make_identifier(*fake.host.checkout, fake.host.user).empty());
+  CHECK(make_identifier(*fake.host.checkout, fake.host.user, {}).empty());
 }
 
 TEST_CASE("without a deployment the folders have to be there") {
