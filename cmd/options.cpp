@@ -12,14 +12,17 @@
 
 #include "lib/base/file.hpp"
 #include "lib/base/text.hpp"
+#include "lib/model/paths.hpp"
 #include "lib/model/settings.hpp"
 
 namespace deployment {
+namespace fs = std::filesystem;
 namespace po = boost::program_options;
 
 namespace {
 
 constexpr const char* default_config_file = "/etc/deployment-update.conf";
+constexpr const char* config_suffix = ".conf";  // of an instance
 
 // The value of an option, which the help calls `name`.
 auto* takes(const char* name) {
@@ -49,6 +52,10 @@ po::options_description actions(Options& options) {
   actions.add_options()  //
       ("config", takes("FILE"),
        "configuration (/etc/deployment-update.conf if it exists)")  //
+      ("instance", takes("NAME"),
+       "one of several applications on this host: its configuration is "
+       "/etc/deployment-update/NAME.conf, its record in the folder NAME of "
+       "the default state directory")  //
       ("dry-run", po::bool_switch(&request.dry_run),
        "print the plan and change nothing")  //
       ("force", po::bool_switch(&request.force),
@@ -156,7 +163,7 @@ std::chrono::seconds parse_wait(const std::string& value) {
   return std::chrono::seconds(*seconds);
 }
 
-void require_sense(const Options& options) {
+void require_sense(const Options& options, const po::variables_map& values) {
   const Request& request = options.request;
   if (request.json && !only_looks(options)) {
     throw UsageError("command line: --json goes with --dry-run or --status");
@@ -165,18 +172,66 @@ void require_sense(const Options& options) {
                          request.roll_back || request.wait.count() != 0)) {
     throw UsageError("command line: --status goes with --json alone");
   }
+  if (values.contains("instance") && values.contains("config")) {
+    throw UsageError(
+        "command line: --instance does not go with --config: it names the "
+        "configuration");
+  }
   if (request.roll_back && (request.dry_run || request.force)) {
     throw UsageError(
         "command line: --rollback goes neither with --dry-run nor --force");
   }
 }
 
+UsageError no_instance_name(const std::string& option,
+                            const std::string& value) {
+  return UsageError(fmt::format(
+      "command line: {} '{}' is not allowed; the name of an instance has "
+      "letters, digits, -, _ and ., begins with a letter or digit, and is not "
+      "{}",
+      option, escaped(value), record_name));
+}
+
+// Finds the instance whose configuration `file` is.
+std::optional<std::string> instance_of(const std::string& file) {
+  const fs::path path = fs::absolute(file).lexically_normal();
+  std::error_code error;
+  if (path.parent_path() != instance_folder &&
+      !fs::equivalent(path.parent_path(), instance_folder, error)) {
+    return std::nullopt;
+  }
+  const std::string name = path.stem();
+  if (path.extension() != config_suffix || !is_instance_name(name)) {
+    throw no_instance_name("--config", file);
+  }
+  return name;
+}
+
+// Reads which instance the command line names, if any, and returns the path of
+// the configuration file; nullopt: the default one.
+std::optional<std::string> read_instance(Config& config,
+                                         const po::variables_map& values) {
+  if (values.contains("config")) {
+    const std::string file = values["config"].as<std::string>();
+    config.instance = instance_of(file);
+    return file;
+  }
+  if (!values.contains("instance")) {
+    return std::nullopt;
+  }
+  const std::string name = values["instance"].as<std::string>();
+  if (!is_instance_name(name)) {
+    throw no_instance_name("--instance", name);
+  }
+  config.instance = name;
+  return fs::path(instance_folder) / (name + config_suffix);
+}
+
 // Reads the configuration file, over it the settings of the command line.
 void read_settings(Config& config, const po::variables_map& values) {
-  const bool named = values.contains("config");
-  read_config_file(
-      config, named ? values["config"].as<std::string>() : default_config_file,
-      named);
+  const std::optional<std::string> named = read_instance(config, values);
+  read_config_file(config, named.value_or(default_config_file),
+                   named.has_value());
   for (const std::string& name : setting_names()) {
     if (values.contains(name)) {
       set(config, name, values[name].as<std::string>(), "command line");
@@ -197,12 +252,13 @@ Options parse_options(int argc, const char* const argv[]) {
   }
   // systemd sets it for each process that it starts (systemd.exec(5)).
   options.request.by_hand = std::getenv("INVOCATION_ID") == nullptr;
-  require_sense(options);
+  require_sense(options, values);
   read_settings(options.config, values);
-  if (!options.config.state_dir) {
-    options.config.state_dir = only_looks(options)
-                                   ? default_state_dir_to_look_at()
-                                   : default_state_dir();
+  Config& config = options.config;
+  if (!config.state_dir) {
+    config.state_dir = only_looks(options)
+                           ? default_state_dir_to_look_at(config.instance)
+                           : default_state_dir(config.instance);
   }
   return options;
 }

@@ -63,12 +63,12 @@ class Run {
     recognize_checkout(host_, journal_);
     refuse_other_record(host_);
     const CommitId to =
-        commit_asked_for(record(), request_.commit);
+        commit_asked_for(record(), request_.commit, host_.config);
     if (!host_.git.has_commit(to)) {
       throw Error(fmt::format("the commit {} to roll back to is not in the "
                               "checkout any more; nothing was changed",
                               to),
-                  "look at: deployment-update --status");
+                  "look at: " + command_with(host_.config, "--status"));
     }
     if (!ask_remote()) {
       heads_ = heads_without_remote(host_, record(), to);

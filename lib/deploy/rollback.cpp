@@ -112,8 +112,9 @@ Deployment told_as_it_was(Deployment ended, const Record& record,
   return ended;
 }
 
-CommitId commit_asked_for(const Record& record, const std::string& digits) {
-  constexpr const char* advice = "look at: deployment-update --status";
+CommitId commit_asked_for(const Record& record, const std::string& digits,
+                          const Config& config) {
+  const std::string advice = "look at: " + command_with(config, "--status");
   if (digits.empty()) {
     if (const auto before = commit_before(record)) {
       return *before;

@@ -47,7 +47,8 @@ Deployment told_as_it_was(Deployment ended, const Record& record,
 // Returns the commit of the history that was deployed and begins with `digits`,
 // or without any commit_before(). Throws Error, which lists the history, when
 // there is none or more than one.
-CommitId commit_asked_for(const Record& record, const std::string& digits);
+CommitId commit_asked_for(const Record& record, const std::string& digits,
+                          const Config& config);
 
 // Returns the commits whose environments a rollback may need.
 std::set<CommitId> commits_to_keep(const Record& record);

@@ -62,8 +62,9 @@ struct Config {
   std::string remote = "origin";
   std::string branch = "prod";
   std::optional<std::filesystem::path> state_dir = {};  // nullopt: default
-  std::optional<std::string> run_as = {};  // nullopt: the checkout's owner
-  bool new_privileges = false;             // that user's commands may use sudo
+  std::optional<std::string> instance = {};  // one of several on this host
+  std::optional<std::string> run_as = {};    // nullopt: the checkout's owner
+  bool new_privileges = false;  // that user's commands may use sudo
   std::vector<std::string> pass_environment = {};  // names of variables
   BuildMode build = BuildMode::staged;
   OnDivergence on_divergence = OnDivergence::fail;
@@ -82,12 +83,24 @@ struct Config {
 };
 
 // $STATE_DIRECTORY, else /var/lib/deployment-update for root, else
-// $XDG_STATE_HOME/deployment-update (XDG_STATE_HOME: ~/.local/state).
-std::filesystem::path default_state_dir();
+// $XDG_STATE_HOME/deployment-update (XDG_STATE_HOME: ~/.local/state). Of an
+// instance, the folder of its name in the latter ones: a person at a prompt
+// does not know what the unit has for $STATE_DIRECTORY.
+std::filesystem::path default_state_dir(
+    const std::optional<std::string>& instance = std::nullopt);
 
 // Returns the state directory for a person who only looks: the default, or
 // root's when the user has no record there and root has one.
-std::filesystem::path default_state_dir_to_look_at();
+std::filesystem::path default_state_dir_to_look_at(
+    const std::optional<std::string>& instance = std::nullopt);
+
+// Returns true for letters, digits, -, _ and ., of which the first is a letter
+// or a digit, without names that the default record uses beside instances.
+bool is_instance_name(std::string_view name);
+
+// Returns the command by which a person calls the program with `options` for
+// what `config` deploys: "deployment-update --instance shop --force".
+std::string command_with(const Config& config, std::string_view options);
 
 // Returns true when git accepts refs/heads/`name` (git-check-ref-format(1)).
 bool is_branch_name(std::string_view name);

@@ -208,7 +208,7 @@ Observation observe(const Config& config, const Record& record,
         fmt::format("the commit {} to roll back to is not in the checkout: it "
                     "was removed from it, or the record speaks of another one",
                     *record.roll_back_to),
-        "deploy what the remote has: deployment-update --force");
+        "deploy what the remote has: " + command_with(config, "--force"));
   }
   const std::optional<CommitId>& local = local_commit(heads);
   seen.divergence = compare_heads(record, heads, objects);

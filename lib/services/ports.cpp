@@ -13,10 +13,6 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
-constexpr const char* way_out =
-    "if the push moves it on purpose: deployment-update --force; if it takes "
-    "longer to start: health-timeout";
-
 // True when who reached a service at `before` reaches it at `now`: the address
 // may be another one, but none of this host alone when it was not.
 bool replaces(const Endpoint& now, const Endpoint& before) {
@@ -54,8 +50,10 @@ Endpoints in_use(const UnitState& unit, const Endpoints& held) {
   return listeners;
 }
 
-Ports::Ports(Endpoints expected, bool may_move)
-    : expected_(std::move(expected)), may_move_(may_move) {
+Ports::Ports(Endpoints expected, bool may_move, std::string way_to_move)
+    : expected_(std::move(expected)),
+      may_move_(may_move),
+      way_to_move_(std::move(way_to_move)) {
   std::erase_if(expected_, std::not_fn(lasts));
 }
 
@@ -77,7 +75,10 @@ std::optional<std::string> Ports::why_not_listening() const {
   }
   for (const Endpoint& before : expected_) {
     if (!has_replacement(before, *listeners_)) {
-      return fmt::format("{}; {}", describe_missing(before), way_out);
+      return fmt::format(
+          "{}; if the push moves it on purpose: {}; if it takes longer to start: "
+          "health-timeout",
+          describe_missing(before), way_to_move_);
     }
   }
   return std::nullopt;

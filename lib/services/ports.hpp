@@ -19,8 +19,8 @@ class Ports {
  public:
   // `expected` is where the service listened before; ports that the kernel
   // chooses are left out. With `may_move` it may listen anywhere instead, but
-  // not nowhere.
-  Ports(Endpoints expected, bool may_move);
+  // not nowhere. `way_to_move` is the command that lets it.
+  Ports(Endpoints expected, bool may_move, std::string way_to_move);
 
   // Looks where the unit listens now. What is seen in an early look can be
   // expected to be there as soon after the next restart.
@@ -47,6 +47,7 @@ class Ports {
 
   Endpoints expected_;
   bool may_move_;
+  std::string way_to_move_;
   std::optional<Endpoints> listeners_ = {};
   Endpoints early_ = {};
   std::map<Endpoint, Probe> probes_ = {};

@@ -54,8 +54,9 @@ class Watch {
     for (const Component& component : components) {
       services_.push_back(
           {.component = component,
-           .ports = Ports(value_or_none(expectations.listens, component.name),
-                          expectations.may_move),
+           .ports =
+               Ports(value_or_none(expectations.listens, component.name),
+                     expectations.may_move, command_with(config, "--force")),
            .timeout = component.health_timeout.value_or(config.health_timeout),
            .last_good = start_});
     }

@@ -115,6 +115,9 @@ TEST_CASE("refuses in one line what the command line cannot say") {
                 "--rollback goes neither with --dry-run nor --force"},
            Case{{"--rollback", "--dry-run"},
                 "--rollback goes neither with --dry-run nor --force"},
+           Case{{"--instance", "shop", "--config", "/etc/shop.conf"},
+                "--instance does not go with --config: it names the "
+                "configuration"},
            Case{{"--status", "--rollback"}, "--status goes with --json alone"},
            Case{{"--status", "--force"}, "--status goes with --json alone"},
            Case{{"--status", "--dry-run"}, "--status goes with --json alone"},
@@ -185,6 +188,39 @@ TEST_CASE("takes the service manager's state directory unless one is named") {
         "/srv/state");
 }
 
+TEST_CASE("the configuration of an instance is that of its name") {
+  for (const Words& words :
+       {Words{"--instance", "no-such.one"},
+        Words{"--config", "/etc/deployment-update/no-such.one.conf"}}) {
+    CHECK(refusal_of([&] { parse(words); }) ==
+          "/etc/deployment-update/no-such.one.conf: cannot be read: No such "
+          "file or directory");
+  }
+}
+
+TEST_CASE("refuses a name that no instance has") {
+  const std::string allowed =
+      " is not allowed; the name of an instance has letters, digits, -, _ and "
+      "., begins with a letter or digit, and is not record";
+  for (const std::string name : {".", "../shop", "a/b", "a b", "record"}) {
+    CHECK(refusal_of([&] { parse({"--instance=" + name}); }) ==
+          "command line: --instance '" + name + "'" + allowed);
+  }
+  for (const std::string folder :
+       {"/etc/deployment-update/", "/etc/ssl/../deployment-update/"}) {
+    for (const std::string name : {"shop", "shop.conf.old", "record.conf"}) {
+      const std::string path = folder + name;
+      CHECK(refusal_of([&] {
+              parse({"--config", path});
+            }) == "command line: --config '" + path + "'" + allowed);
+    }
+  }
+}
+
+TEST_CASE("a configuration elsewhere is no instance's") {
+  CHECK(ConfigFile().parse().config.instance == std::nullopt);
+}
+
 TEST_CASE("refuses a configuration file that is named and missing") {
   CHECK(refusal_of([] {
           parse({"--config", "/no/such/file"});
@@ -206,7 +242,8 @@ TEST_CASE("offers in its help the settings of one run, within 80 columns") {
   const std::string help = help_text();
   for (const char* option :
        {"--repo-dir DIR", "--remote NAME", "--branch NAME", "--state-dir DIR",
-        "--build in-place|staged", "--config FILE", "--wait SECONDS"}) {
+        "--build in-place|staged", "--config FILE", "--instance NAME",
+        "--wait SECONDS"}) {
     INFO(option);
     CHECK(contains(help, option));
   }

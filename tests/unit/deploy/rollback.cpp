@@ -133,30 +133,35 @@ TEST_CASE("a rollback leaves what failed last, else the remote's commit") {
 
 TEST_CASE("by hand it goes to any commit of the history") {
   const Record record = history();
-  CHECK(commit_asked_for(record, "") == before);
+  CHECK(commit_asked_for(record, "", {}) == before);
   for (const char digit : {'0', 'a', 'b'}) {
-    CHECK(commit_asked_for(record, std::string(7, digit)) == commit(digit));
+    CHECK(commit_asked_for(record, std::string(7, digit), {}) == commit(digit));
   }
 }
 
 TEST_CASE("a commit that is not one of the history is refused") {
-  CHECK(message_of<Error>([] { commit_asked_for(Record{}, ""); }) ==
+  CHECK(message_of<Error>([] { commit_asked_for(Record{}, "", {}); }) ==
         "there is no earlier deployment on record to roll back to");
+  const Config shop{.instance = "shop"};
+  CHECK(error_of<Error>([&] {
+          commit_asked_for(Record{}, "", shop);
+        }).advice() == "look at: deployment-update --instance shop --status");
   CHECK(
-      message_of<Error>([] { commit_asked_for(Record{}, "ddddddd"); }) ==
+      message_of<Error>([] { commit_asked_for(Record{}, "ddddddd", {}); }) ==
       "no commit that was deployed begins with ddddddd; the history has: none");
   const std::string refusal =
-      message_of<Error>([] { commit_asked_for(history(), "ddddddd"); });
+      message_of<Error>([] { commit_asked_for(history(), "ddddddd", {}); });
   CHECK(contains(refusal, "no commit that was deployed begins with ddddddd"));
   for (const char digit : {'0', 'a', 'b'}) {
     CHECK(contains(refusal, id(digit)));
   }
-  CHECK_THROWS_AS(commit_asked_for(history(), "ccccccc"), Error);  // it failed
+  CHECK_THROWS_AS(commit_asked_for(history(), "ccccccc", {}),
+                  Error);  // it failed
   Record alike = history();
   alike.deployed = CommitId::parse("bbbbbbbb" + std::string(32, '0'));
-  CHECK(
-      contains(message_of<Error>([&] { commit_asked_for(alike, "bbbbbbb"); }),
-               "more than one commit that was deployed begins with bbbbbbb; "));
+  CHECK(contains(
+      message_of<Error>([&] { commit_asked_for(alike, "bbbbbbb", {}); }),
+      "more than one commit that was deployed begins with bbbbbbb; "));
 }
 
 TEST_CASE("environments are kept of the commits that one can go back to") {

@@ -52,6 +52,38 @@ TEST_CASE("without it the state directory is root's or the user's") {
   }
 }
 
+TEST_CASE("the record of an instance is in a folder of its name") {
+  const std::string home =
+      geteuid() == 0 ? "/var/lib/deployment-update" : "/xdg/deployment-update";
+  const Variable xdg("XDG_STATE_HOME", "/xdg");
+  for (const char* given : {"/run/one", static_cast<const char*>(nullptr)}) {
+    const Variable state("STATE_DIRECTORY", given);
+    CHECK(default_state_dir("my-shop") == home + "/my-shop");
+    CHECK(default_state_dir_to_look_at("my-shop") == home + "/my-shop");
+  }
+}
+
+TEST_CASE("names of instances are file names, and none of the record's") {
+  for (const char* name : {"shop", "my-shop", "shop_2", "2", "shop.example.org",
+                           "records", "a.record"}) {
+    INFO(name);
+    CHECK(is_instance_name(name));
+  }
+  for (const char* name :
+       {"", ".", "..", ".shop", "-shop", "a/b", "a b", "a\\x2db", "a@b", "a\nb",
+        "t\xc3\xa4st", "record", "record.0123456789abcdef"}) {
+    INFO(name);
+    CHECK_FALSE(is_instance_name(name));
+  }
+  CHECK_FALSE(is_instance_name(std::string(201, 'a')));
+}
+
+TEST_CASE("the command for a person names the instance") {
+  CHECK(command_with({}, "--force") == "deployment-update --force");
+  CHECK(command_with({.instance = "shop"}, "--status") ==
+        "deployment-update --instance shop --status");
+}
+
 // Asks `git check-ref-format --branch` about each name. It runs where there
 // is no repository, so that @{-1} names nothing.
 std::vector<bool> git_accepts(const std::vector<std::string>& names) {

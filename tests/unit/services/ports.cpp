@@ -10,9 +10,9 @@
 namespace deployment {
 namespace {
 
-const std::string way =
-    "; if the push moves it on purpose: deployment-update --force; if it takes "
-    "longer to start: health-timeout";
+const std::string command = "deployment-update --instance shop --force";
+const std::string way = "; if the push moves it on purpose: " + command +
+                        "; if it takes longer to start: health-timeout";
 
 // Asks until connections are accepted, or for a time.
 std::optional<std::string> trouble_of(Ports& ports) {
@@ -32,7 +32,7 @@ std::optional<std::string> trouble_of(Ports& ports) {
 
 std::optional<std::string> trouble_of(const Endpoints& expected,
                                       bool may_move = false) {
-  Ports ports(expected, may_move);
+  Ports ports(expected, may_move, command);
   return trouble_of(ports);
 }
 
@@ -111,10 +111,10 @@ TEST_CASE("a service that may move has to listen somewhere") {
   const Server server(on_all(free_port()));
   const Helper child = accepting(server);
   CHECK(trouble_of({before}, true) == std::nullopt);
-  Ports ports({before}, true);
+  Ports ports({before}, true, command);
   ports.look(silent_unit(group), {}, true);
   CHECK(ports.why_not_listening() == "it does not listen on any port");
-  Ports never({}, true);
+  Ports never({}, true, command);
   never.look(silent_unit(group), {}, true);
   CHECK(never.why_not_listening() == std::nullopt);
 }
@@ -124,7 +124,7 @@ TEST_CASE("a service that listens has to take a connection") {
     return;
   }
   const Server server(on_all(free_port()));
-  Ports ports({server.endpoint()}, false);
+  Ports ports({server.endpoint()}, false, command);
   CHECK(trouble_of(ports) == "it takes no connection at " +
                                  to_string(server.endpoint()) +
                                  ": nobody accepts it");
@@ -139,7 +139,7 @@ TEST_CASE("what accepts connections can be expected the next time") {
   const Server ephemeral(on_all(0));
   const Helper first = accepting(server);
   const Helper second = accepting(ephemeral);
-  Ports ports({}, false);
+  Ports ports({}, false, command);
   ports.look(own_unit(), {}, true);
   const auto accepting = ports.accepting();
   CHECK(has(accepting, server.endpoint()));
@@ -155,7 +155,7 @@ TEST_CASE("what came late may come too late the next time") {
   }
   const Server expected(on_all(free_port()));
   const Helper first = accepting(expected);
-  Ports ports({expected.endpoint()}, false);
+  Ports ports({expected.endpoint()}, false, command);
   ports.look(own_unit(), {}, true);
   const Server late(on_all(free_port()));
   const Helper second = accepting(late);
@@ -168,7 +168,7 @@ TEST_CASE("what came late may come too late the next time") {
 TEST_CASE("nothing is expected where it cannot be told who listens") {
   UnitState unit = own_unit();
   unit.control_group.clear();
-  Ports ports({on_all(free_port())}, false);
+  Ports ports({on_all(free_port())}, false, command);
   ports.look(unit, {}, true);
   CHECK(ports.why_not_listening() == std::nullopt);
   CHECK(ports.why_no_connection() == std::nullopt);
