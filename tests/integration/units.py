@@ -11,7 +11,11 @@ from pathlib import Path
 from support import BUILD, PATIENCE, TOP
 
 UNITS = ["frontend-deployment.service", "backend-deployment.service",
-         "deployment-update.service", "deployment-update.timer"]
+         "deployment-update.service", "deployment-update.timer",
+         "deployment-update@my-shop.service",
+         "deployment-update@my-shop.timer"]
+# The default application's, and those of an instance.
+OURS = ["deployment-update", "deployment-update@my-shop"]
 
 
 class Units(unittest.TestCase):
@@ -59,22 +63,40 @@ class Units(unittest.TestCase):
         """Returns what systemd makes of the unit, drop-ins included."""
         return self.verify(unit, SYSTEMD_LOG_LEVEL="debug").stdout
 
+    def folder(self, unit):
+        """Where the drop-ins of a unit are, or those of its template."""
+        return (self.root / "etc/systemd/system"
+                / f"{unit.replace('my-shop', '')}.d")
+
     def test_the_timer_is_exact_to_the_second(self):
-        timer = self.loaded("deployment-update.timer")
-        self.assertRegex(timer,
-                         r"DropIn Path: .*/deployment-update\.timer\.d/")
-        self.assertRegex(timer, r"\bAccuracy: 1s\n")
-        self.assertRegex(timer, r"\bOnUnitActiveSec: 1min\n")
-        self.assertRegex(timer, r"\bOnBootSec: 30s\n")
+        for name in OURS:
+            with self.subTest(unit=name):
+                timer = self.loaded(f"{name}.timer")
+                self.assertIn("DropIn Path: "
+                              f"{self.folder(f'{name}.timer')}/", timer)
+                self.assertRegex(timer, r"\bAccuracy: 1s\n")
+                self.assertRegex(timer, r"\bOnUnitActiveSec: 1min\n")
+                self.assertRegex(timer, r"\bOnBootSec: 30s\n")
+
+    def test_a_timer_starts_the_service_of_its_name(self):
+        for name in OURS:
+            with self.subTest(unit=name):
+                self.assertIn(f"Triggers: {name}.service",
+                              self.loaded(f"{name}.timer"))
 
     def test_hosts_are_spread_when_the_example_is_put_into_use(self):
-        folder = self.root / "etc/systemd/system/deployment-update.timer.d"
-        self.assertNotRegex(self.loaded("deployment-update.timer"),
+        for name in OURS:
+            with self.subTest(unit=name):
+                self.check_spread(f"{name}.timer")
+
+    def check_spread(self, unit):
+        folder = self.folder(unit)
+        self.assertNotRegex(self.loaded(unit),
                             r"OnCalendar: |FixedRandomDelay: yes")
         active = folder / "spread.conf"
         shutil.copy(folder / "spread.conf.example", active)
         self.addCleanup(active.unlink)
-        timer = self.loaded("deployment-update.timer")
+        timer = self.loaded(unit)
         self.assertRegex(timer, r"\bOnCalendar: \*-\*-\* \*:\*:00\n")
         # Not among what systemd tells; a word it does not know it would say.
         self.assertIn("\nRandomizedDelaySec=58s\n", active.read_text())
@@ -82,17 +104,21 @@ class Units(unittest.TestCase):
         self.assertRegex(timer, r"\bAccuracy: 1s\n")
         # Else there would be two runs a minute.
         self.assertNotRegex(timer, r"OnUnitActiveSec: |OnBootSec: ")
-        run = self.verify("deployment-update.timer")
+        run = self.verify(unit)
         self.assertEqual((run.returncode, run.stderr), (0, ""))
 
     def test_a_run_has_an_outer_bound(self):
-        service = self.loaded("deployment-update.service")
-        self.assertRegex(service, r"DropIn Path: .*/deployment-update\.service"
-                         r"\.d/deadline\.conf\n")
+        for name in OURS:
+            with self.subTest(unit=name):
+                self.check_outer_bound(f"{name}.service")
+
+    def check_outer_bound(self, unit):
+        service = self.loaded(unit)
+        self.assertIn(f"DropIn Path: {self.folder(unit)}/deadline.conf\n",
+                      service)
         bound = re.search(r"\bTimeoutStartSec: (\d+)h\n", service)
         # Adds up as the comment there does: a run within its deadlines ends.
-        page = (self.root / "etc/systemd/system/deployment-update.service.d/"
-                "deadline.conf").read_text()
+        page = (self.folder(unit) / "deadline.conf").read_text()
         minutes = sum(map(int, re.findall(r"^#   .* (\d+) min$", page, re.M)))
         self.assertGreater(minutes, 0)
         self.assertIn(f"which is {minutes // 60} h {minutes % 60} min.", page)
@@ -101,7 +127,11 @@ class Units(unittest.TestCase):
         self.assertRegex(service, r"\bTimeoutStopSec: 1min\n")
 
     def test_the_service_is_confined(self):
-        service = self.loaded("deployment-update.service")
+        for name in OURS:
+            with self.subTest(unit=name):
+                self.check_confined(self.loaded(f"{name}.service"))
+
+    def check_confined(self, service):
         for line in ["ProtectSystem: full",
                      "PrivateDevices: yes",
                      "ProtectKernelModules: yes", "RestrictNamespaces: mnt",
@@ -109,23 +139,31 @@ class Units(unittest.TestCase):
                      "CapabilityBoundingSet: cap_chown cap_dac_override "
                      "cap_fowner cap_fsetid cap_kill cap_setgid cap_setuid "
                      "cap_sys_admin"]:
-            with self.subTest(line=line):
-                self.assertIn(f"\t{line}\n", service)
+            self.assertIn(f"\t{line}\n", service)
         # systemd 257 calls it "connected".
         self.assertRegex(service, r"\tPrivateTmp: (yes|connected)\n")
 
     def test_its_exposure_is_as_documented(self):
         """As on a booted host, see host/test_host.py."""
-        run = subprocess.run(
-            ["systemd-analyze", "security", "--offline=true", "--no-pager",
-             f"--root={self.root}", "deployment-update.service"],
-            capture_output=True, text=True, timeout=PATIENCE)
-        level = re.search(r"Overall exposure level for .*: (\d+\.\d)",
-                          run.stdout)
         page = (TOP / "docs/hardening.md").read_text()
         documented = re.search(r"^\| with both drop-ins \| (\d+\.\d) ", page,
                                re.M)
-        self.assertEqual(level[1], documented[1])
+        for name in OURS:
+            run = subprocess.run(
+                ["systemd-analyze", "security", "--offline=true",
+                 "--no-pager", f"--root={self.root}", f"{name}.service"],
+                capture_output=True, text=True, timeout=PATIENCE)
+            level = re.search(r"Overall exposure level for .*: (\d+\.\d)",
+                              run.stdout)
+            self.assertEqual(level[1], documented[1])
+
+    def test_an_instance_has_a_configuration_and_a_record_of_its_name(self):
+        service = self.loaded("deployment-update@my-shop.service")
+        self.assertIn("/usr/local/bin/deployment-update --instance my-shop\n",
+                      service)
+        # That the program has its record there without the service manager:
+        # integration/instances.py.
+        self.assertIn("StateDirectory: deployment-update/my-shop", service)
 
     def test_an_edit_of_the_host_comes_after_the_drop_ins(self):
         """systemctl edit writes override.conf; the last one by name wins."""
@@ -147,11 +185,12 @@ class Units(unittest.TestCase):
                 self.assertIn(f"`{text}`", page)
 
     def test_the_service_runs_the_installed_program(self):
-        unit = (self.root / "etc/systemd/system/deployment-update.service")
-        program = re.search(r"^ExecStart=(\S+)", unit.read_text(),
-                            re.MULTILINE).group(1)
-        installed = self.root / program.lstrip("/")
-        self.assertTrue(os.access(installed, os.X_OK), installed)
+        for name in ("deployment-update", "deployment-update@"):
+            unit = self.root / f"etc/systemd/system/{name}.service"
+            program = re.search(r"^ExecStart=(\S+)", unit.read_text(),
+                                re.MULTILINE).group(1)
+            installed = self.root / program.lstrip("/")
+            self.assertTrue(os.access(installed, os.X_OK), installed)
 
     def test_the_reference_units_are_kept_word_for_word(self):
         # The original units, but for the script's own.
