@@ -20,6 +20,8 @@ UNITS = "etc/systemd/system"
 TIMER = f"{UNITS}/deployment-update.timer"
 SERVICE = f"{UNITS}/deployment-update.service"
 HARDENING = f"{UNITS}/deployment-update.service.d/hardening.conf"
+OF_INSTANCES = f"{UNITS}/deployment-update@.service"
+TIMER_OF_INSTANCES = f"{UNITS}/deployment-update@.timer"
 FRONT_END = f"{UNITS}/frontend-deployment.service"
 BACK_END = f"{UNITS}/backend-deployment.service"
 DEFAULT_SERVICES = {"frontend-deployment.service",
@@ -199,8 +201,8 @@ class Installer(unittest.TestCase):
 
     def newer(self, name=None, text="# newer\n"):
         """Makes a stage of another version of the file, or of all units."""
-        names = [name] if name else [SERVICE, TIMER, HARDENING, FRONT_END,
-                                     BACK_END]
+        names = [name] if name else [SERVICE, TIMER, HARDENING, OF_INSTANCES,
+                                     FRONT_END, BACK_END]
         for each in names:
             self.root.add(f"srv/stage/{each}", text)
 
@@ -584,6 +586,239 @@ class Configured(Installer):
         self.assertEqual(self.root.content(), before)
 
 
+class Instances(Installer):
+    """Several applications on one host."""
+
+    SHOP = "deployment-update@shop.timer"
+    BLOG = "deployment-update@my-blog.timer"
+
+    def configure(self, name, *services):
+        self.root.write(f"etc/deployment-update/{name}.conf", "".join(
+            f"[part-{number}]\ntype = npm\nservice = {service}\n"
+            for number, service in enumerate(services)))
+        for service in services:
+            if service not in DEFAULT_SERVICES:
+                self.root.write(f"{UNITS}/{service}", OTHER_UNIT)
+
+    def set_up_two(self):
+        self.configure("shop", "shop.service", "both.service")
+        self.configure("my-blog", "blog.service", "both.service")
+        self.install("--instance", "shop")
+        return self.install("--instance", "my-blog")
+
+    BOTH = {SHOP, BLOG, "shop.service", "blog.service", "both.service"}
+
+    def test_one_is_set_up_and_nothing_else(self):
+        self.configure("shop", "shop.service")
+        self.configure("my-blog", "blog.service")
+        run = self.install("--instance", "shop")
+        self.assertEqual(self.root.links(), {self.SHOP, "shop.service"})
+        for unit in (self.SHOP, "shop.service"):
+            self.assert_said(run, f"^install: enabled {unit}$")
+        for name in (FRONT_END, BACK_END):
+            self.assertFalse(self.root.is_there(name))
+        self.assert_said(
+            run, "^install: left out /etc/deployment-update/my-blog.conf, "
+            "which is not set up: --instance my-blog does that$")
+
+    def test_the_drop_ins_are_those_of_the_default_service(self):
+        self.configure("shop", "shop.service")
+        self.install("--instance", "shop")
+        for kind in ("service", "timer"):
+            folders = [self.root.at(f"{UNITS}/deployment-update{at}.{kind}.d")
+                       for at in ("", "@")]
+            default, of_instances = [
+                {path.name: path.read_text() for path in folder.iterdir()}
+                for folder in folders]
+            self.assertEqual(of_instances, default)
+            self.assertGreaterEqual(len(default), 2)
+
+    def test_two_beside_the_default_application(self):
+        self.install()
+        self.set_up_two()
+        everything = self.BOTH | {"deployment-update.timer", *DEFAULT_SERVICES}
+        self.assertEqual(self.root.links(), everything)
+        self.newer()
+        run = self.install()
+        self.assertEqual(self.root.links(), everything)
+        self.assert_said(run, f"^install: upgraded /{OF_INSTANCES}$")
+        self.assertIn("nothing to change: this version is installed",
+                      self.install("--instance", "shop").lines)
+
+    def test_without_the_default_application_an_upgrade_adds_none(self):
+        self.set_up_two()
+        self.newer()
+        run = self.install()
+        self.assertEqual(self.root.links(), self.BOTH)
+        self.assert_said(run, f"^install: upgraded /{OF_INSTANCES}$")
+        self.root.write(CONFIG, "[web]\ntype = npm\nservice = web.service\n")
+        self.root.write(f"{UNITS}/web.service", OTHER_UNIT)
+        self.install()
+        self.assertEqual(self.root.links(), self.BOTH | {
+            "deployment-update.timer", "web.service"})
+
+    def test_the_default_application_becomes_an_instance(self):
+        self.root.write(CONFIG, "[web]\ntype = npm\nservice = web.service\n")
+        self.root.write(f"{UNITS}/web.service", OTHER_UNIT)
+        self.install()
+        self.root.systemctl("disable", "deployment-update.timer")
+        self.root.at("etc/deployment-update").mkdir()
+        self.root.at(CONFIG).rename(
+            self.root.at("etc/deployment-update/shop.conf"))
+        for options in (["--instance", "shop"], []):
+            self.install(*options)
+            self.assertEqual(self.root.links(), {self.SHOP, "web.service"})
+            for name in (FRONT_END, BACK_END):
+                self.assertFalse(self.root.is_there(name))
+
+    def test_one_that_a_person_enabled_is_set_up(self):
+        self.install()
+        self.configure("shop", "shop.service")
+        self.root.systemctl("enable", self.SHOP)
+        run = self.install()
+        self.assertIn("shop.service", self.root.links())
+        self.assertNotIn("left out", run.text)
+
+    def test_what_is_disabled_stays_disabled(self):
+        self.set_up_two()
+        for unit in (self.SHOP, "blog.service"):
+            with self.subTest(unit=unit):
+                self.root.systemctl("disable", unit)
+                for options in ([], ["--instance", "shop"],
+                                ["--instance", "my-blog"]):
+                    self.newer()
+                    run = self.install(*options)
+                    self.assertEqual(self.root.links(), self.BOTH - {unit})
+                    self.assert_said(run,
+                                     f"^install: left {unit} disabled, ")
+                self.root.systemctl("enable", unit)
+
+    def test_a_service_that_is_named_later_is_enabled_by_an_upgrade(self):
+        self.set_up_two()
+        self.configure("shop", "shop.service", "both.service",
+                       "more.service")
+        self.install()
+        self.assertEqual(self.root.links(), self.BOTH | {"more.service"})
+
+    def test_a_default_unit_is_installed_when_an_instance_names_it(self):
+        self.configure("shop", "backend-deployment.service")
+        self.install("--instance", "shop")
+        self.assertTrue(self.root.is_there(BACK_END))
+        self.assertFalse(self.root.is_there(FRONT_END))
+        self.assertEqual(self.root.links(), {
+            self.SHOP, "backend-deployment.service"})
+
+    def test_without_a_configuration_nothing_is_done(self):
+        run = self.root.install("--instance", "shop")
+        self.assertEqual((run.status, run.lines), (1, [
+            "there is no /etc/deployment-update/shop.conf: write it, then run "
+            "this again"]))
+        self.assertEqual(list(self.root.content()), [])
+
+    def test_a_wrong_configuration_ends_it_before_anything_changes(self):
+        self.set_up_two()
+        self.root.write("etc/deployment-update/shop.conf", "[web]\n"
+                        "type = npm\n")
+        self.newer()
+        before = self.root.content()
+        run = self.root.install("--instance", "my-blog")
+        self.assertEqual(run.status, 1, run.text)
+        self.assert_said(run, "^install: no file was changed: /etc/deployment-"
+                         r"update/shop\.conf: component web has no service")
+        self.assertEqual(self.root.content(), before)
+
+    def test_one_whose_configuration_is_gone_is_left_out(self):
+        self.set_up_two()
+        self.root.at("etc/deployment-update/shop.conf").unlink()
+        run = self.install()
+        self.assert_said(
+            run, f"^install: left out {self.SHOP}, for which there is no "
+            "/etc/deployment-update/shop.conf$")
+        self.assertEqual(self.root.links(), self.BOTH)
+
+    def test_changed_units_of_instances_are_kept(self):
+        self.set_up_two()
+        hardening = f"{OF_INSTANCES}.d/hardening.conf"
+        changed = {
+            OF_INSTANCES: self.root.add(OF_INSTANCES, "Nice=5\n"),
+            TIMER_OF_INSTANCES: self.root.add(TIMER_OF_INSTANCES, "# mine\n"),
+            hardening: self.root.add(hardening, "ReadWritePaths=/usr/srv\n")}
+        run = self.install()
+        for name, text in changed.items():
+            self.assertEqual(self.root.read(name), text)
+            self.assertEqual(self.root.read(f"{name}.new"),
+                             self.root.read(f"srv/stage/{name}"))
+        self.assertEqual(
+            run.text.count("systemctl edit deployment-update@.service\n"), 2)
+        self.assertIn("install:     ReadWritePaths=/usr/srv\n", run.text)
+        self.root.at(hardening).unlink()
+        self.install()
+        self.assertFalse(self.root.is_there(hardening))
+
+    def test_one_is_removed_and_the_others_stay(self):
+        self.install()
+        self.set_up_two()
+        before = self.root.content("usr/local/share", "usr/local/bin")
+        units = self.root.content(UNITS)
+        run = self.uninstall("--instance", "my-blog")
+        rest = self.BOTH | {"deployment-update.timer", *DEFAULT_SERVICES}
+        self.assertEqual(self.root.links(), rest - {self.BLOG})
+        self.assertEqual(
+            {name for name in units if self.BLOG not in name},
+            set(self.root.content(UNITS)))
+        after = self.root.content("usr/local/share", "usr/local/bin")
+        self.assertEqual({name for name in before
+                          if before[name] != after.get(name)},
+                         {f"{OWN_FOLDER}/enabled-units".replace("usr/", "")})
+        self.assert_said(run, f"^install: disabled {self.BLOG}$")
+        self.assert_said(run, "^install: stays: /etc/deployment-update/"
+                         r"my-blog\.conf \(.*\), the configuration$")
+        self.assert_said(run, r"^install: stays: blog\.service \(enabled\), ")
+        for word in ("shop", "sinesiAI"):
+            self.assertNotIn(word, run.text)
+        self.install()
+        self.assertEqual(self.root.links(), rest - {self.BLOG})
+        self.install("--instance", "my-blog")
+        self.assertEqual(self.root.links(), rest)
+
+    def test_one_is_removed_with_its_application(self):
+        self.set_up_two()
+        run = self.uninstall("--instance", "my-blog", "--with-application")
+        self.assertEqual(self.root.links(), {
+            self.SHOP, "shop.service", "both.service"})
+        self.assert_said(run, "^install: left both.service, which another "
+                         "application names$")
+        run = self.uninstall("--instance", "my-blog", "--with-application")
+        self.assertIn("nothing to remove", run.text)
+
+    def test_one_that_there_is_not_is_not_removed(self):
+        self.set_up_two()
+        run = self.root.uninstall("--instance", "other")
+        self.assertEqual((run.status, run.lines),
+                         (1, ["there is no instance other"]))
+        self.assertEqual(self.root.links(), self.BOTH)
+
+    def test_removing_the_program_ends_all(self):
+        self.configure("shop", "shop.service")
+        self.configure("my-blog", "blog.service")
+        before = self.root.content()
+        self.install("--instance", "shop")
+        self.install("--instance", "my-blog")
+        run = self.uninstall()
+        self.assertEqual(self.root.links(), {"shop.service", "blog.service"})
+        for name in ("shop", "my-blog"):
+            self.assert_said(run, "^install: stays: /etc/deployment-update/"
+                             rf"{name}\.conf \(.*\), the configuration$")
+        self.root.systemctl("disable", "shop.service", "blog.service")
+        self.assertEqual(self.root.content(), before)
+
+    def test_removing_the_program_with_all_applications(self):
+        self.install()
+        self.set_up_two()
+        self.uninstall("--with-application")
+        self.assertEqual(self.root.links(), set())
+
+
 class Uninstalled(Installer):
     """What goes, what stays, and what is said of it."""
 
@@ -683,9 +918,12 @@ class Run(Installer):
         self.install(*options, stage="/srv/a stage")
         self.assertIn(f'\nExecStart="{prefix}/bin/deployment-update"\n',
                       self.root.read(SERVICE))
-        verify = self.root.run("systemd-analyze", "verify", "--man=no",
-                               f"/{TIMER}")
-        self.assertEqual((verify.status, verify.text), (0, ""))
+        self.assertIn(f'\nExecStart="{prefix}/bin/deployment-update" '
+                      "--instance %i\n", self.root.read(OF_INSTANCES))
+        for timer in (TIMER, TIMER_OF_INSTANCES.replace("@", "@shop")):
+            verify = self.root.run("systemd-analyze", "verify", "--man=no",
+                                   f"/{timer}")
+            self.assertEqual((verify.status, verify.text), (0, ""))
         self.root.add(BACK_END, "# mine\n")
         run = self.install(*options, stage="/srv/a stage")
         self.assertEqual(self.root.run(
@@ -711,6 +949,10 @@ class Run(Installer):
                 (["--prefix", "/a%b"], "must not hold"),
                 (["--stage", "/no/such"], "no such folder"),
                 (["--with-application"], "only to uninstall"),
+                (["--instance"], "--instance takes a name"),
+                (["--instance", "../shop"], "a name has letters, digits"),
+                (["--instance", "record"], "is not record"),
+                (["--instance", "-x"], "begins with a letter or digit"),
                 (["--uninstall", "--stage", "/srv"], "does not go with")):
             with self.subTest(options=options):
                 run = self.root.run("/srv/install", *options)
@@ -719,8 +961,8 @@ class Run(Installer):
                 self.assertIn("see --help", run.text)
         run = self.root.run("/srv/install", "--help")
         self.assertEqual(run.status, 0)
-        for option in ("--prefix DIR", "--stage DIR", "--uninstall",
-                       "--with-application"):
+        for option in ("--instance NAME", "--prefix DIR", "--stage DIR",
+                       "--uninstall", "--with-application"):
             self.assertIn(f"\n  {option}", run.text)
 
     def test_other_systems_are_refused(self):
@@ -745,7 +987,11 @@ class Killed(Installer):
     def prepare_upgrade(self):
         self.prepare_first()
         self.root.write(f"srv/stage/{UNITS}/of-an-earlier-version", "")
+        self.root.write("etc/deployment-update/shop.conf",
+                        "[web]\ntype = npm\nservice = shop.service\n")
+        self.root.write(f"{UNITS}/shop.service", OTHER_UNIT)
         self.install()
+        self.install("--instance", "shop")
         self.root.at(f"srv/stage/{UNITS}/of-an-earlier-version").unlink()
         self.root.add(HARDENING, "# mine\n")
         self.root.systemctl("disable", "backend-deployment.service")
