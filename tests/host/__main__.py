@@ -13,7 +13,8 @@ import sys
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from host import test_host, test_install  # noqa: F401: has groups
+from host import (test_host, test_install,  # noqa: F401: have groups
+                  test_instances)
 from support.__main__ import SKIPPED
 from support.host import base_root
 

@@ -277,16 +277,17 @@ class Host:
         self.run(*git, "push", "-q", "origin", "prod")
         return self.run(*git, "rev-parse", "HEAD").stdout.strip()
 
-    def install(self, stage):
+    def install(self, stage, *options):
         """Runs scripts/install with the files of `stage`; returns what it
         said."""
         self.copy(stage, "/srv/stage")
         self.copy(TOP / "scripts/install", "/srv/install")
-        return self.run("/srv/install", "--stage", "/srv/stage").stdout
+        return self.run("/srv/install", "--stage", "/srv/stage",
+                        *options).stdout
 
-    def hurry_timer(self, seconds):
+    def hurry_timer(self, seconds, unit=UNIT):
         """Lets the timer elapse more often than every minute."""
-        self.write(f"/etc/systemd/system/{UNIT}.timer.d/zz-hurry.conf",
+        self.write(f"/etc/systemd/system/{unit}.timer.d/zz-hurry.conf",
                    "[Timer]\nOnBootSec=\nOnBootSec=1s\n"
                    f"OnUnitActiveSec={seconds}s\n")
         self.run("systemctl", "daemon-reload")
@@ -340,9 +341,9 @@ class Host:
         return self.run("journalctl", "-u", unit, "--no-pager", *since,
                         *options).stdout
 
-    def journal(self, after=None):
+    def journal(self, after=None, unit=UNIT):
         """The program's own lines under systemd, oldest first."""
-        text = self.journal_text(after, UNIT, "-o", "json", "--all")
+        text = self.journal_text(after, unit, "-o", "json", "--all")
         entries = [json.loads(line) for line in text.splitlines()]
         return [Line(entry) for entry in entries
                 if entry["_PID"] != "1" and entry["__CURSOR"] != after]
