@@ -123,8 +123,8 @@ std::string describe_stuck(const Record& record,
   if (was_moved(record, checked_out)) {
     return fmt::format(
         "{0} is quarantined{1}; {2} was deployed, but somebody moved the "
-        "checkout to {3}, and services may run that; to return: "
-        "deployment-update --rollback {2}; to deploy {0}: --force",
+        "checkout to {3}, and services may run that; to return: --rollback "
+        "{2}; to deploy {0}: --force",
         record.quarantined->abbreviated(), by, record.deployed->abbreviated(),
         checked_out->abbreviated());
   }

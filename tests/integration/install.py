@@ -355,7 +355,8 @@ install:     ReadWritePaths=/srv
         self.root.add(gone_but_changed, "mine\n")
         self.newer()
         run = self.install()
-        for name in (SERVICE, TIMER, HARDENING, FRONT_END, BACK_END):
+        for name in (SERVICE, TIMER, HARDENING, OF_INSTANCES, FRONT_END,
+                     BACK_END):
             self.assertEqual(self.root.read(name),
                              self.root.read(f"srv/stage/{name}"))
             self.assert_said(run, f"^install: upgraded /{name}$")
@@ -1030,7 +1031,8 @@ class Killed(Installer):
             if number % 2:  # by a version that has something else again
                 self.newer(text="# newest\n")
                 self.install()
-                for name in (SERVICE, TIMER, FRONT_END, BACK_END, HARDENING):
+                for name in (SERVICE, TIMER, OF_INSTANCES, FRONT_END, BACK_END,
+                             HARDENING):
                     text = self.root.read(f"srv/stage/{name}")
                     self.root.write(f"srv/stage/{name}",
                                     text.replace("# newest\n", ""))

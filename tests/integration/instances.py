@@ -40,6 +40,7 @@ class OneHost(unittest.TestCase):
             if Path("/etc", name).exists():
                 subprocess.run(["cp", "-a", f"/etc/{name}", self.host / "etc"],
                                check=True)
+        (self.host / "etc/link").symlink_to("/etc")
         self.shop = self.enterContext(World())
         self.blog = self.enterContext(World())
         self.configure("deployment-update/shop", self.shop)
@@ -103,7 +104,8 @@ class Instances(OneHost):
     WAYS = (("--instance=shop",),
             ("--config=/etc/deployment-update/shop.conf",),
             ("--config=etc/deployment-update/shop.conf",),  # cwd is /
-            ("--config=/etc/../etc/./deployment-update/shop.conf",))
+            ("--config=/etc/../etc/./deployment-update/shop.conf",),
+            ("--config=/etc/link/deployment-update/shop.conf",))
     VARIABLES = ({}, {"STATE_DIRECTORY": RECORDS},
                  {"STATE_DIRECTORY": f"{RECORDS}/shop"},
                  {"XDG_STATE_HOME": "/xdg"})

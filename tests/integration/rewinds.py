@@ -497,9 +497,14 @@ class BesideRoot(Case):
         self.of_root.write_text(text + f"deployed = {self.first}\n")
 
     def run_of(self, user, *more, mode="644"):
+        command = self.world.command_of(user, *more)
+        if user == 0:
+            command = ["--state-dir=/var/lib/deployment-update"
+                       if str(word).startswith("--state-dir=") else word
+                       for word in command]
         return self.world.run_program(
             ["/usr/bin/unshare", "--mount", "/bin/sh", "-ec", AS_ON_A_HOST,
-             "sh", self.of_root, mode, *self.world.command_of(user, *more)])
+             "sh", self.of_root, mode, *command])
 
     def assert_refused(self, run, where):
         self.assertEqual((run.returncode, run.stdout), (1, ""), run.stderr)

@@ -472,7 +472,7 @@ class ByHand(Deployed):
             self.assertRegex(
                 run.stderr, rf"\Aerror: {bad[:12]} is quarantined; "
                 rf"{self.first[:12]} was deployed, but somebody moved the "
-                rf"checkout to {bad[:12]}, .*: deployment-update --rollback "
+                rf"checkout to {bad[:12]}, .*: --rollback "
                 rf"{self.first[:12]}; .*\n\Z")
         self.assertEqual(self.world.commit(), bad)
         self.deploy(0, "--rollback", self.first[:12], environment=ASKED)

@@ -1,5 +1,8 @@
 #include "lib/deploy/other_records.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "lib/base/error.hpp"
 #include "lib/checkout/identifier.hpp"
 #include "lib/deploy/journal.hpp"
@@ -79,6 +82,15 @@ TEST_CASE("an identifier that tells no folder names no record") {
     write_file(fake.checkout() / ".git/deployment-update/checkout-1", text);
     CHECK_NOTHROW(refuse_other_record(fake.host));
   }
+}
+
+TEST_CASE("root believes no record where others may write") {
+  if (geteuid() != 0) {
+    return;
+  }
+  WithOther fake;
+  REQUIRE(chmod(fake.other.parent_path().c_str(), 0777) == 0);
+  CHECK_NOTHROW(refuse_other_record(fake.host));
 }
 
 TEST_CASE("a run looks for another record when its own knows no checkout") {
