@@ -106,9 +106,9 @@ class Instances(OneHost):
             ("--config=etc/deployment-update/shop.conf",),  # cwd is /
             ("--config=/etc/../etc/./deployment-update/shop.conf",),
             ("--config=/etc/link/deployment-update/shop.conf",))
-    VARIABLES = ({}, {"STATE_DIRECTORY": RECORDS},
-                 {"STATE_DIRECTORY": f"{RECORDS}/shop"},
-                 {"XDG_STATE_HOME": "/xdg"})
+    VARIABLES: tuple[dict[str, str], ...] = (
+        {}, {"STATE_DIRECTORY": RECORDS},
+        {"STATE_DIRECTORY": f"{RECORDS}/shop"}, {"XDG_STATE_HOME": "/xdg"})
 
     def test_a_person_sees_the_record_of_the_instance(self):
         self.deploy_both()
@@ -140,21 +140,27 @@ class Instances(OneHost):
         first = self.shop.commit()
         for version, way in enumerate(self.WAYS, 2):
             with self.subTest(way=way):
-                second = self.shop.push_version(version)
-                self.assertIn(f"-> {second[:12]} ",
-                              self.succeed(self.shop, *way, "--dry-run"))
-                self.succeed(self.shop, *way)
-                self.assertEqual(self.shop.commit(), second)
-                self.assertEqual(
-                    entries(self.record("shop"))["deployed"], second)
-                self.succeed(self.shop, *way, "--rollback")
-                self.assertEqual(self.shop.commit(), first)
-                self.succeed(self.shop, *way, "--force")
-                self.assertEqual(self.shop.commit(), second)
-                first = second
+                self.check_run_by_hand(way, version, first)
+                first = self.shop.commit()
         self.assertFalse(self.record().exists())
         self.assertEqual(entries(self.record("my-blog"))["deployed"],
                          self.blog.commit())
+
+    def check_run_by_hand(self, way, version, first):
+        def run(*more):
+            # As the shell of somebody who looks after a service.
+            return self.succeed(self.shop, *way, *more, environment={
+                "STATE_DIRECTORY": RECORDS})
+
+        second = self.shop.push_version(version)
+        self.assertIn(f"-> {second[:12]} ", run("--dry-run"))
+        run()
+        self.assertEqual(self.shop.commit(), second)
+        self.assertEqual(entries(self.record("shop"))["deployed"], second)
+        run("--rollback")
+        self.assertEqual(self.shop.commit(), first)
+        run("--force")
+        self.assertEqual(self.shop.commit(), second)
 
     def test_advice_names_the_instance(self):
         run = self.run_in(self.shop, "--instance=shop", "--rollback")
