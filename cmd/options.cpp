@@ -194,14 +194,14 @@ UsageError no_instance_name(const std::string& option,
 
 // Finds the instance whose configuration `file` is.
 std::optional<std::string> instance_of(const std::string& file) {
+  // Most configurations are elsewhere; that is seen without a look at the disk.
+  if (file.starts_with('/') && !contains_any(file, {"/deployment-update/"})) {
+    return std::nullopt;
+  }
   const fs::path path = fs::absolute(file).lexically_normal();
-  const fs::path folder = path.parent_path();
-  const fs::path of_instances = instance_folder;
   std::error_code error;
-  // Either may be reached by a link; most folders need no look at the disk.
-  if (folder != of_instances &&
-      (folder.filename() != of_instances.filename() ||
-       !fs::equivalent(folder, of_instances, error))) {
+  if (path.parent_path() != instance_folder &&
+      !fs::equivalent(path.parent_path(), instance_folder, error)) {
     return std::nullopt;
   }
   const std::string name = path.stem();
