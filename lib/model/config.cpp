@@ -97,14 +97,14 @@ std::filesystem::path default_state_dir_to_look_at(
 }
 
 bool is_instance_name(std::string_view name) {
-  const auto is_alphanumeric = [](unsigned char c) {
+  const auto is_alphanumeric = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
            (c >= '0' && c <= '9');
   };
   const bool is_of_record = name.substr(0, name.find('.')) == record_name;
   return !name.empty() && name.size() <= 200 && !is_of_record &&
          is_alphanumeric(name.front()) &&
-         std::ranges::all_of(name, [&](unsigned char c) {
+         std::ranges::all_of(name, [&](char c) {
            return is_alphanumeric(c) || c == '-' || c == '_' || c == '.';
          });
 }

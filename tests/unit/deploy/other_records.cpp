@@ -42,7 +42,7 @@ class WithOther : public FakeHost {
 
 TEST_CASE("a second record of a checkout is refused in one line") {
   WithOther fake;
-  const Error error = error_of<Error>([&] { refuse_other_record(fake.host); });
+  const auto error = error_of<Error>([&] { refuse_other_record(fake.host); });
   CHECK(error.what() == "the checkout " + fake.checkout().string() +
                             " has the record " + fake.other.string() +
                             ", and " +
