@@ -34,10 +34,6 @@ Error unexpected(const std::exception& error) {
   return Error(fmt::format("something unexpected: {}", error.what()));
 }
 
-bool is_of_services(const Error& error) {
-  return dynamic_cast<const ServiceDown*>(&error) != nullptr;
-}
-
 // A run that may change something. The caller holds the lock.
 class Run {
  public:

@@ -148,4 +148,8 @@ void verify_services(const std::vector<Component>& components, Work& work) {
   }
 }
 
+bool is_of_services(const Error& error) {
+  return dynamic_cast<const ServiceDown*>(&error) != nullptr;
+}
+
 }  // namespace deployment

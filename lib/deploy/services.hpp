@@ -19,4 +19,7 @@ void look_at_services(const Plan& plan, Work& work);
 // ServiceDown when one of them does not stay up or does not serve.
 void verify_services(const std::vector<Component>& components, Work& work);
 
+// Returns true for such an error: it alone puts a commit into quarantine.
+bool is_of_services(const Error& error);
+
 }  // namespace deployment

@@ -76,7 +76,8 @@ std::optional<std::string> Ports::why_not_listening() const {
   for (const Endpoint& before : expected_) {
     if (!has_replacement(before, *listeners_)) {
       return fmt::format(
-          "{}; if the push moves it on purpose: {}; if it takes longer to start: "
+          "{}; if the push moves it on purpose: {}; if it takes longer to "
+          "start: "
           "health-timeout",
           describe_missing(before), way_to_move_);
     }
