@@ -186,20 +186,18 @@ void require_sense(const Options& options, const po::variables_map& values) {
 UsageError no_instance_name(const std::string& option,
                             const std::string& value) {
   return UsageError(fmt::format(
-      "command line: {} '{}' is not allowed; the name of an instance has "
-      "letters, digits, -, _ and ., begins with a letter or digit, and is not "
-      "{}",
-      option, escaped(value), record_name));
+      "command line: {} '{}' is not allowed; an instance is configured in "
+      "NAME.conf, where NAME has at most 200 letters, digits, -, _ and ., "
+      "begins with a letter or digit, and is neither {} nor begins with {}.",
+      option, escaped(value), record_name, record_name));
 }
 
 // Finds the instance whose configuration `file` is.
 std::optional<std::string> instance_of(const std::string& file) {
-  // Most configurations are elsewhere; that is seen without a look at the disk.
-  if (file.starts_with('/') && !contains_any(file, {"/deployment-update/"})) {
-    return std::nullopt;
-  }
-  const fs::path path = fs::absolute(file).lexically_normal();
   std::error_code error;
+  const fs::path path = fs::is_symlink(file, error)
+                            ? fs::canonical(file, error)
+                            : fs::absolute(file).lexically_normal();
   if (path.parent_path() != instance_folder &&
       !fs::equivalent(path.parent_path(), instance_folder, error)) {
     return std::nullopt;

@@ -128,7 +128,8 @@ std::optional<std::vector<std::string>> split_words(std::string_view line) {
       in_word = false;
       continue;
     }
-    if (quote == '\0' && std::string_view("|&;<>").find(c) != line.npos) {
+    if ((quote == '\0' && std::string_view("|&;<>()").find(c) != line.npos) ||
+        (quote != '\'' && (c == '$' || c == '`'))) {
       return std::nullopt;
     }
     if (!in_word) {

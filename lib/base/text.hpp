@@ -49,7 +49,8 @@ std::string quoted(const std::string& word);
 // Splits a command line into words as sh(1) does: blanks separate them, and
 // quotes and backslashes keep together and as it is what they do there. Nothing
 // is expanded. nullopt when a quote is not closed, a backslash is the end, or a
-// character that ends a word for a shell (| & ; < >) stands outside of quotes.
+// character of a shell (| & ; < > ( )) stands outside of quotes, or one that it
+// would replace ($ `) outside of single ones.
 std::optional<std::vector<std::string>> split_words(std::string_view line);
 
 // Returns a command for a person to paste: as root, it has to be run as `user`

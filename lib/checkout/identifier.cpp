@@ -28,6 +28,12 @@ std::string random_identifier() {
   return fmt::format("{:016x}{:016x}", number[0], number[1]);
 }
 
+std::string text_of(const fs::path& record_folder) {
+  return fmt::format(
+      "The record of deployment-update knows this clone by it.\n{}{}\n",
+      folder_key, record_folder.string());
+}
+
 }  // namespace
 
 bool has_identifier(const Directory& checkout, const std::string& id) {
@@ -45,12 +51,18 @@ std::string make_identifier(Directory& checkout,
   std::string id = random_identifier();
   checkout.make_folders(own_folder(checkout.path()));
   checkout.folder(own_folder(checkout.path()))
-      .replace(identifier_name(id),
-               fmt::format(
-                   "The record of deployment-update knows this clone by it.\n"
-                   "{}{}\n",
-                   folder_key, record_folder.string()));
+      .replace(identifier_name(id), text_of(record_folder));
   return id;
+}
+
+void tell_record_folder(Directory& checkout, const std::optional<User>& user,
+                        const std::string& id, const fs::path& record_folder) {
+  const ActingAs acting(user);
+  Directory folder = checkout.folder(own_folder(checkout.path()));
+  const std::string text = text_of(record_folder);
+  if (folder.read_regular_file(identifier_name(id), longest_line) != text) {
+    folder.replace(identifier_name(id), text);
+  }
 }
 
 std::vector<fs::path> record_folders(const Directory& checkout) {

@@ -21,6 +21,12 @@ std::string make_identifier(Directory& checkout,
                             const std::optional<User>& user,
                             const std::filesystem::path& record_folder);
 
+// Lets the file of the identifier `id` tell another folder of the record than
+// it does, when it does.
+void tell_record_folder(Directory& checkout, const std::optional<User>& user,
+                        const std::string& id,
+                        const std::filesystem::path& record_folder);
+
 // Returns the folders that files of identifiers tell. Their records may be gone
 // or know the clone by another identifier, and the owner of the checkout may
 // have written anything there.

@@ -88,7 +88,7 @@ class Run {
       return 0;
     }
     if (verdict == Verdict::quarantined || verdict == Verdict::waiting) {
-      return report_stuck(record(), host_.log, local_commit(*heads_));
+      return report_stuck(record(), host_.log, checked_out(host_, *heads_));
     }
     refuse_other_record(host_);
     if (verdict == Verdict::repair) {
@@ -215,7 +215,7 @@ class Run {
     if (!back.to) {
       return false;
     }
-    is_taken_back_ = true;
+    left_ = plan.change->to;
     // A commit is not to blame for an environment that is gone, nor when it was
     // deployed before, and has served.
     const bool is_to_blame =
@@ -273,15 +273,16 @@ class Run {
 
   int finish_roll_back(const std::string& what) {
     const bool repairs = record().pending->repairs;
-    journal_.write(transition::rolled_back,
-                   told_as_it_was(*ended(Deployment::Outcome::rolled_back),
-                                  record(), person_));
+    journal_.write(
+        transition::rolled_back,
+        told_as_it_was(*ended(Deployment::Outcome::rolled_back), record(),
+                       request_.roll_back && !left_ ? person_ : ""));
     host_.log.write(repairs ? Level::info : Level::warning,
                     (repairs ? "repaired " : "rolled back to ") + what);
     tidy(host_, record());
     const bool is_stuck = record().pending || record().quarantined;
     const int code = is_stuck ? report_stuck(record(), host_.log) : exit_failed;
-    return !request_.roll_back ? code : is_taken_back_ ? exit_failed : 0;
+    return !request_.roll_back ? code : left_ ? exit_failed : 0;
   }
 
   // Says a new failure in full, and a known one only as pending, unless a
@@ -298,8 +299,8 @@ class Run {
       journal_.write(transition::failed, heads_->tip, failure, now(),
                      ended(Deployment::Outcome::failed));
     }
-    if (record().roll_back_to && is_of_services(error)) {
-      journal_.write(transition::acquitted);
+    if (left_ && is_of_services(error)) {
+      journal_.write(transition::acquitted, *left_);
     }
     if (!is_known || request_.force || request_.by_hand) {
       say_failure(host_, error);
@@ -324,7 +325,7 @@ class Run {
   steady_clock::time_point started_ = steady_clock::now();
   std::string step_ = "planning";  // that this run is at
   std::string why_no_way_back_ = {};
-  bool is_taken_back_ = false;  // what this run deployed, or rolled back to
+  std::optional<CommitId> left_ = {};  // this run deployed it, and goes back
   // Asked for this run; empty: the timer did.
   const std::string person_ =
       request_.force || request_.roll_back ? name_of_person() : "";

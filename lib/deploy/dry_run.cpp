@@ -124,14 +124,14 @@ int dry_run(Host& host, const Record& record, const Request& request) {
   if (request.json) {
     print(json_line(to_json(verdict, seen, plan)));
   } else if (is_stuck) {
-    report_stuck(seen, host.log, local_commit(*heads));
+    report_stuck(seen, host.log, checked_out(host, *heads));
   } else {
     print_lines(plan);
   }
   if (is_away) {
     return exit_failed;
   }
-  return is_stuck ? exit_code_of_stuck(seen, local_commit(*heads)) : 0;
+  return is_stuck ? exit_code_of_stuck(seen, checked_out(host, *heads)) : 0;
 }
 
 }  // namespace deployment

@@ -70,8 +70,8 @@ void prepare_way_back(const Component& component,
   const ComponentRecord& known = components[component.name];
   const auto label = store.live_label(component);
   const bool is_told = label && (is_way_back || label->on_trial);
-  if (store.has(store.live(component)) && !is_told &&
-      (label || known.configured.empty())) {
+  if (store.has(store.live(component)) && store.has_interpreter(component) &&
+      !is_told && (label || known.configured.empty())) {
     store.set_live_label(component,
                          {.inputs = label ? label->inputs : known.inputs,
                           .served = work.change->from});
@@ -188,10 +188,16 @@ void apply_step(const Build& step, Work& work) {
   }
   if (step.tried.empty()) {
     host.store.remove_stage();
-  } else {
-    work.stage = mounts;
   }
   require_success(builds, results);
+  if (!step.tried.empty()) {
+    // Leave out what installs wrote beside the environments, as the switch
+    // will.
+    work.stage = builds.empty()
+                     ? mounts
+                     : lay_out(step.commit, step.has_submodules, step.tried,
+                               host.git, host.store, host.runner, host.as_user);
+  }
 }
 
 void apply_step(const Check& step, Work& work) {

@@ -33,7 +33,8 @@ void label_environments(Host& host, const Plan& plan, Journal& journal) {
   for (const Component& component : plan.components) {
     auto components = journal.record().components;
     host.store.label_live(component, components[component.name].inputs);
-    if (const auto label = host.store.live_label(component)) {
+    const auto label = host.store.live_label(component);
+    if (label && host.store.has_interpreter(component)) {
       journal.write(transition::environment_labelled, component.name,
                     label->inputs);
     }

@@ -88,8 +88,8 @@ void refuse_other_record(const Host& host) {
                     "another one; nothing was changed",
                     checkout.string(), other, (own / record_name).string()),
         fmt::format("deploy it by one configuration only; to do so by this "
-                    "one, stop the timer of the other, then take over its "
-                    "record: mkdir -p {0} && mv {1} {0}",
+                    "one, stop the timer and the service of the other, then "
+                    "take over its record: mkdir -p {0} && mv {1} {0}",
                     quoted(own), quoted(other)));
   }
 }

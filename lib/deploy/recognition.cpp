@@ -26,10 +26,13 @@ Standing recognize_checkout(Host& host, Journal& journal) {
 }
 
 void name_checkout(Host& host, Journal& journal) {
-  if (journal.record().checkout_id.empty()) {
-    journal.write(
-        transition::checkout_named, host.config.repo_dir,
-        make_identifier(*host.checkout, host.user, *host.config.state_dir));
+  const std::string& id = journal.record().checkout_id;
+  const std::filesystem::path& record_folder = *host.config.state_dir;
+  if (!id.empty()) {
+    tell_record_folder(*host.checkout, host.user, id, record_folder);
+  } else {
+    journal.write(transition::checkout_named, host.config.repo_dir,
+                  make_identifier(*host.checkout, host.user, record_folder));
   }
 }
 

@@ -50,6 +50,21 @@ bool was_moved(const Record& record,
   return record.deployed && checked_out && checked_out != record.deployed;
 }
 
+// Returns the heads for a run that only makes again what is gone: never a
+// commit that somebody fetched. nullopt: the remote's commit is known and not
+// here.
+std::optional<Heads> heads_to_repair(const Host& host, const Record& record) {
+  const std::optional<CommitId> known =
+      record.pending ? std::optional(record.pending->tip) : record.quarantined;
+  if (known && !host.git.has_commit(*known)) {
+    return std::nullopt;
+  }
+  host.log.info(
+      fmt::format("{} is away; what {} runs on is gone and made again",
+                  host.config.remote, record.deployed->abbreviated()));
+  return host.git.heads_here(known.value_or(*record.deployed));
+}
+
 // Returns the answer, or the error of a question that failed, as one line.
 template <typename Question>
 std::string answer(const Question& question) {
@@ -183,13 +198,16 @@ std::optional<Heads> ask_remote(const Host& host, const Record& record) {
   }
 }
 
+std::optional<CommitId> checked_out(const Host& host, const Heads& heads) {
+  return heads.on_branch ? heads.local : host.git.current_commit();
+}
+
 std::optional<Heads> heads_under_way(const Host& host, const Record& record,
                                      const Standing& standing) {
   const std::optional<CommitId> tip = commit_under_way(record, now());
   if (!tip || !host.git.has_commit(*tip)) {
     return record.deployed && !standing.is_complete()
-               ? std::optional(
-                     heads_without_remote(host, record, *record.deployed))
+               ? heads_to_repair(host, record)
                : std::nullopt;
   }
   host.log.info(fmt::format(

@@ -26,6 +26,9 @@ std::string asked_by(const Record& record);
 int exit_code_of_stuck(const Record& record,
                        const std::optional<CommitId>& checked_out = {});
 
+// Returns the commit that the checkout is at.
+std::optional<CommitId> checked_out(const Host& host, const Heads& heads);
+
 // Says why the remote's tip is not deployed, and returns that exit code.
 int report_stuck(const Record& record, Log& log,
                  const std::optional<CommitId>& checked_out = {});

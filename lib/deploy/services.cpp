@@ -50,22 +50,21 @@ std::optional<Time> last_verification(const Record& record) {
 Endpoints expected_of(const Component& component, const UnitState& unit,
                       const Record& record, const Systemd& systemd) {
   const auto found = record.components.find(component.name);
-  const bool is_known = found != record.components.end();
-  const ComponentRecord known = is_known ? found->second : ComponentRecord{};
-  const bool is_untouched = !is_known || (known.commit && !has_moved(record));
+  const ComponentRecord known =
+      found == record.components.end() ? ComponentRecord{} : found->second;
+  if (has_moved(record)) {  // it may have been restarted since
+    return known.listens;
+  }
   const auto verified = last_verification(record);
   // Nobody verified it as it is now, or an earlier version of this program did.
-  const bool is_new = !is_known || known.configured.empty() ||
-                      (verified && files_changed_since(unit, *verified));
-  if (is_untouched && is_new) {
+  if (!known.commit || known.configured.empty() ||
+      (verified && files_changed_since(unit, *verified))) {
     const auto start = start_of(unit);
     return start && !files_changed_since(unit, *start)
-               ? in_use(unit, systemd.held_for(unit))
+               ? accepting(unit, systemd.held_for(unit))
                : Endpoints{};
   }
-  return is_untouched
-             ? still_in_use(known.listens, unit, systemd.held_for(unit))
-             : known.listens;
+  return still_in_use(known.listens, unit, systemd.held_for(unit));
 }
 
 void look_at(const Component& component, Work& work) {

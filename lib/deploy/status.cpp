@@ -21,7 +21,7 @@ std::optional<Time> deployed_at(const Record& record) {
   std::optional<Time> time;
   for (const Deployment& past : record.history) {
     if (past.outcome == Deployment::Outcome::deployed &&
-        past.to == record.deployed) {
+        past.to == record.deployed && !(time && is_repetition(past))) {
       time = past.ended;
     }
   }

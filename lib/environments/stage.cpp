@@ -149,10 +149,10 @@ Mount show_read_only(const Component& component, const fs::path& environment,
                      Store& store) {
   if (!store.is_folder(environment)) {
     throw Error(
-        fmt::format("{} is a link, and only a folder can be shown so that "
+        fmt::format("{} is no folder, and only a folder can be shown so that "
                     "nothing can be written to it; nothing was moved",
                     environment.string()),
-        "have a folder built in its place: deployment-update --force");
+        "have one built in its place by a run with --force");
   }
   const fs::path place = store.staged(component);
   store.make_folder_in_stage(place.lexically_relative(store.stage()));

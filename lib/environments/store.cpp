@@ -113,10 +113,14 @@ bool Store::has_live_label(const Component& component) const {
 }
 
 bool Store::has_interpreter(const Component& component) const {
-  return component.type != Component::Type::python ||
-         checkout_->has_file(fmt::format("{}/{}/bin/python3",
-                                         component.directory.native(),
-                                         environment_name(component.type)));
+  if (component.type != Component::Type::python) {
+    return true;
+  }
+  const std::string environment = fmt::format(
+      "{}/{}", component.directory.native(), environment_name(component.type));
+  // A link may lead out of the checkout.
+  return checkout_->has_file(environment + "/bin/python3") ||
+         !is_folder(live(component));
 }
 
 void Store::remove_live_label(const Component& component) {
@@ -145,7 +149,9 @@ std::optional<fs::path> Store::find(const Component& component,
   const ActingAs user(user_);
   for (const auto& [number, environment] : kept_of(component)) {
     const std::optional<Label> label = label_of(environment);
-    if (label && serves(*label, inputs, commit) &&
+    const bool is_whole = component.type != Component::Type::python ||
+                          checkout_->has(environment / "bin/python3");
+    if (is_whole && label && serves(*label, inputs, commit) &&
         (trials == Trials::allowed || !label->on_trial)) {
       return environment;
     }

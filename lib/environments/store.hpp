@@ -49,7 +49,7 @@ class Store {
   bool has_live_label(const Component& component) const;
   // Returns true when the environment in use has the program that it cannot run
   // without, if there is one: a venv has, a node_modules has not. One system
-  // call at most.
+  // call when it is there.
   bool has_interpreter(const Component& component) const;
   void remove_live_label(const Component& component);
 

@@ -95,7 +95,9 @@ std::filesystem::path default_state_dir_to_look_at(
     const std::optional<std::string>& instance = std::nullopt);
 
 // Returns true for letters, digits, -, _ and ., of which the first is a letter
-// or a digit, without names that the default record uses beside instances.
+// or a digit; not record nor record.ANYTHING, since the default record is
+// written as record.NUMBER and then renamed in the folder where instances have
+// theirs.
 bool is_instance_name(std::string_view name);
 
 // Returns the command by which a person calls the program with `options` for

@@ -38,23 +38,31 @@ std::string_view to_string(Deployment::Outcome outcome) {
                                          : "deployed";
 }
 
+bool is_repetition(const Deployment& deployment) {
+  return deployment.outcome == Deployment::Outcome::deployed &&
+         deployment.from == deployment.to;
+}
+
 void add_to_history(std::vector<Deployment>& history,
                     const Deployment& deployment) {
   constexpr std::size_t kept = 10;
   constexpr std::ptrdiff_t kept_good = 5;
+  if (!history.empty() && is_repetition(deployment) &&
+      is_repetition(history.back()) && history.back().to == deployment.to) {
+    history.pop_back();
+  }
   history.push_back(deployment);
   if (history.size() <= kept) {
     return;
   }
-  const auto good = std::ranges::count(history, Deployment::Outcome::deployed,
-                                       &Deployment::outcome);
-  const bool may_go = good > kept_good ||
-                      history.front().outcome != Deployment::Outcome::deployed;
-  const auto oldest_bad =
-      std::ranges::find_if(history, [](const Deployment& past) {
-        return past.outcome != Deployment::Outcome::deployed;
-      });
-  history.erase(may_go ? history.begin() : oldest_bad);
+  const auto is_good = [](const Deployment& past) {
+    return past.outcome == Deployment::Outcome::deployed &&
+           !is_repetition(past);
+  };
+  const auto oldest_other = std::ranges::find_if_not(history, is_good);
+  const bool has_many = std::ranges::count_if(history, is_good) > kept_good;
+  history.erase(has_many || oldest_other == history.end() ? history.begin()
+                                                          : oldest_other);
 }
 
 }  // namespace deployment

@@ -116,9 +116,12 @@ bool has_moved(const Record& record);
 std::string_view to_string(Reached reached);
 std::string_view to_string(Deployment::Outcome outcome);
 
+// Returns true for one that deployed again what was deployed.
+bool is_repetition(const Deployment& deployment);
+
 // Appends to the history and drops the oldest of more than ten; not one of the
-// last five that were deployed, so that there is a way back after many
-// failures.
+// last five good ones, so that there is a way back after many failures. Of
+// repetitions in a row the last one is kept, and they are not good ones.
 void add_to_history(std::vector<Deployment>& history,
                     const Deployment& deployment);
 

@@ -99,6 +99,7 @@ void begin(Record& record, const CommitId& tip, Time now, bool force) {
     renew_pending(record, tip, now);
   }
   record.pending->running = true;
+  record.pending->repairs = false;
   if (force) {
     end_quarantine(record);
   }
@@ -106,12 +107,18 @@ void begin(Record& record, const CommitId& tip, Time now, bool force) {
 
 void roll_back_requested(Record& record, const CommitId& to,
                          const CommitId& tip, const std::string& by, Time now) {
-  const bool goes_on = record.quarantined == tip &&
-                       (record.roll_back_to == to || record.deployed == to);
+  if (is_pending(record, tip) && record.pending->repairs &&
+      record.roll_back_to == to) {
+    record.pending->running = true;
+    record.pending->next_try = now;
+    return;
+  }
+  const bool is_known_bad =
+      record.quarantined == tip && record.quarantined_by.empty();
   renew_pending(record, tip, now);
   record.pending->running = true;
   record.roll_back_to = to;
-  if (!goes_on) {
+  if (!is_known_bad) {
     quarantine(record, tip, by);
   }
 }
@@ -243,6 +250,10 @@ void failed(Record& record, const CommitId& tip, const Failure& failure,
   if (ended && !goes_back) {
     add_failure_to_history(record, *ended);
   }
+  if (pending.repairs && pending.reached == Reached::nothing &&
+      record.quarantined != tip) {
+    record.roll_back_to.reset();  // the next try is one of the tip
+  }
 }
 
 void obstructed(Record& record, const CommitId& tip, const Failure& obstacle,
@@ -269,9 +280,8 @@ void roll_back_decided(Record& record, const CommitId& tip,
   record.pending->running = true;
 }
 
-void acquitted(Record& record) {
-  if (record.pending && record.quarantined == record.pending->tip &&
-      record.quarantined_by.empty()) {
+void acquitted(Record& record, const CommitId& left) {
+  if (record.quarantined == left && record.quarantined_by.empty()) {
     end_quarantine(record);
   }
 }

@@ -33,8 +33,8 @@ void configuration_deployed(
 void begin(Record& record, const CommitId& tip, Time now, bool force);
 
 // `by` asked to go to `to`, away from `tip`, at which the remote is: that is
-// quarantined, unless it is already, and `to` is deployed or on the way. The
-// run begins with it.
+// quarantined, unless it is as a bad one. The run begins with it. A repair that
+// is under way goes on.
 void roll_back_requested(Record& record, const CommitId& to,
                          const CommitId& tip, const std::string& by, Time now);
 
@@ -106,9 +106,9 @@ void roll_back_decided(Record& record, const CommitId& tip,
                        const std::optional<Deployment>& ended,
                        const CommitId& to, bool is_to_blame);
 
-// On the way back services do not run as they should either: the commit that
-// was left is not to blame, unless a person left it.
-void acquitted(Record& record);
+// On the way back services do not run as they should either: the commit `left`
+// just now is not to blame.
+void acquitted(Record& record, const CommitId& left);
 
 // The run was asked to end. The next one continues at once.
 void interrupted(Record& record, const Failure& failure, Time now);

@@ -178,7 +178,8 @@ Plan make_plan(const Config& config, const Record& record,
   plan_moves(moves, config, record, seen);
   const bool has_move = std::ranges::any_of(moves.steps, moves_files);
   const Needs needs = needs_of(config, record, target, has_move, force);
-  if (!needs.installs.empty()) {
+  if (!needs.installs.empty() || !needs.checks.empty() ||
+      !needs.releases.empty()) {
     plan.in_place_reason = seen.in_place_reason;
   }
   // The half that a stopped move left is taken back before anything is built.

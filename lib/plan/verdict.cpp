@@ -21,8 +21,16 @@ bool is_waiting(const Record& record, const CommitId& tip, Time now) {
 // still what services run.
 bool has_changed_nothing(const Record& record, const CommitId& tip) {
   return record.pending && !record.pending->running &&
-         record.pending->tip == tip && record.pending->failure &&
+         record.pending->tip == tip && tip != record.deployed &&
+         record.pending->failure && !record.pending->repairs &&
          record.pending->reached == Reached::nothing && !record.roll_back_to;
+}
+
+// True when somebody put another commit than the deployed one into the
+// checkout. A new clone is at whatever the remote has.
+bool was_moved(const Record& record, const Heads& heads) {
+  return !record.checkout_id.empty() &&
+         !(heads.on_branch && local_commit(heads) == record.deployed);
 }
 
 bool is_deployed(const Component& component, const Record& record) {
@@ -55,11 +63,12 @@ Verdict decide(const Config& config, const Record& record,
   }
   if (!record.pending && !record.roll_back_to &&
       record.quarantined == heads.tip) {
-    const bool is_whole =
-        !record.deployed || stands_deployed(config, record, standing);
+    const bool is_whole = !record.deployed || was_moved(record, heads) ||
+                          stands_deployed(config, record, standing);
     return is_whole ? Verdict::quarantined : Verdict::repair;
   }
   if (has_changed_nothing(record, heads.tip) && record.deployed &&
+      !was_moved(record, heads) &&
       std::ranges::any_of(config.components, [&](const Component& component) {
         return standing.gone.contains(component.name) &&
                was_configured_so(component, record);

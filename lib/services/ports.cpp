@@ -30,6 +30,12 @@ bool has_replacement(const Endpoint& before, const Endpoints& listeners) {
   });
 }
 
+Endpoints in_use(const UnitState& unit, const Endpoints& held) {
+  Endpoints listeners = listeners_of(unit, held).value_or(Endpoints{});
+  std::erase_if(listeners, std::not_fn(lasts));
+  return listeners;
+}
+
 }  // namespace
 
 Endpoints still_in_use(const Endpoints& recorded, const UnitState& unit,
@@ -44,10 +50,10 @@ Endpoints still_in_use(const Endpoints& recorded, const UnitState& unit,
   return left;
 }
 
-Endpoints in_use(const UnitState& unit, const Endpoints& held) {
-  Endpoints listeners = listeners_of(unit, held).value_or(Endpoints{});
-  std::erase_if(listeners, std::not_fn(lasts));
-  return listeners;
+Endpoints accepting(const UnitState& unit, const Endpoints& held) {
+  Ports ports({}, false, "");
+  ports.look(unit, held, true);
+  return ports.accepting().value_or(Endpoints{});
 }
 
 Ports::Ports(Endpoints expected, bool may_move, std::string way_to_move)
@@ -77,8 +83,7 @@ std::optional<std::string> Ports::why_not_listening() const {
     if (!has_replacement(before, *listeners_)) {
       return fmt::format(
           "{}; if the push moves it on purpose: {}; if it takes longer to "
-          "start: "
-          "health-timeout",
+          "start: health-timeout",
           describe_missing(before), way_to_move_);
     }
   }

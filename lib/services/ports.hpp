@@ -12,8 +12,9 @@ namespace deployment {
 Endpoints still_in_use(const Endpoints& recorded, const UnitState& unit,
                        const Endpoints& held);
 
-// Returns where the unit listens now, but for ports that the kernel chose.
-Endpoints in_use(const UnitState& unit, const Endpoints& held);
+// Returns where the unit accepts connections now, but for ports that the kernel
+// chose. May wait for a second.
+Endpoints accepting(const UnitState& unit, const Endpoints& held);
 
 class Ports {
  public:

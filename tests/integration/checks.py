@@ -93,12 +93,14 @@ class Case(unittest.TestCase):
         return [call for call in self.world.calls()
                 if not call.startswith(("npm ", "python3 ", "pip "))]
 
-    def assert_untouched(self, commit, version):
-        """Production is at that commit, and nobody asked for a restart."""
+    def assert_untouched(self, commit, version, calls=None):
+        """Production is at that commit, and nobody asked for a restart. Who
+        has read the calls passes them."""
         world = self.world
         self.assertEqual(world.commit(), commit)
         self.assertEqual(world.in_use(), made_from(version))
-        self.assertNotIn("systemctl", "\n".join(world.calls()))
+        calls = world.calls() if calls is None else calls
+        self.assertNotIn("systemctl", "\n".join(calls))
         self.assertFalse(
             (world.checkout / ".git/deployment-update/stage").exists())
         self.assertEqual(
@@ -164,8 +166,9 @@ class Checks(Case):
         second = self.world.push_version(2)
         self.assertIn("look at it exited with code 7\nerror: at it found "
                       "fault\n", self.deploy(1))
-        self.assertIn("look at it on flask==2", self.world.calls())
-        self.assert_untouched(self.first, 1)
+        calls = self.world.calls()
+        self.assertIn("look at it on flask==2", calls)
+        self.assert_untouched(self.first, 1, calls)
         make_due(self.world.record)
         self.fails.unlink()
         self.deploy(0)
@@ -257,6 +260,32 @@ echo "exit 9" >"${0%/*}/look"
         self.world.push("Code", {"backend/server.py": "app = 2\n"})
         self.assertEqual(self.deploy(0).count(f"backend | {NOBODY}\n"), 2)
 
+    def test_what_an_install_wrote_beside_its_environment_is_not_there(self):
+        """It will not be there in production either."""
+        self.world.stand_in("npm", self.world.stand_in_text("npm") +
+                            "echo built >dist\n")
+        self.configure("check = sh -c 'test ! -e dist'\n")
+        second = self.world.push_version(2)
+        self.deploy(0)
+        self.assertEqual(self.world.commit(), second)
+
+    def test_without_a_namespace_a_check_that_fails_restarts_nothing(self):
+        """.git is a file, so nothing can be built aside."""
+        world = self.world
+        world.in_place = True
+        (world.checkout / ".git").rename(world.root / "repository")
+        (world.checkout / ".git").write_text(
+            f"gitdir: {world.root / 'repository'}\n")
+        self.configure(backend="check = look on\n")
+        self.fails.touch()
+        world.push("Code", {"backend/server.py": "app = 2\n"})
+        for _ in range(2):
+            text = self.deploy(1)
+            self.assertNotIn("systemctl", "\n".join(world.calls()))
+            make_due(world.record)
+        self.assertIn("what is built in place replaces", text + self.deploy(
+            1, "--force"))
+
     def test_all_checks_run_in_their_order_until_one_fails(self):
         self.configure(backend="check = look one\n"
                        "check = sh -c 'echo \"two $0\" >>\"$1\"; exit 3' "
@@ -334,8 +363,7 @@ echo "exit 9" >"${0%/*}/look"
         self.world.push_version(2)
         self.deploy(1)
         shutil.rmtree(self.world.checkout / "backend/venv")
-        self.assertIn(f"rolled back to {self.first[:12]} (First)",
-                      self.deploy(1))
+        self.assertIn(f"repaired {self.first[:12]} (First)", self.deploy(1))
         self.assertEqual(self.world.commit(), self.first)
         self.assertEqual(self.world.in_use(), made_from(1))
         self.assertEqual(self.calls_but_installs(), [
@@ -402,8 +430,9 @@ class Releases(Case):
         self.assertIn("the release of [backend]", text)
         self.assertIn("'backend: release' failed (once so far)", text)
         self.assertNotIn("released", self.world.record.read_text())
-        self.assertEqual(self.migrations(), ["migrate one on flask==2"])
-        self.assert_untouched(self.first, 1)
+        calls = self.calls_but_installs()
+        self.assertEqual(calls, ["migrate one on flask==2"])
+        self.assert_untouched(self.first, 1, calls)
         make_due(self.world.record)
         self.release_fails.unlink()
         self.deploy(0)
@@ -416,8 +445,9 @@ class Releases(Case):
         self.fails.touch()
         self.world.push_version(2)
         self.deploy(1)
-        self.assertEqual(self.migrations(), [])
-        self.assert_untouched(self.first, 1)
+        calls = self.calls_but_installs()
+        self.assertEqual(calls, ["look on on flask==2"])
+        self.assert_untouched(self.first, 1, calls)
 
     def test_a_retry_of_the_same_commit_does_not_repeat_it(self):
         world = self.world

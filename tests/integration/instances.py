@@ -41,6 +41,8 @@ class OneHost(unittest.TestCase):
                 subprocess.run(["cp", "-a", f"/etc/{name}", self.host / "etc"],
                                check=True)
         (self.host / "etc/link").symlink_to("/etc")
+        (self.host / "etc/conf").symlink_to("deployment-update")
+        (self.host / "etc/shop").symlink_to("conf/shop.conf")
         self.shop = self.enterContext(World())
         self.blog = self.enterContext(World())
         self.configure("deployment-update/shop", self.shop)
@@ -105,7 +107,9 @@ class Instances(OneHost):
             ("--config=/etc/deployment-update/shop.conf",),
             ("--config=etc/deployment-update/shop.conf",),  # cwd is /
             ("--config=/etc/../etc/./deployment-update/shop.conf",),
-            ("--config=/etc/link/deployment-update/shop.conf",))
+            ("--config=/etc/link/deployment-update/shop.conf",),
+            ("--config=/etc/conf/shop.conf",),
+            ("--config=/etc/shop",))
     VARIABLES: tuple[dict[str, str], ...] = (
         {}, {"STATE_DIRECTORY": RECORDS},
         {"STATE_DIRECTORY": f"{RECORDS}/shop"}, {"XDG_STATE_HOME": "/xdg"})

@@ -8,7 +8,7 @@ import shutil
 import unittest
 
 from support import needs_staging
-from support.record import entries
+from support.record import entries, make_due
 from support.world import (BACKEND_SECTION, COMPONENTS, CONFIG,
                            FRONTEND_SECTION, IN_PLACE, World, made_from)
 
@@ -128,14 +128,63 @@ class Gone(Deployed):
         self.assertEqual(self.world.in_use(), made_from(1))
         self.assert_settled()
 
-    def test_one_that_is_emptied(self):
+    def empty(self, venv):
         """As rm -rf venv/* does, which leaves what begins with a dot."""
-        for path in self.venv().glob("[!.]*"):
+        for path in venv.glob("[!.]*"):
             self.world.run_program(["rm", "-r", path], check=True)
-        self.deploy(0)
-        self.assertEqual(self.restarts(), [BACKEND])
+
+    def test_one_that_is_emptied(self):
+        for _ in range(2):
+            self.empty(self.venv())
+            self.deploy(0)
+            self.assertEqual(self.restarts(), [BACKEND])
+            self.assertEqual(self.world.in_use(), made_from(1))
+            self.assert_settled()
+
+    def test_one_that_is_emptied_is_no_way_back(self):
+        self.empty(self.venv())
+        self.world.push("Crash", {"crash": "1\n"})
+        self.assertIn(f"rolled back to {self.first[:12]}", self.deploy(1))
         self.assertEqual(self.world.in_use(), made_from(1))
+
+    def test_one_that_is_emptied_and_not_needed_any_more(self):
+        self.world.push("No back end", {"backend/requirements.txt": None})
+        self.deploy(0)
+        self.empty(self.venv())
+        self.world.run()
         self.assert_settled()
+
+    def test_one_beside_a_checkout_that_somebody_moved(self):
+        """Nothing is moved from under a person."""
+        bad = self.world.push_version(2, crash="yes\n")
+        self.deploy(1)
+        self.world.git(self.world.checkout, "pull", "-q", "origin", "prod")
+        shutil.rmtree(self.venv())
+        self.assertIn("somebody moved the checkout", self.deploy(1))
+        self.assertEqual(self.world.commit(), bad)
+
+    def test_a_repair_that_fails_keeps_the_quarantine(self):
+        self.world.push_version(2, crash="yes\n")
+        self.deploy(1)
+        shutil.rmtree(self.venv())
+        self.world.down.touch()
+        self.deploy(1)
+        self.world.down.unlink()
+        make_due(self.world.record)
+        self.assertIn(f"repaired {self.first[:12]}", self.deploy(1))
+        self.assertIn("quarantined", entries(self.world.record))
+        self.assertEqual(self.world.in_use(), made_from(1))
+
+    def test_without_the_remote_nothing_new_is_deployed(self):
+        self.world.push_version(2)
+        self.world.git(self.world.checkout, "fetch", "-q", "origin")
+        self.world.origin.rename(self.world.root / "away")
+        shutil.rmtree(self.venv())
+        text = self.deploy(1)
+        self.assertIn(f"origin is away; what {self.first[:12]} runs on is gone "
+                      "and made again", text)
+        self.assertEqual(self.world.commit(), self.first)
+        self.assertEqual(self.world.in_use(), made_from(1))
 
     def test_without_the_remote(self):
         away = self.world.root / "away"

@@ -466,14 +466,21 @@ class ByHand(Deployed):
 
     def test_a_quarantined_commit_that_somebody_checked_out(self):
         bad = self.push_and_deploy(2, 1, crash="yes\n")
-        self.world.git(self.world.checkout, "pull", "-q", "origin", "prod")
-        for run in (self.world.run(), self.world.run("--dry-run")):
+        def git(*arguments):
+            self.world.git(self.world.checkout, *arguments)
+
+        git("fetch", "-q", "origin")
+        for move in (["checkout", "-q", bad],
+                     ["checkout", "-q", "-B", "prod", bad]):
+            git(*move)
+            run = self.world.run("--dry-run")
             self.assertEqual(run.returncode, 1)
             self.assertRegex(
                 run.stderr, rf"\Aerror: {bad[:12]} is quarantined; "
                 rf"{self.first[:12]} was deployed, but somebody moved the "
                 rf"checkout to {bad[:12]}, .*: --rollback "
                 rf"{self.first[:12]}; .*\n\Z")
+            self.deploy(1)
         self.assertEqual(self.world.commit(), bad)
         self.deploy(0, "--rollback", self.first[:12], environment=ASKED)
         self.assert_runs(self.first, 1)

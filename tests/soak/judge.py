@@ -177,6 +177,10 @@ class Judge:
             if self.is_good(tip):
                 self.may_be_deployed.add(tip)
                 self.ever_deployed.add(tip)
+            if self.host.is_away() and "environments" in self.disturbed:
+                # What was gone is made again for what is checked out.
+                self.may_be_deployed.add(self.host.commit())
+                self.ever_deployed.add(self.host.commit())
             return
         if self.is_held(run):
             return
@@ -397,12 +401,12 @@ class Judge:
                 f"--status says: {status}")
         self.require_nothing_is_left()
         # A component that is not as it was waits for a push that installs.
-        if not self.disturbed & {"moved", "environments", "configuration"}:
+        if not self.disturbed & {"moved", "configuration"}:
             self.require_way_back(self.host.commit())
 
     def judge_quarantined(self):
         status = self.status()
-        require(tip_of(status["quarantined"]) == self.host.tip,
+        require(status["quarantined"] == self.host.tip,
                 f"--status says: {status}")
         require(status["pending"] is None, f"--status says: {status}")
         self.require_nothing_is_left()
@@ -418,7 +422,7 @@ class Judge:
     def judge_without_way_back(self):
         status = self.status()  # and no rollback is recorded
         require((status["pending"] or {}).get("commit") == self.host.tip
-                or tip_of(status["quarantined"]) == self.host.tip,
+                or status["quarantined"] == self.host.tip,
                 f"--status says: {status}")
         self.require_nothing_is_left()
 
@@ -448,13 +452,6 @@ def overwrites(name, before, after):
             other.startswith(name + "/") or name.startswith(other + "/"))
         for other in before.keys() | after.keys()
         if before.get(other) != after.get(other))
-
-
-def tip_of(quarantined):
-    """The commit, however --status tells of it."""
-    if isinstance(quarantined, dict):
-        return quarantined["commit"]
-    return quarantined
 
 
 class Tick:

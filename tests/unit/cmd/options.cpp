@@ -200,8 +200,9 @@ TEST_CASE("the configuration of an instance is that of its name") {
 
 TEST_CASE("refuses a name that no instance has") {
   const std::string allowed =
-      " is not allowed; the name of an instance has letters, digits, -, _ and "
-      "., begins with a letter or digit, and is not record";
+      " is not allowed; an instance is configured in NAME.conf, where NAME has "
+      "at most 200 letters, digits, -, _ and ., begins with a letter or digit, "
+      "and is neither record nor begins with record.";
   for (const std::string name : {".", "../shop", "a/b", "a b", "record"}) {
     CHECK(refusal_of([&] { parse({"--instance=" + name}); }) ==
           "command line: --instance '" + name + "'" + allowed);

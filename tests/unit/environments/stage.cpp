@@ -204,8 +204,9 @@ TEST_CASE("shows no environment that is a link, but names it") {
   fs::create_directory_symlink("/elsewhere", in_use);
   const auto error =
       error_of<Error>([&] { show_read_only(api, in_use, stage.host.store); });
-  CHECK(std::string(error.what()).starts_with(in_use.string() + " is a link"));
-  CHECK(contains(error.advice().value_or(""), "deployment-update --force"));
+  CHECK(
+      std::string(error.what()).starts_with(in_use.string() + " is no folder"));
+  CHECK(contains(error.advice().value_or(""), "--force"));
   CHECK_FALSE(fs::exists(stage.tree / "api/venv"));
 }
 

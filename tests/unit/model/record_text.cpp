@@ -196,6 +196,25 @@ TEST_CASE("the history keeps good deployments, however many fail after them") {
   CHECK(record.history.back().outcome == Outcome::rolled_back);
 }
 
+TEST_CASE("deployments of what is deployed drive none out of the history") {
+  Record record;
+  const auto add = [&](char from, char to) {
+    Deployment one = deployment(1);
+    one.outcome = Deployment::Outcome::deployed;
+    one.from = commit(from);
+    one.to = commit(to);
+    add_to_history(record.history, one);
+  };
+  add('a', 'b');
+  add('b', 'c');
+  for (int i = 0; i < 20; ++i) {
+    add('c', 'c');
+  }
+  REQUIRE(record.history.size() == 3);
+  CHECK(record.history.front().to == commit('b'));
+  CHECK(is_repetition(record.history.back()));
+}
+
 TEST_CASE("the history keeps the last ten deployments") {
   Record record;
   for (int i = 1; i <= 12; ++i) {

@@ -439,7 +439,10 @@ TEST_CASE("a person who returns from a bad commit does not take its blame") {
   CHECK(record.quarantined == after);
   CHECK(record.quarantined_by.empty());
   transition::roll_back_requested(elsewhere, commit('0'), after, "alice", noon);
-  CHECK(elsewhere.quarantined_by == "alice");
+  CHECK(elsewhere.quarantined_by.empty());
+  Record good = settled();
+  transition::roll_back_requested(good, commit('0'), before, "alice", noon);
+  CHECK(good.quarantined_by == "alice");
 }
 
 TEST_CASE("who fails on the way back as well is not to blame") {
@@ -447,10 +450,46 @@ TEST_CASE("who fails on the way back as well is not to blame") {
   record.quarantined = after;
   Record asked = record;
   asked.quarantined_by = "alice";
-  transition::acquitted(record);
+  transition::acquitted(record, before);  // another one
+  CHECK(record.quarantined == after);
+  transition::acquitted(record, after);
   CHECK_FALSE(record.quarantined.has_value());
-  transition::acquitted(asked);
+  transition::acquitted(asked, after);
   CHECK(asked.quarantined == after);
+}
+
+TEST_CASE("a repair that fails lets the next try be one of the tip") {
+  Record waiting = settled();
+  transition::failed(waiting, after, failure, noon, std::nullopt);
+  Record repairing = waiting;
+  transition::repair_began(repairing, after, noon);
+  Record moved = repairing;
+  transition::failed(repairing, after, failure, noon, std::nullopt);
+  CHECK_FALSE(repairing.roll_back_to.has_value());
+  CHECK(repairing.pending->attempts == 2);
+  transition::begin(repairing, after, noon, false);
+  CHECK_FALSE(repairing.pending->repairs);
+  // What was begun to be moved has to come to an end.
+  transition::exchange_began(moved, "web");
+  transition::failed(moved, after, failure, noon, std::nullopt);
+  CHECK(moved.roll_back_to == before);
+  // A quarantined tip has no next try.
+  Record bad = settled();
+  bad.quarantined = after;
+  transition::repair_began(bad, after, noon);
+  transition::failed(bad, after, failure, noon, std::nullopt);
+  CHECK(bad.roll_back_to == before);
+}
+
+TEST_CASE("a repair goes on when a person asks for what it goes back to") {
+  Record record = settled();
+  transition::failed(record, after, failure, noon, std::nullopt);
+  transition::repair_began(record, after, noon);
+  transition::interrupted(record, failure, noon);
+  Record before_it = record;
+  transition::roll_back_requested(record, before, after, "alice", noon);
+  before_it.pending->running = true;
+  CHECK(record == before_it);
 }
 
 TEST_CASE("--force begins anew, also after a run that was killed") {

@@ -74,6 +74,20 @@ TEST_CASE("what does not stand beside a push that failed is repaired") {
   Record moved = record;  // services run neither commit
   moved.pending->reached = Reached::moved;
   CHECK(verdict(moved, venv_gone, heads) == Verdict::waiting);
+  Record repaired = record;  // that failed, so it is the tip's turn
+  repaired.pending->repairs = true;
+  CHECK(verdict(repaired, venv_gone, heads) == Verdict::waiting);
+  Record of_deployed = record;
+  of_deployed.pending->tip = before;
+  CHECK(verdict(of_deployed, venv_gone, at(before, before)) ==
+        Verdict::waiting);
+  Record named = record;
+  named.checkout_id = "1";
+  CHECK(verdict(named, venv_gone, heads) == Verdict::repair);
+  // Somebody moved the checkout, and keeps it.
+  CHECK(verdict(named, venv_gone, at(commit('9'), after)) == Verdict::waiting);
+  CHECK(verdict(named, venv_gone, {.tip = after, .local = before}) ==
+        Verdict::waiting);
   Record restoring = record;
   restoring.roll_back_to = before;
   CHECK(verdict(restoring, venv_gone, heads) == Verdict::waiting);
