@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -192,12 +193,34 @@ UsageError no_instance_name(const std::string& option,
       option, escaped(value), record_name, record_name));
 }
 
+bool is_link(const std::string& file) {
+  struct stat status {};
+  return lstat(file.c_str(), &status) == 0 && S_ISLNK(status.st_mode);
+}
+
+// `file` is an absolute path, which may lead through links.
+bool is_in_instance_folder(const std::string& file) {
+  struct stat folder {};
+  struct stat of_instances {};
+  return stat(file.substr(0, file.rfind('/') + 1).c_str(), &folder) == 0 &&
+         stat(instance_folder, &of_instances) == 0 &&
+         folder.st_dev == of_instances.st_dev &&
+         folder.st_ino == of_instances.st_ino;
+}
+
 // Finds the instance whose configuration `file` is.
 std::optional<std::string> instance_of(const std::string& file) {
+  // Each run with --config looks here, and few are of an instance.
   std::error_code error;
-  const fs::path path = fs::is_symlink(file, error)
-                            ? fs::canonical(file, error)
-                            : fs::absolute(file).lexically_normal();
+  const bool may_be_one = !file.starts_with('/') ||
+                          contains_any(file, {"/deployment-update/"}) ||
+                          is_link(file) || is_in_instance_folder(file);
+  if (!may_be_one) {
+    return std::nullopt;
+  }
+  fs::path path =
+      fs::is_symlink(file, error) ? fs::canonical(file, error) : fs::path(file);
+  path = fs::absolute(path).lexically_normal();
   if (path.parent_path() != instance_folder &&
       !fs::equivalent(path.parent_path(), instance_folder, error)) {
     return std::nullopt;

@@ -28,6 +28,12 @@ std::string random_identifier() {
   return fmt::format("{:016x}{:016x}", number[0], number[1]);
 }
 
+// A file .git is one of a linked work tree.
+bool has_git_folder(const Directory& checkout) {
+  const auto git = checkout.look_at(".git");
+  return git && S_ISDIR(git->st_mode);
+}
+
 std::string text_of(const fs::path& record_folder) {
   return fmt::format(
       "The record of deployment-update knows this clone by it.\n{}{}\n",
@@ -44,8 +50,7 @@ std::string make_identifier(Directory& checkout,
                             const std::optional<User>& user,
                             const fs::path& record_folder) {
   const ActingAs acting(user);
-  const auto git = checkout.look_at(".git");
-  if (!git || !S_ISDIR(git->st_mode)) {
+  if (!has_git_folder(checkout)) {
     return {};
   }
   std::string id = random_identifier();
@@ -58,6 +63,9 @@ std::string make_identifier(Directory& checkout,
 void tell_record_folder(Directory& checkout, const std::optional<User>& user,
                         const std::string& id, const fs::path& record_folder) {
   const ActingAs acting(user);
+  if (!has_git_folder(checkout)) {
+    return;
+  }
   Directory folder = checkout.folder(own_folder(checkout.path()));
   const std::string text = text_of(record_folder);
   if (folder.read_regular_file(identifier_name(id), longest_line) != text) {

@@ -107,20 +107,23 @@ void Store::label_live(const Component& component, const Inputs& inputs) {
 }
 
 bool Store::has_live_label(const Component& component) const {
-  return checkout_->has_file(
-      fmt::format("{}/{}/{}", component.directory.native(),
-                  environment_name(component.type), label_name));
+  return has_file_of(component, label_name);
+}
+
+bool Store::has_file_of(const Component& component,
+                        std::string_view name) const {
+  std::string file = component.directory.native();
+  file += '/';
+  file += environment_name(component.type);
+  file += '/';
+  file += name;
+  return checkout_->has_file(file);
 }
 
 bool Store::has_interpreter(const Component& component) const {
-  if (component.type != Component::Type::python) {
-    return true;
-  }
-  const std::string environment = fmt::format(
-      "{}/{}", component.directory.native(), environment_name(component.type));
-  // A link may lead out of the checkout.
-  return checkout_->has_file(environment + "/bin/python3") ||
-         !is_folder(live(component));
+  return component.type != Component::Type::python ||
+         has_file_of(component, "bin/python3") ||
+         !is_folder(live(component));  // a link may lead out of the checkout
 }
 
 void Store::remove_live_label(const Component& component) {

@@ -97,6 +97,10 @@ class Store {
   Kept kept_of(const Component& component) const;
   std::filesystem::path shelf(const Component& component) const;
 
+  // True when the environment in use has a file or link `name`: one system
+  // call.
+  bool has_file_of(const Component& component, std::string_view name) const;
+
   // Removes `path` as far as `user` may.
   void remove_as(const std::optional<User>& user,
                  const std::filesystem::path& path);

@@ -99,7 +99,7 @@ void begin(Record& record, const CommitId& tip, Time now, bool force) {
     renew_pending(record, tip, now);
   }
   record.pending->running = true;
-  record.pending->repairs = false;
+  record.pending->repairs &= record.roll_back_to.has_value();
   if (force) {
     end_quarantine(record);
   }

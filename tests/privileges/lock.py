@@ -93,9 +93,13 @@ class Locks(unittest.TestCase):
     def setUp(self):
         self.world = self.enterContext(OwnedWorld())
         self.world.install_by_hand()
+        give_to(OWNER, self.world.checkout)
 
     def run_of(self, user, code, *more):
         self.world.in_place = user != 0  # he may make no mount namespace
+        if code == 0:  # a checkout has one record
+            of_other = self.world.state if user else self.world.state_of_owner
+            (of_other / "record").unlink(missing_ok=True)
         run = self.world.run_program(self.world.command_of(user, *more))
         self.assertEqual(run.returncode, code, run.stderr)
         return run.stderr

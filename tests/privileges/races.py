@@ -306,7 +306,7 @@ class AnotherFolder(Attacked):
     def check_with_the_venv(self, build):
         mine = self.world.checkout
         venv = self.other / "backend/venv/bin"
-        venv.mkdir(parents=True)
+        venv.mkdir(parents=True, exist_ok=True)
         for name in ("pip", "python3"):
             (venv / name).write_text(
                 f"#!/bin/sh\necho other >>{self.seen}\n")
