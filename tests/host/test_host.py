@@ -26,8 +26,9 @@ from support.host import (APP, AUTHOR, BACK_END, CHECKOUT, DURATION, ERR,
 PATIENCE = 120  # seconds for what takes a few on an idle machine
 TICK = 2  # seconds between the runs of a timer in a hurry
 SECRET = "the secret of root"
-SILENT = (r"backend-deployment\.service was restarted and does not run as it should: "
-          rf"after 30\.0 s, it takes no connection at 0\.0\.0\.0:{BACK_END}: "
+SILENT = (r"backend-deployment\.service was restarted and does not run as it "
+          rf"should: after 30\.0 s, it takes no connection at 0\.0\.0\.0:"
+          rf"{BACK_END}: "
           "nobody accepts it$")
 NO_CHANGES = ["No changes detected in the repository."]
 
@@ -408,7 +409,8 @@ health-check = http://127.0.0.1:8000/
     def test_server_that_dies(self):
         self.break_and_look(
             {"backend/requirements.txt": requirements("colorama")},
-            "backend-deployment.service was restarted and does not run as it should")
+            "backend-deployment.service was restarted and does not run as it "
+            "should")
         self.fix("back end with uvicorn again")
 
 
@@ -537,7 +539,8 @@ class Units(ChangingUnits, Group):
     def test_configuration_of_vite_that_throws(self):
         self.check_taken_back(
             {"frontend/vite.config.js": "throw new Error('at start');\n"},
-            "frontend-deployment.service was restarted and does not run as it should")
+            "frontend-deployment.service was restarted and does not run as it "
+            "should")
         self.fix_front_end("front end with a configuration")
 
     def test_script_that_is_gone(self):
@@ -545,7 +548,8 @@ class Units(ChangingUnits, Group):
         del package["scripts"]["dev"]
         self.check_taken_back(
             {"frontend/package.json": json.dumps(package)},
-            "frontend-deployment.service was restarted and does not run as it should")
+            "frontend-deployment.service was restarted and does not run as it "
+            "should")
         self.fix_front_end("front end with its script")
 
     def test_push_that_moves_a_service(self):

@@ -105,7 +105,8 @@ class Failures(unittest.TestCase):
         self.assert_says(
             text, "local changes would be overwritten; nothing was changed:",
             "error: backend/server.py\n", "error: folder/new.txt\n",
-            "error: ä b.txt\n", "stash push --all -- backend/server.py folder/new.txt 'ä b.txt'")
+            "error: ä b.txt\n", "stash push --all -- backend/server.py "
+            "folder/new.txt 'ä b.txt'")
         self.assertNotIn("unrelated", text)
         self.assertNotIn("README", text)
         self.assertEqual(world.commit(), first)

@@ -21,14 +21,15 @@ CEILINGS = {
     # configuration file and a record included. The record's lines about the
     # checkout and the configuration are 45,000 of them. The look whether all
     # that stands is 40,000, since valgrind knows no openat2(2) and the program
-    # then walks from folder to folder. A little more, as another patch level of
-    # compiler or C library moves them by a few per cent; libcrypto, if it were
-    # loaded at the start again, is a million.
+    # then walks from folder to folder. A little more, as another patch level
+    # of compiler or C library moves them by a few per cent; libcrypto, if it
+    # were loaded at the start again, is a million.
     "instructions": 965_000,
-    # 141, loader included. The checkout's identifier is one, so is each of two
-    # environments, and the interpreter of the venv. The watchdog's thread is 16
-    # of them, the path of the checkout and its .git 10, the lock 14. A few
-    # more, as the user database and the loader's search differ between systems.
+    # 141, loader included. The checkout's identifier is one, so is each of
+    # two environments, and the interpreter of the venv. The watchdog's thread
+    # is 16 of them, the path of the checkout and its .git 10, the lock 14. A
+    # few more, as the user database and the loader's search differ between
+    # systems.
     "system calls": 146,
     # git ls-remote. Nothing else is needed to know that nothing changed.
     "processes": 1,

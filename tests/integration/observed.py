@@ -9,8 +9,8 @@ import unittest
 
 from support import needs_staging
 from support.record import entries, make_due
-from support.world import (BACKEND_SECTION, COMPONENTS, CONFIG,
-                           FRONTEND_SECTION, IN_PLACE, World, made_from)
+from support.world import (COMPONENTS, CONFIG, FRONTEND_SECTION, IN_PLACE,
+                           World, made_from)
 
 FRONTEND = "systemctl restart frontend-deployment.service"
 BACKEND = "systemctl restart backend-deployment.service"
@@ -181,8 +181,8 @@ class Gone(Deployed):
         self.world.origin.rename(self.world.root / "away")
         shutil.rmtree(self.venv())
         text = self.deploy(1)
-        self.assertIn(f"origin is away; what {self.first[:12]} runs on is gone "
-                      "and made again", text)
+        self.assertIn(f"origin is away; what {self.first[:12]} runs on is "
+                      "gone and made again", text)
         self.assertEqual(self.world.commit(), self.first)
         self.assertEqual(self.world.in_use(), made_from(1))
 

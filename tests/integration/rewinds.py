@@ -343,7 +343,8 @@ class WithoutRemote(Case):
         self.leave_remote()
         self.assert_finished(
             third, "origin is away; the deployment of "
-            f"{third[:12]} goes on, since its commit is here", f"\ndeployed {third[:12]}")
+            f"{third[:12]} goes on, since its commit is here",
+            f"\ndeployed {third[:12]}")
         self.assertEqual(self.world.in_use(), made_from(3))
         self.away.rename(self.world.origin)
         code, out, text = self.ended()
@@ -515,8 +516,7 @@ class BesideRoot(Case):
             "root: sudo deployment-update, with the same options\n")
 
     def test_a_run_is_refused_before_anything_is_done(self):
-        before = listing(self.world.checkout,
-                                 self.world.state_of_owner)
+        before = listing(self.world.checkout, self.world.state_of_owner)
         for user in (OWNER, READER):
             for more in ([], ["--force"], ["--rollback"]):
                 with self.subTest(user=user, more=more):

@@ -10,14 +10,15 @@ from pathlib import Path
 
 from support import needs_staging
 from support.record import entries, make_due
-from support.serving import (DIES_ELSEWHERE, LEAVES, PORT, RAISES, SERVES, SERVES_ELSEWHERE,
-                             SERVES_HTTPS, SERVES_MORE, ServingWorld)
+from support.serving import (DIES_ELSEWHERE, LEAVES, PORT, RAISES, SERVES,
+                             SERVES_ELSEWHERE, SERVES_HTTPS, SERVES_MORE,
+                             ServingWorld)
 
 DEFAULTS = ""
 QUICK = "settle = 1\nhealth-timeout = 4\n"  # seconds
 MISSING = (f"it does not listen on port {PORT}, as it did before; if the push "
-           "moves it on purpose: deployment-update --force; if it takes longer "
-           "to start: health-timeout")
+           "moves it on purpose: deployment-update --force; if it takes "
+           "longer to start: health-timeout")
 SILENT = f"it takes no connection at 0.0.0.0:{PORT}: nobody accepts it"
 
 

@@ -340,8 +340,9 @@ class ByHand(Deployed):
         self.world.down.unlink()
         self.deploy(0, "--rollback", environment=ASKED)
         self.assert_runs(self.first, 1)
-        self.assertEqual(self.status()["quarantined_by"], "")
-        self.deploy(1)
+        # The commit was not to blame; she took it away.
+        self.assertEqual(self.status()["quarantined_by"], "alice")
+        self.deploy(0)
 
     def test_it_works_without_the_remote(self):
         second = self.push_and_deploy(2)
@@ -401,7 +402,8 @@ class ByHand(Deployed):
              for past in status["history"][-2:]],
             [("failed", third, self.first, "alice"),
              ("rolled-back", self.first, third, "alice")])
-        self.assertEqual(self.world.run().stdout, "No changes detected in the repository.\n")
+        self.assertEqual(self.world.run().stdout,
+                         "No changes detected in the repository.\n")
 
     def test_one_that_is_taken_back_to_a_commit_that_is_not_the_tip(self):
         second = self.push_and_deploy(2)
@@ -410,7 +412,7 @@ class ByHand(Deployed):
         text = self.deploy(1, "--rollback", environment=ASKED)
         self.assertIn(f"rolled back to {second[:12]}", text)
         self.assert_runs(second, 2)
-        self.assertIn(f"{third[:12]} is quarantined", self.deploy(0))
+        self.assertIn(f"{third[:12]} is quarantined", self.deploy(1))
 
     def test_a_commit_that_was_never_deployed_is_refused(self):
         text = self.deploy(1, "--rollback", "deadbeef")
@@ -466,6 +468,7 @@ class ByHand(Deployed):
 
     def test_a_quarantined_commit_that_somebody_checked_out(self):
         bad = self.push_and_deploy(2, 1, crash="yes\n")
+
         def git(*arguments):
             self.world.git(self.world.checkout, *arguments)
 
