@@ -278,12 +278,12 @@ class Host:
         return self.run(*git, "rev-parse", "HEAD").stdout.strip()
 
     def install(self, stage, *options):
-        """Runs scripts/install with the files of `stage`; returns what it
-        said."""
+        """Runs scripts/install with the files of `stage`, and with that the
+        first deployment; returns what it said."""
         self.copy(stage, "/srv/stage")
         self.copy(TOP / "scripts/install", "/srv/install")
-        return self.run("/srv/install", "--stage", "/srv/stage",
-                        *options).stdout
+        return self.run("/srv/install", "--stage", "/srv/stage", *options,
+                        timeout=300).stdout
 
     def hurry_timer(self, seconds, unit=UNIT):
         """Lets the timer elapse more often than every minute."""
