@@ -10,8 +10,8 @@ namespace deployment {
 
 // Carries out one run and returns its exit code: 0 up to date, deployed, or
 // rolled back by a person; 1 the remote is away, or its commit is pending or
-// quarantined. Throws Error for
-// everything that ends a run before it began to plan, and Interrupted.
+// quarantined. Throws Error for everything that ends a run before it began to
+// plan, and Interrupted.
 int run(const Config& config, const Request& request, Log& log,
         CommandRunner& runner);
 

@@ -121,17 +121,18 @@ int dry_run(Host& host, const Record& record, const Request& request) {
   }
   const bool is_stuck =
       verdict == Verdict::waiting || verdict == Verdict::quarantined;
+  int code = 0;
+  if (is_stuck) {
+    const auto here = checked_out(host, *heads);
+    code = request.json ? exit_code_of_stuck(seen, here)
+                        : report_stuck(seen, host.log, here);
+  }
   if (request.json) {
     print(json_line(to_json(verdict, seen, plan)));
-  } else if (is_stuck) {
-    report_stuck(seen, host.log, checked_out(host, *heads));
-  } else {
+  } else if (!is_stuck) {
     print_lines(plan);
   }
-  if (is_away) {
-    return exit_failed;
-  }
-  return is_stuck ? exit_code_of_stuck(seen, checked_out(host, *heads)) : 0;
+  return is_away ? exit_failed : code;
 }
 
 }  // namespace deployment

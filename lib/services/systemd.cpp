@@ -133,6 +133,11 @@ Command Systemd::command(std::string purpose, Words arguments) const {
 }
 
 void Systemd::restart(const std::string& unit, const UnitState& before) {
+  // A restart that meets one of systemd's own is merged with it, and counts as
+  // an automatic one (NRestarts): a crash loop has to end first.
+  if (before.active_state == "activating" || before.restarts > 0) {
+    runner_.run(command(fmt::format("stopping {}", unit), {"stop", unit}));
+  }
   // A start limit that was hit would refuse the very restart that mends the
   // unit. It is no failure when the unit is not loaded.
   runner_.run(command(fmt::format("clearing failures of {}", unit),

@@ -164,6 +164,19 @@ CommandResult started_anew() {
   return printed(without("InvocationID") + "InvocationID=2c3d\n");
 }
 
+TEST_CASE("a unit that systemd starts again and again is stopped first") {
+  for (const UnitState& before :
+       {UnitState{.active_state = "activating", .sub_state = "auto-restart"},
+        UnitState{.active_state = "active", .restarts = 1}}) {
+    FakeRunner runner;
+    Systemd(runner, {}).restart("a.service", before);
+    CHECK(runner.lines() ==
+          std::vector<std::string>{"systemctl stop a.service",
+                                   "systemctl reset-failed a.service",
+                                   "systemctl restart a.service"});
+  }
+}
+
 TEST_CASE("a restart that fails says where to look") {
   const auto error = error_of<Error>([] { restart(start_limit); });
   CHECK(error.what() ==
