@@ -8,10 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "lib/base/json.hpp"
+
 namespace deployment {
 namespace {
 
-using Json = nlohmann::json;
 using Parts = std::vector<std::string>;
 
 // Its JSON is some times as large.

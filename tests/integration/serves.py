@@ -146,6 +146,7 @@ class Quick(Serving):
     def test_a_server_that_a_person_moves_is_let(self):
         for number, restart in enumerate((False, True), 1):
             with self.subTest(restart=restart):
+                self.world.started_long_ago()
                 self.world.back_end(port=PORT + number)
                 if restart:
                     self.world.run_program(
