@@ -21,7 +21,7 @@ add_test(NAME clang.configure COMMAND ${CMAKE_COMMAND}
 add_test(NAME clang.build COMMAND ${CMAKE_COMMAND}
   --build ${clang_build} --parallel ${processors})
 add_test(NAME clang.tests COMMAND ${CMAKE_CTEST_COMMAND}
-  --test-dir ${clang_build} --label-regex "unit|integration"
+  --test-dir ${clang_build} --label-regex "unit|releases"
   --output-on-failure --parallel ${processors})
 # Other versions of clang-tidy and clang-format ask for other things.
 function(add_clang_14_test name tool)
@@ -53,19 +53,17 @@ else()
   foreach(compiler g++ clang++)
     if(compiler STREQUAL g++)
       set(build_type Release)
-      set(unity OFF)
     else()
       set(build_type None)
-      set(unity ON)
     endif()
     add_test(NAME trixie.build.${compiler} COMMAND ${in_trixie} sh -ec
       "cmake -S /mnt/source -B /mnt/build/${compiler} -DDEVELOPMENT=ON \\
          -DCMAKE_CXX_COMPILER=${compiler} -DCMAKE_BUILD_TYPE=${build_type} \\
-         -DCMAKE_UNITY_BUILD=${unity}
+         -DCMAKE_UNITY_BUILD=ON
        cmake --build /mnt/build/${compiler} --parallel ${processors}")
   endforeach()
   add_test(NAME trixie.tests COMMAND ${in_trixie}
-    ctest --test-dir /mnt/build/g++ --label-regex "unit|integration"
+    ctest --test-dir /mnt/build/g++ --label-regex "unit|releases"
     --output-on-failure --parallel ${processors})
   add_binary_test(trixie.host trixie 640 host Changes Failures)
   set_property(TEST trixie.host APPEND PROPERTY ENVIRONMENT
@@ -109,12 +107,14 @@ set_tests_properties(clang.tests PROPERTIES
 set_tests_properties(lint.tidy PROPERTIES COST 600)
 set_tests_properties(clang.build clang.tests lint.tidy PROPERTIES TIMEOUT 1800)
 # They keep all processors busy: nothing else runs beside them, least of all
-# tests on booted hosts, which count seconds.
-set(wide clang.build clang.tests lint.tidy faults.crash)
+# tests on booted hosts, which count seconds. ctest is given one job more than
+# there are processors, since many tests wait (scripts/test).
+math(EXPR all_jobs "${processors} + 1")
+set(wide clang.build clang.tests lint.tidy faults.crash faults.soak)
 if(TEST trixie.root)
   list(APPEND wide trixie.build.g++ trixie.build.clang++ trixie.tests)
 endif()
-set_tests_properties(${wide} PROPERTIES PROCESSORS ${processors})
+set_tests_properties(${wide} PROPERTIES PROCESSORS ${all_jobs})
 
 file(GLOB_RECURSE sources CONFIGURE_DEPENDS
   ${PROJECT_SOURCE_DIR}/cmd/*.[ch]pp ${PROJECT_SOURCE_DIR}/lib/*.[ch]pp

@@ -25,6 +25,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
+constexpr const char* planning = "planning";  // the step before all others
+
 milliseconds since(steady_clock::time_point start) {
   return std::chrono::duration_cast<milliseconds>(steady_clock::now() - start);
 }
@@ -53,23 +55,18 @@ class Run {
     return is_away ? exit_failed : code;
   }
 
-  // Goes to a commit of the history, and away from the remote's. The remote's
-  // own is deployed.
+  // Goes to a commit of the history, and away from the remote's and from what
+  // people have committed here. The remote's own is deployed.
   int roll_back() {
     recognize_checkout(host_, journal_);
     refuse_other_record(host_);
     const CommitId to =
         commit_asked_for(record(), request_.commit, host_.config);
-    if (!host_.git.has_commit(to)) {
-      throw Error(fmt::format("the commit {} to roll back to is not in the "
-                              "checkout any more; nothing was changed",
-                              to),
-                  "look at: " + command_with(host_.config, "--status"));
-    }
+    require_here(host_, to);
     if (!ask_remote()) {
       heads_ = heads_without_remote(host_, record(), to);
     }
-    if (to == heads_->tip) {
+    if (to == heads_->tip && !has_own_commits(host_, *heads_)) {
       journal_.write(transition::overtake_roll_back, to, true);
       journal_.write(transition::begin, to, now(), true);
     } else {
@@ -113,9 +110,11 @@ class Run {
       end_orphans_of_a_killed_run();
       return deploy();
     } catch (const Interrupted& interruption) {
-      journal_.write(transition::interrupted,
-                     Failure{.step = step_, .error = interruption.text()},
-                     now());
+      if (step_ != planning) {  // else what a killed run left is still there
+        journal_.write(transition::interrupted,
+                       Failure{.step = step_, .error = interruption.text()},
+                       now());
+      }
       throw;
     } catch (const Error& error) {
       return fail(error);
@@ -138,11 +137,12 @@ class Run {
 
   int deploy() {
     for (;; heads_ = host_.git.heads_here(heads_->tip)) {
-      step_ = "planning";
+      step_ = planning;
       // A rollback builds nothing that is kept.
       const bool force = request_.force && !record().roll_back_to;
       const Plan plan = make_plan(force);
       if (!plan.steps.empty() || plan.change) {
+        adopt_what_stands(host_, *heads_, journal_);
         journal_.write(transition::begin, heads_->tip, now(), force);
         name_checkout(host_, journal_);
         journal_.write(transition::configuration_changed,
@@ -174,7 +174,10 @@ class Run {
   void apply(const Plan& plan) {
     if (plan.change) {
       work_.change = plan.change;
-      work_.may_move = may_services_move();
+      // A person may ask for a commit whose services listen elsewhere; and of a
+      // commit that served before, nothing better can be had.
+      work_.may_move =
+          record().roll_back_to || request_.force || request_.roll_back;
       say_what_begins(host_, record(), plan);
       look_at_services(plan, work_);
     }
@@ -196,13 +199,6 @@ class Run {
     }
   }
 
-  // A person may ask for a commit whose services listen elsewhere.
-  bool may_services_move() const {
-    const auto& back = record().roll_back_to;
-    return back ? back != record().deployed
-                : request_.force || request_.roll_back;
-  }
-
   // Returns false when there is nothing to take back, or no way back.
   bool begin_roll_back(const Plan& plan, const Error& error) {
     WayBack back =
@@ -215,7 +211,7 @@ class Run {
     if (!back.to) {
       return false;
     }
-    left_ = plan.change->to;
+    goes_back_ = true;
     // A commit is not to blame for an environment that is gone, nor when it was
     // deployed before, and has served.
     const bool is_to_blame =
@@ -276,13 +272,13 @@ class Run {
     journal_.write(
         transition::rolled_back,
         told_as_it_was(*ended(Deployment::Outcome::rolled_back), record(),
-                       request_.roll_back && !left_ ? person_ : ""));
+                       request_.roll_back && !goes_back_ ? person_ : ""));
     host_.log.write(repairs ? Level::info : Level::warning,
                     (repairs ? "repaired " : "rolled back to ") + what);
     tidy(host_, record());
     const bool is_stuck = record().pending || record().quarantined;
     const int code = is_stuck ? report_stuck(record(), host_.log) : exit_failed;
-    return !request_.roll_back ? code : left_ ? exit_failed : 0;
+    return !request_.roll_back ? code : goes_back_ ? exit_failed : 0;
   }
 
   // Says a new failure in full, and a known one only as pending, unless a
@@ -299,8 +295,9 @@ class Run {
       journal_.write(transition::failed, heads_->tip, failure, now(),
                      ended(Deployment::Outcome::failed));
     }
-    if (left_ && is_of_services(error)) {
-      journal_.write(transition::acquitted, *left_);
+    if (const auto left = commit_to_acquit(record());
+        left && is_of_services(error)) {
+      journal_.write(transition::acquitted, *left);
     }
     if (!is_known || request_.force || request_.by_hand) {
       say_failure(host_, error);
@@ -323,9 +320,9 @@ class Run {
   Journal journal_;
   Work work_{host_, journal_};
   steady_clock::time_point started_ = steady_clock::now();
-  std::string step_ = "planning";  // that this run is at
+  std::string step_ = planning;  // that this run is at
   std::string why_no_way_back_ = {};
-  std::optional<CommitId> left_ = {};  // this run deployed it, and goes back
+  bool goes_back_ = false;  // what this run deployed failed
   // Asked for this run; empty: the timer did.
   const std::string person_ =
       request_.force || request_.roll_back ? name_of_person() : "";
@@ -340,7 +337,7 @@ int run(const Config& config, const Request& request, Log& log,
     Host host(config, log, runner);
     return dry_run(host, Journal(*config.state_dir).record(), request);
   }
-  refuse_beside_root(config.repo_dir);
+  refuse_beside_root(config);
   Host host(config, log, runner);
   const Lock lock(*host.checkout, host.user, request.wait);
   Run run(host, request);

@@ -125,6 +125,9 @@ void apply_step(const Restore& step, Work& work) {
 }
 
 void apply_step(const Checkout& step, Work& work) {
+  if (step.keep) {
+    work.host.git.keep(lost_ref(*step.keep), *step.keep);
+  }
   move_to(step.commit, step.from_another, work,
           [&] { work.host.git.checkout(); });
 }

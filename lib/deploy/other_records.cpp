@@ -1,6 +1,7 @@
 #include "lib/deploy/other_records.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/error.hpp"
@@ -40,6 +41,11 @@ std::vector<fs::path> folders_of_root() {
   return folders;
 }
 
+bool belongs_to_root(const fs::path& file) {
+  struct stat status {};
+  return stat(file.c_str(), &status) == 0 && status.st_uid == 0;
+}
+
 bool is_same(const fs::path& path, const fs::path& other) {
   std::error_code error;
   return path == other || fs::equivalent(path, other, error);
@@ -47,11 +53,16 @@ bool is_same(const fs::path& path, const fs::path& other) {
 
 }  // namespace
 
-void refuse_beside_root(const fs::path& checkout) {
+void refuse_beside_root(const Config& config) {
   if (geteuid() == 0) {
     return;
   }
-  for (const fs::path& folder : folders_of_root()) {
+  const fs::path& checkout = config.repo_dir;
+  std::vector<fs::path> folders = folders_of_root();
+  if (belongs_to_root(*config.state_dir / record_name)) {
+    folders.push_back(*config.state_dir);
+  }
+  for (const fs::path& folder : folders) {
     const Record record = record_in(folder);
     const bool is_of_it =
         record.checkout.empty()

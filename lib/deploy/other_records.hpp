@@ -1,17 +1,15 @@
 // Lets a checkout have one record, and nobody deploy beside it.
 #pragma once
 
-#include <filesystem>
-
 #include "lib/deploy/host.hpp"
 
 namespace deployment {
 
 // Throws Error when this process is not one of root and root has a record of
-// `checkout`, its default one or that of an instance, or a default one that
-// names no checkout: a run would build below the services that root deploys,
-// and keep a second record of them.
-void refuse_beside_root(const std::filesystem::path& checkout);
+// the checkout, its default one, that of an instance or the configured one, or
+// a default one that names no checkout: a run would build below the services
+// that root deploys, and keep a second record of them.
+void refuse_beside_root(const Config& config);
 
 // Throws Error when another record than that of the configuration names the
 // checkout: two would take turns in deploying what each takes for its own.

@@ -36,4 +36,16 @@ void name_checkout(Host& host, Journal& journal) {
   }
 }
 
+void adopt_what_stands(const Host& host, const Heads& heads, Journal& journal) {
+  const Record& record = journal.record();
+  if (record.deployed || record.pending || !heads.tracking ||
+      !host.standing(record).is_complete()) {
+    return;
+  }
+  const CommitId here = host.git.current_commit();
+  if (host.git.compare(here, *heads.tracking).ours == 0) {
+    journal.write(transition::adopted, here);
+  }
+}
+
 }  // namespace deployment

@@ -120,19 +120,24 @@ std::string describe_stuck(const Record& record,
     const Failure failure = pending->failure.value_or(Failure{});
     const bool repairs = pending->repairs && record.roll_back_to;
     const std::string what = fmt::format(
-        "the {} of {} is pending: '{}' failed",
-        repairs               ? "repair"
-        : record.roll_back_to ? "rollback"
-                              : "deployment",
-        (repairs ? *record.roll_back_to : pending->tip).abbreviated(),
-        failure.step);
+        "the {} {} is pending: '{}' failed",
+        repairs               ? "repair of"
+        : record.roll_back_to ? "rollback to"
+                              : "deployment of",
+        record.roll_back_to.value_or(pending->tip).abbreviated(), failure.step);
     if (pending->failure && pending->attempts == 0) {
       return fmt::format("{}: {}; each run looks again", what, failure.error);
     }
-    return fmt::format("{} ({} so far): {}; next try at {}, or now with {}",
-                       what, times(pending->attempts), failure.error,
-                       to_string(pending->next_try),
-                       record.roll_back_to ? "--rollback" : "--force");
+    const bool takes_away = record.roll_back_to && !pending->repairs &&
+                            record.quarantined != pending->tip;
+    return fmt::format(
+        "{} ({} so far): {}; next try at {}, or now with {}{}", what,
+        times(pending->attempts), failure.error, to_string(pending->next_try),
+        record.roll_back_to ? "--rollback" : "--force",
+        takes_away
+            ? fmt::format(", which leaves {} out until another commit comes",
+                          pending->tip.abbreviated())
+            : "");
   }
   const std::string by = as_asked(asked_by(record));
   if (was_moved(record, checked_out)) {

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "lib/deploy/report.hpp"
+#include "lib/plan/verdict.hpp"
 
 namespace deployment {
 namespace {
@@ -36,6 +37,12 @@ std::optional<CommitId> deployed_before(const Record& record) {
   return before;
 }
 
+// Returns true on the way back to what was deployed before.
+bool returns(const Record& record) {
+  return record.roll_back_to &&
+         (!record.deployed || record.roll_back_to == record.deployed);
+}
+
 }  // namespace
 
 Trials trials_of(const Host& host, const Plan& plan) {
@@ -58,9 +65,7 @@ Trials trials_of(const Host& host, const Plan& plan) {
 
 WayBack way_back(const Config& config, const Record& record, const Plan& plan,
                  const Trials& trials) {
-  const bool goes_back =
-      record.roll_back_to.has_value() && record.roll_back_to == record.deployed;
-  if (!has_moved(record) || goes_back || !plan.change) {
+  if (!has_moved(record) || returns(record) || !plan.change) {
     return {};
   }
   if (config.build == BuildMode::in_place || plan.in_place_reason) {
@@ -96,6 +101,12 @@ CommitId commit_that_failed(const Record& record) {
       !record.history.empty() &&
       record.history.back().outcome == Deployment::Outcome::failed;
   return has_failure ? record.history.back().to : record.pending->tip;
+}
+
+std::optional<CommitId> commit_to_acquit(const Record& record) {
+  return returns(record) && record.pending && !record.pending->repairs
+             ? std::optional(commit_that_failed(record))
+             : std::nullopt;
 }
 
 Deployment told_as_it_was(Deployment ended, const Record& record,
@@ -138,6 +149,20 @@ CommitId commit_asked_for(const Record& record, const std::string& digits,
           found.empty() ? "no" : "more than one", digits,
           all.empty() ? "none" : fmt::format("{}", fmt::join(all, ", "))),
       advice);
+}
+
+void require_here(const Host& host, const CommitId& commit) {
+  if (!host.git.has_commit(commit)) {
+    throw Error(fmt::format("the commit {} to roll back to is not in the "
+                            "checkout any more; nothing was changed",
+                            commit),
+                "look at: " + command_with(host.config, "--status"));
+  }
+}
+
+bool has_own_commits(const Host& host, const Heads& heads) {
+  const auto& local = local_commit(heads);
+  return local && host.git.compare(*local, heads.tip).ours > 0;
 }
 
 std::set<CommitId> commits_to_keep(const Record& record) {

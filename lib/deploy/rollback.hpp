@@ -39,6 +39,10 @@ std::optional<CommitId> commit_before(const Record& record);
 // one.
 CommitId commit_that_failed(const Record& record);
 
+// Returns the commit that is not to blame when services do not run as they
+// should on the commit before it either; nullopt when no commit is left.
+std::optional<CommitId> commit_to_acquit(const Record& record);
+
 // Returns a rollback that has ended as the history is to tell it. `person`
 // asked for this run; empty: for one before it, or nobody did.
 Deployment told_as_it_was(Deployment ended, const Record& record,
@@ -49,6 +53,12 @@ Deployment told_as_it_was(Deployment ended, const Record& record,
 // there is none or more than one.
 CommitId commit_asked_for(const Record& record, const std::string& digits,
                           const Config& config);
+
+// Throws Error when a commit to roll back to is not in the checkout any more.
+void require_here(const Host& host, const CommitId& commit);
+
+// Returns true when the branch here has commits that the remote's has not.
+bool has_own_commits(const Host& host, const Heads& heads);
 
 // Returns the commits whose environments a rollback may need.
 std::set<CommitId> commits_to_keep(const Record& record);

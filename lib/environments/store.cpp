@@ -79,6 +79,16 @@ std::optional<Label> Store::label_of(const fs::path& environment) const {
   return text ? std::optional(parse_label(*text)) : std::nullopt;
 }
 
+std::optional<Label> Store::label_for(const Component& component,
+                                      const fs::path& environment) const {
+  std::optional<Label> label = label_of(environment);
+  if (label && (label->folder.empty() || label->folder == live(component))) {
+    label->folder.clear();
+    return label;
+  }
+  return std::nullopt;
+}
+
 std::optional<CommitId> Store::served_by(const fs::path& environment) const {
   const ActingAs user(user_);
   return label_of(environment).value_or(Label{}).served;
@@ -90,11 +100,12 @@ void Store::write_label(const fs::path& environment, const Label& label) {
 
 std::optional<Label> Store::live_label(const Component& component) const {
   const ActingAs user(user_);
-  return label_of(live(component));
+  return label_for(component, live(component));
 }
 
-void Store::set_live_label(const Component& component, const Label& label) {
+void Store::set_live_label(const Component& component, Label label) {
   const ActingAs user(user_);
+  label.folder = live(component);
   checkout_->make_folders(live(component));
   write_label(live(component), label);
 }
@@ -151,7 +162,7 @@ std::optional<fs::path> Store::find(const Component& component,
                                     Trials trials) const {
   const ActingAs user(user_);
   for (const auto& [number, environment] : kept_of(component)) {
-    const std::optional<Label> label = label_of(environment);
+    const std::optional<Label> label = label_for(component, environment);
     const bool is_whole = component.type != Component::Type::python ||
                           checkout_->has(environment / "bin/python3");
     if (is_whole && label && serves(*label, inputs, commit) &&
@@ -190,7 +201,7 @@ void Store::keep_staged(const Component& component, const Inputs& inputs) {
   const ActingAs user(user_);
   const fs::path built = staged(component);
   checkout_->make_folders(built);  // npm makes none without dependencies
-  write_label(built, {.inputs = inputs});
+  write_label(built, {.inputs = inputs, .folder = live(component)});
   if (!checkout_->rename(built, free_place(component))) {
     throw_errno(fmt::format("keep {}", built.string()));
   }

@@ -39,10 +39,11 @@ class Store {
   void remove_stage();
 
   // Reads the label of the environment in use; nullopt when there is no
-  // environment, or no label in it.
+  // environment, no label in it, or one of another folder; that is left out.
   std::optional<Label> live_label(const Component& component) const;
-  // Makes the folder, too: npm makes none without dependencies.
-  void set_live_label(const Component& component, const Label& label);
+  // Writes it, with the folder. Makes that, too: npm makes none without
+  // dependencies.
+  void set_live_label(const Component& component, Label label);
   // Labels a folder that has no label, if the inputs are known.
   void label_live(const Component& component, const Inputs& inputs);
   // Returns true when there is one: one system call.
@@ -109,6 +110,10 @@ class Store {
   void require_removed(const std::filesystem::path& path) const;
 
   std::optional<Label> label_of(const std::filesystem::path& environment) const;
+  // The same without the folder; nullopt also when that is another one.
+  std::optional<Label> label_for(
+      const Component& component,
+      const std::filesystem::path& environment) const;
   std::optional<CommitId> served_by(
       const std::filesystem::path& environment) const;
   void write_label(const std::filesystem::path& environment,

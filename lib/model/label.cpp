@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::string_view served_prefix = "served ";
 constexpr std::string_view trial_line = "on trial";
+constexpr std::string_view folder_prefix = "folder ";
 
 }  // namespace
 
@@ -19,6 +20,9 @@ std::string to_text(const Label& label) {
     text += fmt::format("{}{}\n", served_prefix,
                         label.served ? label.served->str() : "");
   }
+  if (!label.folder.empty()) {
+    text += fmt::format("{}{}\n", folder_prefix, label.folder);
+  }
   return label.on_trial ? fmt::format("{}{}\n", text, trial_line) : text;
 }
 
@@ -28,6 +32,8 @@ Label parse_label(std::string_view text) {
     const std::string_view line = take_part(text, '\n');
     if (line.starts_with(served_prefix)) {
       label.served = CommitId::parse(line.substr(served_prefix.size()));
+    } else if (line.starts_with(folder_prefix)) {
+      label.folder = line.substr(folder_prefix.size());
     } else if (line == trial_line) {
       label.on_trial = true;
     } else {

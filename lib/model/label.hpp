@@ -9,6 +9,9 @@ namespace deployment {
 // folder, so that a crash between two moves confuses nobody.
 struct Label {
   Inputs inputs = {};  // that it was made from; empty: not known
+  // It was built to be used at this path, which the programs of a venv name;
+  // empty: not known.
+  std::string folder = {};
   // The commit that it served when another one took its place.
   std::optional<CommitId> served = {};
   // It was put into use by a deployment that is not verified yet: a rollback

@@ -60,6 +60,10 @@ void checkout_named(Record& record, const std::filesystem::path& checkout,
   record.checkout_id = id;
 }
 
+void adopted(Record& record, const CommitId& commit) {
+  record.deployed = commit;
+}
+
 void cloned_anew(Record& record) {
   record.checkout_id.clear();
   record.components.clear();

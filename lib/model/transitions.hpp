@@ -15,6 +15,10 @@ void remote_came_back(Record& record);
 void checkout_named(Record& record, const std::filesystem::path& checkout,
                     const std::string& id);
 
+// Nothing is on record as deployed, and `commit` stood complete when the first
+// run began to change something: that is what a rollback goes back to.
+void adopted(Record& record, const CommitId& commit);
+
 // Another clone stands at the checkout's path: nothing is known of its
 // environments and of what services run, nor was a deployment begun in it.
 void cloned_anew(Record& record);

@@ -56,6 +56,8 @@ struct Observation {
   Heads heads;
   CommitId current_commit;
   std::optional<std::string> current_branch = {};  // nullopt: detached
+  // Detached at a commit that is in neither head: a person's own.
+  bool is_own_commit = false;
   bool tip_is_here = false;  // the repository has the tip's objects
   // Known when the tip's objects could be read.
   std::optional<Divergence> divergence = {};

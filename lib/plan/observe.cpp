@@ -20,6 +20,9 @@ void look_at_environments(const Component& component, const CommitId& commit,
                           bool is_way_back, const Store& store,
                           ComponentFacts& facts) {
   facts.live = store.live_label(component);
+  const bool is_of_another_folder =
+      !facts.live && store.has_live_label(component);
+  facts.gone = facts.gone || is_of_another_folder;
   facts.kept =
       store
           .find(component, facts.inputs, commit,
@@ -85,8 +88,10 @@ ComponentFacts facts_of(Component component, const CommitId& commit,
   } else {
     facts.inputs[node_input] = sources.node_version();
   }
-  const Label longest = {
-      .inputs = facts.inputs, .served = commit, .on_trial = true};
+  const Label longest = {.inputs = facts.inputs,
+                         .folder = sources.store.live(component),
+                         .served = commit,
+                         .on_trial = true};
   if (to_text(longest).size() > longest_label) {
     throw Error(
         fmt::format("the names of the files that the requirements of "
@@ -214,6 +219,10 @@ Observation observe(const Config& config, const Record& record,
   seen.divergence = compare_heads(record, heads, objects);
   const bool contained =
       seen.divergence->theirs == 0 && seen.divergence->taken_away == 0;
+  seen.is_own_commit =
+      !seen.current_branch &&
+      objects.count_commits(seen.current_commit,
+                            {heads.tip, local.value_or(heads.tip)}) > 0;
   const Standing standing =
       look_at_standing(config, record, git.checkout(), sources.store);
   const bool is_in_place = heads.on_branch || local == seen.current_commit;

@@ -65,7 +65,9 @@ void plan_moves(Plan& plan, const Config& config, const Record& record,
         Checkout{.from = seen.current_branch,
                  .to = config.branch,
                  .commit = local,
-                 .from_another = local != seen.current_commit});
+                 .from_another = local != seen.current_commit,
+                 .keep = seen.is_own_commit ? std::optional(seen.current_commit)
+                                            : std::nullopt});
   }
   plan_move(plan, config, record, seen,
             seen.target ? seen.target->commit : local);

@@ -58,9 +58,14 @@ std::string line_of(const Restore& step) {
                      step.reason);
 }
 
+std::string kept_as(const CommitId& commit) {
+  return fmt::format("; what is lost is kept as {}", lost_ref(commit));
+}
+
 std::string line_of(const Checkout& step) {
-  return fmt::format("check out {}: the checkout is on {}", step.to,
-                     step.from ? "branch " + *step.from : "no branch");
+  return fmt::format("check out {}: the checkout is on {}{}", step.to,
+                     step.from ? "branch " + *step.from : "no branch",
+                     step.keep ? kept_as(*step.keep) : "");
 }
 
 std::string line_of(const FastForward& step) {
@@ -72,9 +77,7 @@ std::string line_of(const FastForward& step) {
 std::string line_of(const Reset& step) {
   return fmt::format("reset {} -> {}: {}{}", step.from.abbreviated(),
                      step.to.abbreviated(), step.reason,
-                     step.keep ? fmt::format("; what is lost is kept as {}",
-                                             lost_ref(step.from))
-                               : "");
+                     step.keep ? kept_as(step.from) : "");
 }
 
 std::string line_of(const RemoveSubmodules& step) {

@@ -66,7 +66,7 @@ RemoveLock removal_of(const GitLock& lock, const Config& config,
             *lock.holder),
         "wait until it is done; the next run continues");
   }
-  if (record.pending && record.pending->running) {
+  if (record.pending && (record.pending->running || record.moving_to)) {
     return {lock.path, "a run that was killed left it"};
   }
   if (lock.age <= config.git_timeout) {

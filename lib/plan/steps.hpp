@@ -31,6 +31,8 @@ struct Checkout {
   std::string to;                   // branch
   CommitId commit;                  // that the branch is at, or will be made at
   bool from_another = true;         // commit, which is checked out
+  // A commit that is checked out and that no branch leads to.
+  std::optional<CommitId> keep = {};
 };
 struct FastForward {
   static constexpr std::string_view name = "fast-forward";

@@ -49,6 +49,21 @@ bool stands_deployed(const Config& config, const Record& record,
                               }));
 }
 
+// Returns true when the component was deployed from the same folder as now, by
+// whatever name its service had.
+bool was_deployed_from_there(const Component& component, const Record& record) {
+  const auto known = record.components.find(component.name);
+  if (known == record.components.end()) {
+    return false;
+  }
+  const auto without_service = [](std::string_view configured) {
+    return configured.substr(0, configured.rfind(' '));
+  };
+  const std::string& before = known->second.configured;
+  const std::string now = configured_as(component);
+  return before.empty() || without_service(before) == without_service(now);
+}
+
 }  // namespace
 
 Verdict decide(const Config& config, const Record& record,
@@ -70,8 +85,10 @@ Verdict decide(const Config& config, const Record& record,
   if (has_changed_nothing(record, heads.tip) && record.deployed &&
       !was_moved(record, heads) &&
       std::ranges::any_of(config.components, [&](const Component& component) {
-        return standing.gone.contains(component.name) &&
-               was_configured_so(component, record);
+        return was_deployed_from_there(component, record) &&
+               (standing.gone.contains(component.name) ||
+                (is_waiting(record, heads.tip, now) &&
+                 !was_configured_so(component, record)));
       })) {
     return Verdict::repair;
   }

@@ -13,7 +13,7 @@ enum class Verdict {
   waiting,      // the tip failed, and its next try is not due
   deploy,       // observe, plan and apply
   // The tip was taken back, or was tried and changed nothing, and what is
-  // deployed does not stand.
+  // deployed does not stand, or not as it is configured.
   repair,
 };
 

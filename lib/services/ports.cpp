@@ -90,6 +90,13 @@ std::optional<std::string> Ports::why_not_listening() const {
   return std::nullopt;
 }
 
+bool Ports::has_moved() const {
+  return listeners_ &&
+         std::ranges::any_of(expected_, [&](const Endpoint& before) {
+           return !has_replacement(before, *listeners_);
+         });
+}
+
 std::optional<std::string> Ports::why_no_connection() {
   if (!listeners_ || expected_.empty()) {
     return std::nullopt;

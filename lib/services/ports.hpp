@@ -31,6 +31,9 @@ class Ports {
   // that cannot be told.
   std::optional<std::string> why_not_listening() const;
 
+  // Returns true when it is known to listen elsewhere than expected.
+  bool has_moved() const;
+
   // Says where it takes no connection. Each is made once.
   std::optional<std::string> why_no_connection();
 

@@ -26,6 +26,19 @@ Properties properties_of(std::string_view text) {
   return properties;
 }
 
+// Reads "EnvironmentFiles=PATH (ignore_errors=no)", one line for each file.
+std::vector<std::string> environment_files(std::string_view text) {
+  constexpr std::string_view begin = "EnvironmentFiles=";
+  std::vector<std::string> files;
+  for (std::string_view line : split(text, '\n')) {
+    if (line.starts_with(begin)) {
+      line.remove_prefix(begin.size());
+      files.emplace_back(line.substr(0, line.rfind(" (")));
+    }
+  }
+  return files;
+}
+
 constexpr const char* since_key = "ActiveEnterTimestampMonotonic";
 
 // Reads a number of microseconds; what is none is zero, as systemd says never.
@@ -85,7 +98,7 @@ UnitState parse_unit_state(std::string_view text, const std::string& unit) {
       }
     }
   };
-  std::vector<std::string> files;
+  std::vector<std::string> files = environment_files(text);
   words_of("FragmentPath", files);
   words_of("DropInPaths", files);
   std::vector<std::string> triggered_by;
@@ -190,7 +203,7 @@ UnitState Systemd::state_of(const std::string& unit) const {
       {"show",
        "--property=ActiveState,SubState,Result,InvocationID,MainPID,NRestarts,"
        "LoadState,ControlGroup,TriggeredBy,ActiveEnterTimestampMonotonic,"
-       "FragmentPath,DropInPaths",
+       "EnvironmentFiles,FragmentPath,DropInPaths",
        unit}));
   return parse_unit_state(result.out, unit);
 }

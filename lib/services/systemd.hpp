@@ -20,7 +20,8 @@ struct UnitState {
   std::string control_group = {};  // of its processes; empty: there are none
   // When it was started, by std::chrono::steady_clock.
   std::chrono::seconds active_since{};
-  std::vector<std::string> files = {};  // the unit's own and its drop-ins
+  // The unit's own, its drop-ins, and those with variables.
+  std::vector<std::string> files = {};
   std::vector<std::string> triggered_by = {};  // units that start it
 
   bool operator==(const UnitState&) const = default;

@@ -93,6 +93,16 @@ class Watch {
     return listens;
   }
 
+  std::set<std::string> moved() const {
+    std::set<std::string> moved;
+    for (const Watched& service : services_) {
+      if (service.ports.has_moved()) {
+        moved.insert(service.component.name);
+      }
+    }
+    return moved;
+  }
+
   steady_clock::time_point start() const { return start_; }
 
  private:
@@ -200,7 +210,7 @@ Verification verify(const Config& config,
   if (!troubles.empty()) {
     return {.troubles = troubles};
   }
-  return {.listens = watch.listens()};
+  return {.listens = watch.listens(), .moved = watch.moved()};
 }
 
 }  // namespace deployment

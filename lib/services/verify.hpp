@@ -1,6 +1,8 @@
 // Watches restarted services until it is known whether they stay up and serve.
 #pragma once
 
+#include <set>
+
 #include "lib/model/config.hpp"
 #include "lib/model/endpoint.hpp"
 #include "lib/services/systemd.hpp"
@@ -30,6 +32,8 @@ struct Verification {
   Troubles troubles = {};  // empty: all services stay up and serve
   // They accept connections there; without those that cannot be told.
   EndpointsByName listens = {};
+  // The components whose services listen elsewhere than before, as they may.
+  std::set<std::string> moved = {};
 };
 
 // Watches the services of `components` for config.settle: their units have to

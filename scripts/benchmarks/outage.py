@@ -411,7 +411,7 @@ def median_of(results, key, name):
     return statistics.median(one[name] for one in results[key])
 
 
-def bars(results, timeout=10):
+def bars(results, timeout=30):
     """Each bar, and whether it is met. `timeout` is the program's
     health-timeout."""
     for size in {key[0] for key in results}:

@@ -409,6 +409,11 @@ class Before(Installer):
         self.assertEqual(self.root.read(f"{SERVICE}.before.2"),
                          SERVICE_OF_THE_SCRIPT)
         self.assert_said(run, f"the former one is /{SERVICE}.before.2$")
+        run = self.uninstall()
+        self.assertEqual(self.root.read(SCRIPT), "the original\n")
+        self.assertEqual(self.root.read(SERVICE), SERVICE_OF_THE_SCRIPT)
+        self.assertEqual(self.root.read(f"{SERVICE}.before"), "older\n")
+        self.assertEqual(self.root.read(f"{SERVICE}.before.1"), "old\n")
 
     def test_what_an_earlier_version_moved_away_is_put_back(self):
         self.install()

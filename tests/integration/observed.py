@@ -377,6 +377,18 @@ class Moved(Deployed):
         self.assertEqual(self.restarts(), [FRONTEND, BACKEND])
         self.assert_settled()
 
+    def test_a_person_had_committed_on_no_branch(self):
+        def git(*arguments):
+            return self.world.git(self.world.checkout, *arguments)
+        git("checkout", "-q", "--detach")
+        self.world.commit_files("Own", {"own": "1\n"}, self.world.checkout)
+        own = self.world.commit()
+        self.assertIn(f"what is lost is kept as refs/deployment-update/lost/"
+                      f"{own}", self.world.run("--dry-run").stdout)
+        self.deploy(0)
+        kept = git("rev-parse", f"refs/deployment-update/lost/{own}")
+        self.assertEqual(kept.strip(), own)
+
     def test_a_person_had_checked_out_another_branch(self):
         self.world.push("Code", {"backend/server.py": "app = 2\n"})
         self.deploy(0)
@@ -423,6 +435,38 @@ class Configured(Observed):
         text = self.deploy(0)
         self.assertNotIn(" aside: ", text)
         self.assertEqual(self.restarts(), ["systemctl restart api.service"])
+        self.assert_settled()
+
+    def test_another_service_while_a_push_waits(self):
+        self.world.push("Missing", {"backend/requirements.txt": "missing\n"})
+        self.deploy(1)
+        self.world.calls()
+        self.configure("backend-deployment.service", "api.service")
+        text = self.deploy(1)
+        self.assertIn(f"repaired {self.first[:12]}", text)
+        self.assertEqual(self.restarts(), ["systemctl restart api.service"])
+        text = self.deploy(1)
+        self.assertRegex(text, r"\A.* is pending: .* \(once so far\).*\n\Z")
+
+    def test_another_directory_gets_no_environment_of_the_one_before(self):
+        """A venv names its folder in its programs."""
+        self.deploy(0, "--force")
+        self.world.push("Move", {"api/requirements.txt": "flask==1\n",
+                                 "backend/requirements.txt": None})
+        self.configure("[backend]\n", "[backend]\ndirectory = api\n")
+        self.world.calls()
+        self.deploy(0)
+        self.assertIn("python3 -m venv venv", self.world.calls())
+        self.assert_settled()
+
+    def test_an_environment_that_somebody_moved_along(self):
+        self.world.push("Move", {"api/requirements.txt": "flask==1\n",
+                                 "backend/requirements.txt": None})
+        (self.world.checkout / "api").mkdir()
+        self.venv().rename(self.venv("api"))
+        self.configure("[backend]\n", "[backend]\ndirectory = api\n")
+        self.deploy(0)
+        self.assertIn("python3 -m venv venv", self.world.calls())
         self.assert_settled()
 
     def test_a_component_that_left_and_returns(self):

@@ -75,12 +75,19 @@ class NeverVerified(Serving):
         self.world.record.unlink()
         self.assert_seen()
 
-    def test_a_record_of_an_earlier_version(self):
+    def forget(self, *keys):
         record = self.world.record
         record.write_text("".join(
             line for line in record.read_text().splitlines(keepends=True)
-            if not line.startswith(("listens", "configured"))))
+            if not line.startswith(keys)))
         self.assertEqual(self.listens(), [])
+
+    def test_a_record_of_an_earlier_version(self):
+        self.forget("listens", "configured")
+        self.assert_seen()
+
+    def test_one_that_listened_only_after_it_had_been_watched(self):
+        self.forget("listens")
         self.assert_seen()
 
     def test_a_unit_that_was_changed_since_it_was_started(self):
@@ -154,6 +161,38 @@ class Quick(Serving):
                          "backend-deployment.service"], check=True)
                 self.push_and_deploy(0, f"{SERVES}# {number}\n")
                 self.assertEqual(self.listens(), [str(PORT + number)])
+
+    def variables(self, port):
+        file = self.world.root / "variables"
+        file.write_text(f"{port}\n")
+        return file
+
+    def test_a_server_that_is_moved_outside_of_its_unit(self):
+        """No commit is blamed for it, and the next try finds it there."""
+        self.world.back_end(port=self.variables(PORT))
+        second = self.push_and_deploy(0, SERVES + "# 2\n")[0]
+        self.variables(PORT + 1)
+        third, text = self.push_and_deploy(1, SERVES + "# 3\n")
+        self.assertIn(MISSING, text)
+        self.assertIn("warning: backend listens elsewhere than before also on "
+                      f"{second[:12]}: {third[:12]} is not blamed for it",
+                      text)
+        self.assertIn(f"rolled back to {second[:12]}", text)
+        self.assertNotIn("quarantined", entries(self.world.record))
+        make_due(self.world.record)
+        self.deploy(0)
+        self.assertEqual(self.world.commit(), third)
+        self.assertEqual(self.listens(), [str(PORT + 1)])
+
+    def test_a_server_whose_variables_a_person_changes(self):
+        file = self.variables(PORT)
+        self.world.back_end(port=file, more=f"EnvironmentFiles={file} "
+                            "(ignore_errors=no)")
+        self.push_and_deploy(0, SERVES + "# 2\n")
+        self.world.started_long_ago()
+        self.variables(PORT + 1)
+        self.push_and_deploy(0, SERVES + "# 3\n")
+        self.assertEqual(self.listens(), [str(PORT + 1)])
 
     def test_a_unit_that_was_changed_and_serves_where_it_did(self):
         self.world.back_end(more="Description=changed")

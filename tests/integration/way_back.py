@@ -307,6 +307,78 @@ class Environments(Deployed):
         self.assert_runs(self.first, 1)
 
 
+@needs_staging
+class Adopted(unittest.TestCase):
+    """What was installed by hand stands complete, and is on no record."""
+
+    def setUp(self):
+        self.world = self.enterContext(World())
+        self.world.install_by_hand()
+        self.first = self.world.commit()
+        self.assertEqual(self.world.run().returncode, 0)
+        self.assertFalse(self.world.record.exists())
+
+    def status(self):
+        return json.loads(self.world.run("--status", "--json").stdout)
+
+    def restarts(self):
+        return [call for call in self.world.calls()
+                if call.startswith("systemctl restart")]
+
+    def test_a_run_goes_back_once_when_services_die_there_too(self):
+        self.world.push_version(2)
+        self.world.down.touch()
+        run = self.world.run()
+        self.assertEqual(run.returncode, 1)
+        self.assertEqual(run.stderr.count("rolling back to"), 1, run.stderr)
+        self.assertEqual(len(self.restarts()), 4)
+        self.assertIsNone(self.status()["quarantined"])
+
+    def test_so_does_one_after_a_forced_deployment_that_failed(self):
+        self.world.down.touch()
+        self.assertEqual(self.world.run("--force").returncode, 1)
+        self.world.push_version(2)
+        run = self.world.run()
+        self.assertEqual(run.returncode, 1)
+        self.assertLessEqual(run.stderr.count("rolling back to"), 1,
+                             run.stderr)
+
+    def die_after_the_first_restart(self):
+        self.world.stand_in("systemctl", self.world.stand_in_text(
+            "systemctl") + "[ $1 != restart ] || kill -KILL $PPID\n")
+        self.world.push("Crash", {"crash": "yes\n"})
+        before = self.world.stand_in_text("systemctl")
+        self.assertEqual(self.world.run().returncode, -9)
+        self.world.stand_in("systemctl", before.rpartition("[ $1")[0])
+
+    def test_a_run_that_is_killed_is_taken_back_by_the_next(self):
+        self.die_after_the_first_restart()
+        run = self.world.run()
+        self.assertEqual(run.returncode, 1)
+        self.assertIn(f"rolled back to {self.first[:12]}", run.stderr)
+        self.assertEqual(self.world.commit(), self.first)
+
+    def test_by_hand_too(self):
+        self.die_after_the_first_restart()
+        run = self.world.run("--rollback")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(self.world.commit(), self.first)
+
+    def test_built_in_place_a_person_can_go_back(self):
+        self.world.config(IN_PLACE)
+        self.world.push_version(2, crash="yes\n")
+        self.assertEqual(self.world.run().returncode, 1)
+        run = self.world.run("--rollback")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(self.world.commit(), self.first)
+        self.assertEqual(self.world.in_use(), made_from(1))
+
+    def test_a_commit_that_the_remote_never_had_is_not_adopted(self):
+        self.world.commit_files("Own", {"own": "1\n"}, self.world.checkout)
+        self.assertEqual(self.world.run("--force").returncode, 0)
+        self.assertEqual(self.world.run().returncode, 0)
+
+
 class InPlace(Deployed):
     def setUp(self):
         super().setUp()
@@ -369,6 +441,15 @@ class ByHand(Deployed):
                       f"{second[:12]} (Version 2), as alice asked\n", text)
         self.assert_runs(second, 2)
         self.assertIn(f"{third[:12]} is quarantined", self.deploy(0))
+
+    def test_to_the_tip_leaves_what_was_committed_here(self):
+        self.world.commit_files("Own", {"own": "1\n"}, self.world.checkout)
+        own = self.world.commit()
+        self.deploy(0, "--rollback", self.first[:12])
+        self.assert_runs(self.first, 1)
+        self.assertIn(own, self.world.git(self.world.checkout,
+                                          "for-each-ref", "refs/"))
+        self.assertEqual(self.deploy(0), "")
 
     def test_forward_to_the_tip_is_a_deployment(self):
         second = self.push_and_deploy(2)
@@ -510,6 +591,23 @@ class ByHand(Deployed):
             make_due(self.world.record)
             self.world.run()
         self.assert_runs(second, 2)
+
+    def test_nor_when_the_rollback_was_killed_and_fails_in_the_next_run(self):
+        self.world.push_version(2)
+        self.world.down.touch()
+        program = self.world.stand_in_text("systemctl")
+        self.world.stand_in("systemctl", program + f"""
+case $1 in restart)
+  [ "$(git -C "$CHECKOUT" rev-parse HEAD)" != {self.first} ] ||
+    kill -KILL $PPID
+esac
+""")
+        run = self.world.run()
+        self.assertEqual(run.returncode, -9, run.stderr)
+        self.assertIsNotNone(self.status()["quarantined"])
+        self.world.stand_in("systemctl", program)
+        self.deploy(1)
+        self.assertIsNone(self.status()["quarantined"])
 
     def test_a_typing_error_in_the_configuration_stops_it(self):
         self.push_and_deploy(2)

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable
 from typing import NamedTuple
 
-from soak.host import call_git
+from soak.host import PARTS, call_git
 
 KINDS: dict[str, tuple[int, Callable]] = {}  # name: (how often, function)
 LENGTHS = range(6, 21)
@@ -36,6 +36,7 @@ def history(seed, index):
 
 def happens(host, event):
     """Lets it happen; returns what a reader of the history should know."""
+    host.was_well, host.is_well = host.is_well, False
     return KINDS[event.kind][1](host, random.Random(event.choice),
                                 event.number)
 
@@ -333,6 +334,21 @@ def begin_to_fail(host, chance, number):
     program = chance.choice(["systemctl", "npm"])
     host.fail(program)
     return program
+
+
+@kind("services do not stay up, whatever they run", 2)
+def bring_down(host, chance, number):
+    host.down.touch()
+
+
+@kind("the record is lost", 1)
+def lose_record(host, chance, number):
+    """Of a host that is well and stands complete."""
+    if not host.was_well or host.commit() not in host.pushed or not all(
+            (host.checkout / name / PARTS[name][1]).exists()
+            for name in host.components()):
+        return "nothing"
+    host.record.unlink()
 
 
 @kind("all is well with the machine", 3)

@@ -159,6 +159,7 @@ class SoakHost(World):
         self.asked = None  # the commit of --rollback COMMIT
         self.told_lines = []
         self.runs = 0
+        self.is_well = self.was_well = True  # as the judge saw it
 
     def _forget(self):
         self._date = 0
@@ -295,6 +296,7 @@ class SoakHost(World):
         self.free_disk()
         for path in self.services.glob("*.fails"):
             path.unlink()
+        self.down.unlink(missing_ok=True)
 
     # Runs
 

@@ -33,6 +33,7 @@ DISTURBS = {
 WORDS_OF_A_DEFECT = re.compile(r"terminate called|what\(\)|std::|bad_|Assert"
                                r"|[Ss]egmentation|AddressSanitizer")
 RUNS_TO_CALM = 12
+MOST_RESTARTS = 6  # of two services: a deployment, its rollback, and one more
 
 
 class Judge:
@@ -132,6 +133,9 @@ class Judge:
         """An event that is no run."""
         if event.kind.startswith(("somebody", "a ")):
             self.disturbed.add(DISTURBS.get(event.kind, "moved"))
+        if (event.kind == "the record is lost"
+                and not self.host.record.exists()):
+            self.held = {tip: "maybe" for tip in self.held}
         if self.host.tip != self.tip_before:
             for tip in self.held:
                 self.held[tip] = "maybe"
@@ -140,6 +144,9 @@ class Judge:
         require(not WORDS_OF_A_DEFECT.search(run.stdout + run.stderr),
                 "a message of a defect")
         self.require_people_keep_theirs()
+        restarts = sum(call.startswith("systemctl restart")
+                       for call in self.host.calls())
+        require(restarts <= MOST_RESTARTS, f"{restarts} restarts in one run")
         if "--dry-run" in event.kind or "--status" in event.kind:
             state = self.all_there_is()
             changed = sorted(path for path in state.keys() | self.state.keys()
@@ -212,8 +219,9 @@ class Judge:
                 self.held[tip] = "maybe"
         elif commit == self.host.tip:
             self.held.pop(commit, None)
-        else:
-            self.held[self.host.tip] = "yes"
+        else:  # a bad one stays that, whoever leaves it
+            is_good = self.is_good(self.host.tip)
+            self.held[self.host.tip] = "yes" if is_good else "maybe"
 
     def all_is_well_at(self, commit, tip=None):
         """The program says so: the host must serve the commit, which has all
@@ -227,6 +235,7 @@ class Judge:
         self.may_be_deployed = set(self.own_on_top(commit))
         self.ever_deployed |= self.may_be_deployed
         self.disturbed = set()
+        self.host.is_well = True
 
     # What a host must be like
 

@@ -45,7 +45,10 @@ while True:
 RELOADER = """
 import os, signal, socket, sys
 sys.path.insert(0, os.getcwd())
-group, port = sys.argv[1], int(sys.argv[2])
+group, port = sys.argv[1:3]
+if not port.isdigit():
+    with open(port) as file:
+        port = file.read()
 with open(f"{group}/cgroup.procs", "w") as file:
     file.write("0")
 if sys.argv[3:] == ["held"]:
@@ -55,7 +58,7 @@ if sys.argv[3:] == ["held"]:
 else:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("0.0.0.0", port))
+    listener.bind(("0.0.0.0", int(port)))
 if os.fork() == 0:
     import server
     server.serve(listener)
@@ -197,7 +200,8 @@ class ServingWorld(World):
                                     reloader=self.root / "reloader", **values))
 
     def back_end(self, port=PORT, more=""):
-        """Its unit, with `more` of what systemctl is to show."""
+        """Its unit, with `more` of what systemctl is to show. `port` may be a
+        file that tells it when the service starts."""
         arguments = f"{self.folder} {port}"
         if self.held:
             arguments += " held"

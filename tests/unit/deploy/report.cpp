@@ -66,8 +66,11 @@ TEST_CASE("a pending deployment names commit, step, tries and the next try") {
         "far): no; next try at 1970-01-01T00:00:00Z, or now with --force");
   record.roll_back_to = commit('a');
   CHECK(describe_stuck(record) ==
-        "the rollback of bbbbbbbbbbbb is pending: 'build' failed (once so "
-        "far): no; next try at 1970-01-01T00:00:00Z, or now with --rollback");
+        "the rollback to aaaaaaaaaaaa is pending: 'build' failed (once so "
+        "far): no; next try at 1970-01-01T00:00:00Z, or now with --rollback, "
+        "which leaves bbbbbbbbbbbb out until another commit comes");
+  record.quarantined = record.pending->tip;
+  CHECK(describe_stuck(record).ends_with(", or now with --rollback"));
 }
 
 TEST_CASE("a quarantine that a person asked for is no failure") {

@@ -44,11 +44,29 @@ TEST_CASE("a staged deployment goes back to what was deployed before") {
   }
 }
 
+TEST_CASE("only who is left on the way back is not to blame") {
+  Record record = Situation().record;
+  CHECK_FALSE(commit_to_acquit(record).has_value());
+  record.roll_back_to = after;  // a person asked for another one
+  CHECK_FALSE(commit_to_acquit(record).has_value());
+  record.roll_back_to = before;
+  CHECK(commit_to_acquit(record) == after);
+  record.history = {
+      {.outcome = Deployment::Outcome::failed, .to = commit('c')}};
+  CHECK(commit_to_acquit(record) == commit('c'));
+  record.pending->repairs = true;
+  CHECK_FALSE(commit_to_acquit(record).has_value());
+}
+
 TEST_CASE("without anything to take back, nothing goes back") {
   const Changes changes = {
       [](Situation& s) { s.record.pending->reached = Reached::nothing; },
       [](Situation& s) { s.record.pending.reset(); },
       [](Situation& s) { s.record.roll_back_to = before; },
+      [](Situation& s) {  // to where nobody knows of
+        s.record.deployed.reset();
+        s.record.roll_back_to = after;
+      },
       [](Situation& s) { s.plan.change.reset(); }};
   for (const auto& change : changes) {
     Situation situation;

@@ -48,9 +48,7 @@ TEST_CASE("looks at the units of a plan before they are restarted") {
   Deploying fake;
   look_at_services(restarts, fake.work);
   CHECK(fake.runner.asked.size() == 2);
-  CHECK(
-      fake.runner.has_run("ActiveEnterTimestampMonotonic,FragmentPath,"
-                          "DropInPaths web.service"));
+  CHECK(fake.runner.has_run("FragmentPath,DropInPaths web.service"));
   CHECK(fake.work.states_before.at("web.service").invocation_id == "old");
   CHECK(fake.work.states_before.contains("api.service"));
 }

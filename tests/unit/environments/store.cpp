@@ -149,6 +149,21 @@ TEST_CASE("an environment is on trial until that ends") {
   CHECK(store.live_label(web) == Label{.inputs = first});
 }
 
+TEST_CASE("an environment serves no other folder than its own") {
+  const Checkout checkout;
+  Store store = checkout.store();
+  checkout.keep(first, "new");
+  Component moved = web;
+  moved.directory = "site";
+  CHECK_FALSE(store.find(moved, first, commit('a')).has_value());
+  REQUIRE(store.exchange(web, *store.find(web, first, commit('a'))));
+  CHECK(store.live_label(web) == Label{.inputs = first});
+  fs::create_directories(store.live(moved).parent_path());
+  fs::rename(store.live(web), store.live(moved));
+  CHECK(store.has_live_label(moved));
+  CHECK_FALSE(store.live_label(moved).has_value());
+}
+
 TEST_CASE("what was in use just now is the newest of those kept") {
   const Checkout checkout;
   Store store = checkout.store();

@@ -14,6 +14,7 @@ TEST_CASE("a label comes back from its text, whatever the names") {
         Label{.inputs = {}, .served = commit('a')},
         Label{.inputs = first, .served = commit('a')},
         Label{.inputs = first, .on_trial = true},
+        Label{.inputs = first, .folder = "/srv/an app/backend/venv"},
         Label{.inputs = {{"a  b\n#\\", std::string(64, '1')},
                          {"python3", "3.11.2"}}}}) {
     CHECK(parse_label(to_text(label)) == label);

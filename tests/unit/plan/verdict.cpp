@@ -160,6 +160,29 @@ TEST_CASE("a pending deployment waits until its next try is due") {
   }
 }
 
+TEST_CASE("another service takes over while a push waits") {
+  Config config;
+  Record record = pending_record();
+  record.pending->next_try = noon + 5min;
+  record.pending->failure = Failure{.step = "build", .error = "no"};
+  record.checkout_id = "1";
+  for (const Component& component : config.components) {
+    record.components[component.name].configured = configured_as(component);
+  }
+  const auto decided = [&] {
+    return decide(config, record, {}, at(before, after), noon, false);
+  };
+  CHECK(decided() == Verdict::waiting);
+  config.components.back().service = "api.service";
+  CHECK(decided() == Verdict::repair);
+  // Another folder may be one that only the push brings.
+  config.components.back().directory = "api";
+  CHECK(decided() == Verdict::waiting);
+  config.components.back().directory = "backend";
+  record.pending->next_try = noon;
+  CHECK(decided() == Verdict::deploy);
+}
+
 TEST_CASE("what is under way and due goes on, whatever the remote has") {
   Record killed = pending_record();
   killed.pending->running = true;

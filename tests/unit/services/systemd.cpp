@@ -55,11 +55,14 @@ TEST_CASE("a state says where the unit's processes and files are") {
           "LoadState=loaded\nControlGroup=/system.slice/a.service\n"
           "FragmentPath=/etc/systemd/system/a.service\n"
           "DropInPaths=/run/a.d/1.conf /etc/a.d/2.conf\n"
+          "EnvironmentFiles=/etc/a b (ignore_errors=no)\n"
+          "EnvironmentFiles=/etc/c (ignore_errors=yes)\n"
           "TriggeredBy=a.timer a.socket\n",
       "a.service");
   CHECK(state.load_state == "loaded");
   CHECK(state.control_group == "/system.slice/a.service");
-  CHECK(state.files == std::vector<std::string>{"/etc/systemd/system/a.service",
+  CHECK(state.files == std::vector<std::string>{"/etc/a b", "/etc/c",
+                                                "/etc/systemd/system/a.service",
                                                 "/run/a.d/1.conf",
                                                 "/etc/a.d/2.conf"});
   CHECK(state.triggered_by == std::vector<std::string>{"a.timer", "a.socket"});
@@ -137,14 +140,13 @@ TEST_CASE("systemctl is asked for one unit by its name") {
   Systemd systemd(runner, {.directory = "/"});
   systemd.restart("a.service", {});
   systemd.state_of("a.service");
-  CHECK(
-      runner.lines() ==
-      std::vector<std::string>{
-          "systemctl reset-failed a.service", "systemctl restart a.service",
-          "systemctl show --property=ActiveState,SubState,Result,"
-          "InvocationID,MainPID,NRestarts,LoadState,ControlGroup,"
-          "TriggeredBy,ActiveEnterTimestampMonotonic,FragmentPath,DropInPaths "
-          "a.service"});
+  CHECK(runner.lines() ==
+        std::vector<std::string>{
+            "systemctl reset-failed a.service", "systemctl restart a.service",
+            "systemctl show --property=ActiveState,SubState,Result,"
+            "InvocationID,MainPID,NRestarts,LoadState,ControlGroup,"
+            "TriggeredBy,ActiveEnterTimestampMonotonic,EnvironmentFiles,"
+            "FragmentPath,DropInPaths a.service"});
 }
 
 // Restarts a unit; that ends so, and the unit is shown so.
