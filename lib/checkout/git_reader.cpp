@@ -190,6 +190,12 @@ int GitReader::count_commits(const CommitId& commit,
   return parse_count(ask("counting commits of the checkout", words));
 }
 
+bool GitReader::has_commits_without_ref() const {
+  return parse_count(ask("looking for commits without a branch",
+                         {"rev-list", "--count", "HEAD", "--not", "--branches",
+                          "--tags", "--remotes", "--"})) > 0;
+}
+
 std::string GitReader::subject(const CommitId& id) const {
   const std::string answer =
       ask("reading the subject of " + id.str(),
@@ -215,6 +221,21 @@ Paths GitReader::changed_paths(const CommitId& from, const CommitId& to,
            "--ignore-submodules=all", "--diff-filter=" + kinds, from.str(),
            to.str(), "--"});
   return parse_paths(diff, "diff-tree");
+}
+
+bool GitReader::differ(const CommitId& from, const CommitId& to,
+                       const std::vector<std::string>& paths) const {
+  Words words = {"diff-tree", "-r",     "--quiet", "--ignore-submodules=none",
+                 from.str(),  to.str(), "--"};
+  words.insert(words.end(), paths.begin(), paths.end());
+  const Command question =
+      command(fmt::format("comparing {} with {}", from, to), words);
+  const CommandResult result = runner_->run(question);
+  const bool differs = result.status.signal == 0 && result.status.code == 1;
+  if (!differs && !result.status.success()) {
+    throw CommandError(question, result, advice_about(result.err));
+  }
+  return differs;
 }
 
 Paths GitReader::untracked_files_at(const Paths& paths) const {

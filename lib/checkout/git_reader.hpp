@@ -42,6 +42,8 @@ class GitReader {
   // that are not here are left out.
   int count_commits(const CommitId& commit,
                     const std::vector<CommitId>& others) const;
+  // Returns true when to what is checked out no branch and no tag leads.
+  bool has_commits_without_ref() const;
   std::string subject(const CommitId& id) const;
 
   // Throws CommandError unless the commit has a good signature.
@@ -71,6 +73,10 @@ class GitReader {
   // Returns the files that differ, of these `kinds` (--diff-filter).
   Paths changed_paths(const CommitId& from, const CommitId& to,
                       const std::string& kinds = "") const;
+
+  // Returns true when the commits differ in a file at or below one of `paths`.
+  bool differ(const CommitId& from, const CommitId& to,
+              const std::vector<std::string>& paths) const;
 
   // Lists the files at and below `paths` that git does not track, ignored ones
   // too.

@@ -110,7 +110,8 @@ class Run {
       end_orphans_of_a_killed_run();
       return deploy();
     } catch (const Interrupted& interruption) {
-      if (step_ != planning) {  // else what a killed run left is still there
+      // As long as it plans, what a killed run left is still there.
+      if (step_ != planning || !was_killed_) {
         journal_.write(transition::interrupted,
                        Failure{.step = step_, .error = interruption.text()},
                        now());
@@ -142,7 +143,9 @@ class Run {
       const bool force = request_.force && !record().roll_back_to;
       const Plan plan = make_plan(force);
       if (!plan.steps.empty() || plan.change) {
-        adopt_what_stands(host_, *heads_, journal_);
+        if (plan.change || plan.look_again) {
+          adopt_what_stands(host_, *heads_, journal_);
+        }
         journal_.write(transition::begin, heads_->tip, now(), force);
         name_checkout(host_, journal_);
         journal_.write(transition::configuration_changed,
@@ -174,10 +177,7 @@ class Run {
   void apply(const Plan& plan) {
     if (plan.change) {
       work_.change = plan.change;
-      // A person may ask for a commit whose services listen elsewhere; and of a
-      // commit that served before, nothing better can be had.
-      work_.may_move =
-          record().roll_back_to || request_.force || request_.roll_back;
+      set_expectations(request_, goes_back_, work_);
       say_what_begins(host_, record(), plan);
       look_at_services(plan, work_);
     }
@@ -296,8 +296,8 @@ class Run {
                      ended(Deployment::Outcome::failed));
     }
     if (const auto left = commit_to_acquit(record());
-        left && is_of_services(error)) {
-      journal_.write(transition::acquitted, *left);
+        left && is_of_services(error) && !work_.is_asked) {
+      journal_.write(transition::acquitted);
     }
     if (!is_known || request_.force || request_.by_hand) {
       say_failure(host_, error);
@@ -322,6 +322,8 @@ class Run {
   steady_clock::time_point started_ = steady_clock::now();
   std::string step_ = planning;  // that this run is at
   std::string why_no_way_back_ = {};
+  // The run before; planning begins anew after a fetch.
+  const bool was_killed_ = record().pending && record().pending->running;
   bool goes_back_ = false;  // what this run deployed failed
   // Asked for this run; empty: the timer did.
   const std::string person_ =

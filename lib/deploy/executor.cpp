@@ -240,7 +240,16 @@ void apply_step(const Restart& step, Work& work) {
   const std::string& name = step.component.name;
   work.journal.write(transition::restart_began, name);
   try {
-    work.host.systemd.restart(unit, work.states_before[unit]);
+    const UnitState& before = work.states_before[unit];
+    // A unit that systemd had to start again begins anew.
+    if (step.reloads && before.active_state == "active" &&
+        before.restarts == 0) {
+      work.reloaded.insert(unit);
+      work.host.systemd.reload(unit);
+    } else {
+      work.reloaded.erase(unit);
+      work.host.systemd.restart(unit, before);
+    }
   } catch (const std::exception& error) {
     if (!step.may_fail) {
       throw;

@@ -38,7 +38,10 @@ void name_checkout(Host& host, Journal& journal) {
 
 void adopt_what_stands(const Host& host, const Heads& heads, Journal& journal) {
   const Record& record = journal.record();
-  if (record.deployed || record.pending || !heads.tracking ||
+  const bool was_begun = has_moved(record) || record.moving_to ||
+                         !record.components.empty() ||
+                         (record.pending && record.pending->running);
+  if (record.deployed || was_begun || !heads.tracking ||
       !host.standing(record).is_complete()) {
     return;
   }

@@ -16,8 +16,8 @@ Standing recognize_checkout(Host& host, Journal& journal);
 void name_checkout(Host& host, Journal& journal);
 
 // Takes what stands complete in the checkout for deployed when nothing is on
-// record and nothing was begun yet: somebody deployed it before this program. A
-// commit that the remote never had is none.
+// record and no run has changed anything yet: somebody deployed it before this
+// program. A commit that the remote never had is none.
 void adopt_what_stands(const Host& host, const Heads& heads, Journal& journal);
 
 }  // namespace deployment

@@ -37,12 +37,6 @@ std::optional<CommitId> deployed_before(const Record& record) {
   return before;
 }
 
-// Returns true on the way back to what was deployed before.
-bool returns(const Record& record) {
-  return record.roll_back_to &&
-         (!record.deployed || record.roll_back_to == record.deployed);
-}
-
 }  // namespace
 
 Trials trials_of(const Host& host, const Plan& plan) {
@@ -104,9 +98,12 @@ CommitId commit_that_failed(const Record& record) {
 }
 
 std::optional<CommitId> commit_to_acquit(const Record& record) {
-  return returns(record) && record.pending && !record.pending->repairs
-             ? std::optional(commit_that_failed(record))
-             : std::nullopt;
+  if (!returns(record) || !record.pending || record.pending->repairs ||
+      !record.quarantined_by.empty()) {
+    return std::nullopt;
+  }
+  const CommitId left = commit_that_failed(record);
+  return record.quarantined == left ? std::optional(left) : std::nullopt;
 }
 
 Deployment told_as_it_was(Deployment ended, const Record& record,

@@ -39,8 +39,8 @@ std::optional<CommitId> commit_before(const Record& record);
 // one.
 CommitId commit_that_failed(const Record& record);
 
-// Returns the commit that is not to blame when services do not run as they
-// should on the commit before it either; nullopt when no commit is left.
+// Returns the quarantined commit that is not to blame when services do not run
+// as they should on the commit before it either; nullopt: there is none.
 std::optional<CommitId> commit_to_acquit(const Record& record);
 
 // Returns a rollback that has ended as the history is to tell it. `person`

@@ -65,10 +65,7 @@ Endpoints expected_of(const Component& component, const UnitState& unit,
                ? accepting(unit, systemd.held_for(unit))
                : Endpoints{};
   }
-  // One that took longer than it was watched may listen by now.
-  const Endpoints held = systemd.held_for(unit);
-  return known.listens.empty() ? accepting(unit, held)
-                               : still_in_use(known.listens, unit, held);
+  return still_in_use(known.listens, unit, systemd.held_for(unit));
 }
 
 void look_at(const Component& component, Work& work) {
@@ -84,7 +81,9 @@ void look_at(const Component& component, Work& work) {
 Expectations expectations_of(const Work& work) {
   const Record& record = work.journal.record();
   Expectations expectations{.before = work.states_before,
-                            .may_move = work.may_move};
+                            .reloaded = work.reloaded,
+                            .may_move = work.may_move,
+                            .may_have_moved = work.may_have_moved};
   for (const auto& [name, component] : record.components) {
     expectations.listens[name] = component.listens;
   }
@@ -95,14 +94,14 @@ Expectations expectations_of(const Work& work) {
 // moved them is not the commit that was left.
 void excuse_the_commit_left(const std::set<std::string>& moved, Work& work) {
   const auto left = commit_to_acquit(work.journal.record());
-  if (moved.empty() || !left) {
+  if (moved.empty() || !left || work.is_asked) {
     return;
   }
   work.host.log.warning(fmt::format(
       "{} listens elsewhere than before also on {}: {} is not blamed for it",
       fmt::join(moved, ", "), work.change->to.abbreviated(),
       left->abbreviated()));
-  work.journal.write(transition::acquitted, *left);
+  work.journal.write(transition::acquitted);
 }
 
 }  // namespace
@@ -128,6 +127,16 @@ void require_services(const Plan& plan, const Record& record,
   }
 }
 
+void set_expectations(const Request& request, bool goes_back, Work& work) {
+  const Record& record = work.journal.record();
+  // A person may ask for a commit whose services listen elsewhere. Of the
+  // deployed one, which served before, nothing better can be had.
+  work.may_have_moved = returns(record);
+  work.may_move = record.roll_back_to ? !work.may_have_moved
+                                      : request.force || request.roll_back;
+  work.is_asked = request.roll_back && !goes_back;
+}
+
 void look_at_services(const Plan& plan, Work& work) {
   for (const Step& step : plan.steps) {
     const auto* restart = std::get_if<Restart>(&step);
@@ -150,9 +159,10 @@ void verify_services(const std::vector<Component>& components, Work& work) {
     const auto trouble = seen.troubles.find(component.name);
     if (trouble != seen.troubles.end()) {
       stayed_up[component.name] = false;
-      lines.push_back(
-          fmt::format("{} was restarted and does not run as it should: {}",
-                      component.service, trouble->second));
+      lines.push_back(fmt::format(
+          "{} was {} and does not run as it should: {}", component.service,
+          work.reloaded.contains(component.service) ? "reloaded" : "restarted",
+          trouble->second));
       advice.push_back(how_to_examine(component.service));
     } else if (seen.troubles.empty()) {  // else it was not watched to the end
       stayed_up[component.name] = true;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lib/deploy/work.hpp"
+#include "lib/model/request.hpp"
 
 namespace deployment {
 
@@ -10,6 +11,10 @@ namespace deployment {
 // configuration file names and a plan restarts, or would if the new component
 // were not skipped.
 void require_services(const Plan& plan, const Record& record, const Host& host);
+
+// Notes what is expected of the services of a run that was asked for so, and
+// that goes back since what it deployed failed.
+void set_expectations(const Request& request, bool goes_back, Work& work);
 
 // Looks at the units that a plan restarts, before it is carried out. Throws
 // Error when one of them cannot be restarted.

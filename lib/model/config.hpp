@@ -19,16 +19,22 @@ using CommandWords = std::vector<std::string>;
 // One part of the application with a service of its own.
 struct Component {
   enum class Type { npm, python };
+  // Lets a running service take up another commit.
+  enum class Action { restart, reload };
 
   std::string name;
   Type type = Type::npm;
   std::filesystem::path directory = {};               // in the checkout
   std::vector<std::filesystem::path> manifests = {};  // in `directory`
   std::string service = {};                           // a systemd unit
-  std::optional<std::string> health_check = {};       // http or https URL
+  Action action = Action::restart;
+  std::optional<std::string> health_check = {};  // http or https URL
   StatusRanges health_status = {{.first = 200, .last = 399}};
   std::optional<std::string> health_command = {};           // a line for sh(1)
   std::optional<std::chrono::seconds> health_timeout = {};  // else the global
+  // In the checkout. Its service is restarted when one of them changed, or its
+  // environment; empty: whatever changed.
+  std::vector<std::string> paths = {};
   // They run before its service is restarted; the first that fails ends the
   // deployment. The releases change what is outside of the checkout, for one
   // the database, and run once for each commit.

@@ -25,6 +25,11 @@ bool has_moved(const Record& record) {
   return record.pending && record.pending->reached != Reached::nothing;
 }
 
+bool returns(const Record& record) {
+  return record.roll_back_to &&
+         (!record.deployed || record.roll_back_to == record.deployed);
+}
+
 std::string_view to_string(Reached reached) {
   return reached == Reached::nothing ? ""
          : reached == Reached::moved ? "moved"

@@ -112,6 +112,9 @@ struct Record {
 // Returns true when an unfinished deployment or rollback has changed something.
 bool has_moved(const Record& record);
 
+// Returns true on the way back to what was deployed before.
+bool returns(const Record& record);
+
 // The names in the record; empty for Reached::nothing.
 std::string_view to_string(Reached reached);
 std::string_view to_string(Deployment::Outcome outcome);

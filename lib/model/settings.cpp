@@ -42,6 +42,17 @@ void add_variable_names(Config& config, const std::string& value) {
                                  names.end());
 }
 
+void add_paths(Component& component, const std::string& value) {
+  const auto words = split_words(value);
+  if (!words || words->empty() || !std::ranges::all_of(*words, stays_inside)) {
+    throw Refused{
+        "paths inside the checkout, relative to it, with blanks between them"};
+  }
+  for (const std::string& path : *words) {
+    component.paths.push_back(inside_checkout(path).generic_string());
+  }
+}
+
 // Adds a command to `member`.
 Setter<Component> add_to(std::vector<CommandWords> Component::*member) {
   return [=](Component& component, const std::string& value) {
@@ -121,6 +132,10 @@ const std::map<std::string, Setter<Component>>& component_setters() {
        }},
       {"service", to(&Component::service, is_unit_name,
                      "the name of a systemd service, NAME.service")},
+      {"action",
+       to_one_of(&Component::action, {{"restart", Component::Action::restart},
+                                      {"reload", Component::Action::reload}})},
+      {"paths", add_paths},
       {"health-check", to(&Component::health_check, is_http_url,
                           "an address http[s]://HOST[:PORT]/PATH")},
       {"health-status", to(&Component::health_status, to_status_ranges)},
@@ -136,8 +151,8 @@ const std::map<std::string, Setter<Component>>& component_setters() {
 bool makes_a_list(const IniEntry& entry) {
   return entry.section.empty()
              ? entry.key == "pass-environment"
-             : entry.key == "manifest" || entry.key == "check" ||
-                   entry.key == "release";
+             : entry.key == "manifest" || entry.key == "paths" ||
+                   entry.key == "check" || entry.key == "release";
 }
 
 // True when all of a value stands in one pair of quotes.

@@ -249,9 +249,7 @@ void failed(Record& record, const CommitId& tip, const Failure& failure,
   pending.failure = failure;
   ++pending.attempts;
   pending.next_try = now + back_off(pending.attempts);
-  const bool goes_back =
-      record.roll_back_to && record.roll_back_to == record.deployed;
-  if (ended && !goes_back) {
+  if (ended && !returns(record)) {
     add_failure_to_history(record, *ended);
   }
   if (pending.repairs && pending.reached == Reached::nothing &&
@@ -284,10 +282,8 @@ void roll_back_decided(Record& record, const CommitId& tip,
   record.pending->running = true;
 }
 
-void acquitted(Record& record, const CommitId& left) {
-  if (record.quarantined == left && record.quarantined_by.empty()) {
-    end_quarantine(record);
-  }
+void acquitted(Record& record) {
+  end_quarantine(record);
 }
 
 void interrupted(Record& record, const Failure& failure, Time now) {
@@ -316,6 +312,9 @@ void deployed(Record& record, const Deployment& ended) {
 void rolled_back(Record& record, const Deployment& ended) {
   add_to_history(record.history, ended);
   record.deployed = ended.to;
+  if (ended.to == record.pending->tip) {  // away from what was committed here
+    record.remote_commit = ended.to;
+  }
   record.roll_back_to.reset();
   record.moving_to.reset();
   record.pending->running = false;

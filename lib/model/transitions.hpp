@@ -110,9 +110,9 @@ void roll_back_decided(Record& record, const CommitId& tip,
                        const std::optional<Deployment>& ended,
                        const CommitId& to, bool is_to_blame);
 
-// On the way back services do not run as they should either: the commit `left`
-// just now is not to blame.
-void acquitted(Record& record, const CommitId& left);
+// On the way back services do not run as they should either: the commit that is
+// quarantined is not to blame.
+void acquitted(Record& record);
 
 // The run was asked to end. The next one continues at once.
 void interrupted(Record& record, const Failure& failure, Time now);

@@ -33,6 +33,9 @@ struct ComponentFacts {
   // has, and the service may run it.
   bool runs_what_is_left = false;
 
+  // Its paths are as in the commit that it runs, which is another one.
+  bool unchanged = false;
+
   bool operator==(const ComponentFacts&) const = default;
 };
 
@@ -56,7 +59,7 @@ struct Observation {
   Heads heads;
   CommitId current_commit;
   std::optional<std::string> current_branch = {};  // nullopt: detached
-  // Detached at a commit that is in neither head: a person's own.
+  // Detached at a commit to which no branch or tag leads: a person's own.
   bool is_own_commit = false;
   bool tip_is_here = false;  // the repository has the tip's objects
   // Known when the tip's objects could be read.

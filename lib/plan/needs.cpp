@@ -58,7 +58,9 @@ void add_needs_of_absent(const Component& component,
     }
     needs.restarts.push_back({.component = component, .may_fail = true});
   }
-  needs.skips.push_back({component, facts.gone && !before.inputs.empty()});
+  needs.skips.push_back(
+      {.component = component,
+       .environment_is_gone = facts.gone && !before.inputs.empty()});
 }
 
 // Plans what comes before a restart. A rollback must not be stopped by it, and
@@ -99,6 +101,7 @@ Needs needs_of(const Config& config, const Record& record, const Target& target,
     const ComponentRecord before =
         found == record.components.end() ? ComponentRecord{} : found->second;
     const bool is_done = before.commit == target.commit && !moves;
+    const bool unchanged = facts.unchanged && before.commit != target.commit;
     if (facts.manifests.empty()) {
       if (!is_done || (facts.gone && !before.inputs.empty())) {
         add_needs_of_absent(component, before, record, facts, needs);
@@ -111,13 +114,20 @@ Needs needs_of(const Config& config, const Record& record, const Target& target,
     if (reason) {
       needs.installs.push_back({component, facts, *reason});
     }
-    if (!reason && is_done) {
+    if (!reason && unchanged) {
+      needs.skips.push_back({.component = component, .unchanged = true});
+    }
+    if (!reason && (is_done || unchanged)) {
       continue;
     }
     needs.verifications.push_back(component);
     if (reason || moves || before.unverified_commit != target.commit) {
       add_checks(component, facts, !reason, record, target.commit, needs);
-      needs.restarts.push_back({.component = component});
+      // A process cannot change to another environment; and one that is not
+      // known to run well begins anew.
+      const bool reloads = component.action == Component::Action::reload &&
+                           !reason && before.commit;
+      needs.restarts.push_back({.component = component, .reloads = reloads});
     }
   }
   return needs;

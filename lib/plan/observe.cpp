@@ -1,5 +1,6 @@
 #include "lib/plan/observe.hpp"
 
+#include <algorithm>
 #include <set>
 
 #include "lib/base/text.hpp"
@@ -67,6 +68,19 @@ void require_folder(const Component& component, const CommitId& commit,
                   component.name));
 }
 
+// Returns true when the paths of the component are in `commit` as in the one
+// that its service runs.
+bool is_unchanged(const Component& component, const CommitId& commit,
+                  const Record& record, const GitReader& git) {
+  const auto found = record.components.find(component.name);
+  if (component.paths.empty() || found == record.components.end()) {
+    return false;
+  }
+  const std::optional<CommitId>& runs = found->second.commit;
+  return runs && git.has_commit(*runs) &&
+         !git.differ(*runs, commit, component.paths);
+}
+
 ComponentFacts facts_of(Component component, const CommitId& commit,
                         const Record& record, const Sources& sources) {
   ComponentFacts facts =
@@ -99,6 +113,7 @@ ComponentFacts facts_of(Component component, const CommitId& commit,
                     component.name, describe_size(longest_label)));
   }
   look_at_environments(component, commit, is_way_back, sources.store, facts);
+  facts.unchanged = is_unchanged(component, commit, record, sources.objects);
   return facts;
 }
 
@@ -194,6 +209,15 @@ Target examine_target(const Config& config, const Record& record,
   return target;
 }
 
+// Returns true when a component runs it, deployed by this program: what was
+// adopted nobody has verified.
+bool is_run(const CommitId& commit, const Record& record) {
+  return record.deployed == commit &&
+         std::ranges::any_of(record.components, [&](const auto& entry) {
+           return entry.second.commit == commit;
+         });
+}
+
 }  // namespace
 
 Observation observe(const Config& config, const Record& record,
@@ -220,9 +244,7 @@ Observation observe(const Config& config, const Record& record,
   const bool contained =
       seen.divergence->theirs == 0 && seen.divergence->taken_away == 0;
   seen.is_own_commit =
-      !seen.current_branch &&
-      objects.count_commits(seen.current_commit,
-                            {heads.tip, local.value_or(heads.tip)}) > 0;
+      !seen.current_branch && objects.has_commits_without_ref();
   const Standing standing =
       look_at_standing(config, record, git.checkout(), sources.store);
   const bool is_in_place = heads.on_branch || local == seen.current_commit;
@@ -230,8 +252,7 @@ Observation observe(const Config& config, const Record& record,
       is_settled(config, record, standing, heads)) {
     return seen;
   }
-  const bool was_verified = record.roll_back_to ||
-                            heads.tip == record.deployed ||
+  const bool was_verified = record.roll_back_to || is_run(heads.tip, record) ||
                             heads.tip == record.remote_commit;
   if (config.verify_signatures && !was_verified) {
     objects.verify_signature(heads.tip);

@@ -152,6 +152,14 @@ void plan_switch(Plan& plan, const Needs& needs) {
   }
 }
 
+void add_skips(Plan& plan, const Needs& needs, bool unchanged) {
+  for (const Skip& skip : needs.skips) {
+    if (skip.unchanged == unchanged) {
+      plan.steps.emplace_back(skip);
+    }
+  }
+}
+
 }  // namespace
 
 Plan make_plan(const Config& config, const Record& record,
@@ -199,14 +207,14 @@ Plan make_plan(const Config& config, const Record& record,
   if (updates_submodules(config, target)) {
     plan.steps.emplace_back(UpdateSubmodules{target.submodules});
   }
+  // Skip what goes on before a restart may fail: the way back leaves it alone.
+  add_skips(plan, needs, true);
   if (staged) {
     plan_switch(plan, needs);
   } else {
     plan_in_place(plan, needs);
   }
-  for (const Skip& skip : needs.skips) {
-    plan.steps.emplace_back(skip);
-  }
+  add_skips(plan, needs, false);
   if (!needs.verifications.empty()) {
     plan.steps.emplace_back(Verify{needs.verifications});
   }

@@ -140,12 +140,17 @@ std::string line_of(const PutAside& step) {
 
 std::string line_of(const Restart& step) {
   return fmt::format(
-      "{}: restart {}: {}", step.component.name, step.component.service,
+      "{}: {} {}: {}", step.component.name, step.reloads ? "reload" : "restart",
+      step.component.service,
       step.may_fail ? "what is taken back runs in it; it is not watched"
                     : "to run the deployed commit");
 }
 
 std::string line_of(const Skip& step) {
+  if (step.unchanged) {
+    return fmt::format("{}: skip: nothing changed in {}", step.component.name,
+                       fmt::join(step.component.paths, ", "));
+  }
   std::vector<std::string> files;
   for (const auto& manifest : step.component.manifests) {
     files.push_back((step.component.directory / manifest).string());
@@ -170,6 +175,10 @@ std::string describe(const Step& step) {
 }
 
 std::string_view name_of(const Step& step) {
+  const auto* restart = std::get_if<Restart>(&step);
+  if (restart != nullptr && restart->reloads) {
+    return "reload";
+  }
   return std::visit([](const auto& s) { return s.name; }, step);
 }
 

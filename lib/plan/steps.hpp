@@ -107,11 +107,14 @@ struct Restart {
   Component component;
   // The commit has nothing of the component: its service may not run at all.
   bool may_fail = false;
+  // A service that runs is asked to load itself anew, and goes on.
+  bool reloads = false;
 };
 struct Skip {
   static constexpr std::string_view name = "skip";
   Component component;
   bool environment_is_gone = false;
+  bool unchanged = false;  // else the commit has nothing of it
 };
 struct Verify {
   static constexpr std::string_view name = "verify";

@@ -90,11 +90,16 @@ std::optional<std::string> Ports::why_not_listening() const {
   return std::nullopt;
 }
 
-bool Ports::has_moved() const {
-  return listeners_ &&
-         std::ranges::any_of(expected_, [&](const Endpoint& before) {
-           return !has_replacement(before, *listeners_);
-         });
+bool Ports::accept_another_port() {
+  const auto is_there = [&](const Endpoint& before) {
+    return has_replacement(before, *listeners_);
+  };
+  if (has_moved_ || !listeners_ || std::ranges::any_of(expected_, is_there) ||
+      std::ranges::none_of(*listeners_, lasts)) {
+    return false;
+  }
+  may_move_ = has_moved_ = true;
+  return true;
 }
 
 std::optional<std::string> Ports::why_no_connection() {

@@ -31,8 +31,11 @@ class Ports {
   // that cannot be told.
   std::optional<std::string> why_not_listening() const;
 
-  // Returns true when it is known to listen elsewhere than expected.
-  bool has_moved() const;
+  // Lets it listen elsewhere from here on when it listens on no port as
+  // expected, and on another one: what nobody can change has to do. Returns
+  // false when there is no such port.
+  bool accept_another_port();
+  bool has_moved() const { return has_moved_; }
 
   // Says where it takes no connection. Each is made once.
   std::optional<std::string> why_no_connection();
@@ -51,6 +54,7 @@ class Ports {
 
   Endpoints expected_;
   bool may_move_;
+  bool has_moved_ = false;  // and was let
   std::string way_to_move_;
   std::optional<Endpoints> listeners_ = {};
   Endpoints early_ = {};

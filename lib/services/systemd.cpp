@@ -170,6 +170,29 @@ void Systemd::restart(const std::string& unit, const UnitState& before) {
   throw error;
 }
 
+void Systemd::reload(const std::string& unit) {
+  const Command reload =
+      command(fmt::format("reloading {}", unit), {"reload", unit});
+  const CommandResult result = runner_.run(reload);
+  if (result.status.success()) {
+    return;
+  }
+  const CommandError error(reload, result, how_to_examine(unit));
+  if (result_of_reload(unit) != "success") {
+    throw ServiceDown(error);
+  }
+  throw error;  // it has none, or systemd does not answer
+}
+
+std::string Systemd::result_of_reload(const std::string& unit) const {
+  const CommandResult result =
+      runner_.run(command(fmt::format("asking how {} was reloaded", unit),
+                          {"show", "--property=ReloadResult", unit}));
+  const Properties properties = properties_of(result.out);
+  const auto found = properties.find("ReloadResult");
+  return found == properties.end() ? "success" : std::string(found->second);
+}
+
 bool Systemd::was_started(const std::string& unit,
                           const UnitState& before) const {
   try {

@@ -65,6 +65,10 @@ class Systemd {
   // is its state before. Throws another Error when it could not be started.
   void restart(const std::string& unit, const UnitState& before);
 
+  // Lets a running unit load its configuration and code anew. Throws
+  // ServiceDown when its ExecReload= fails, Error for everything else.
+  void reload(const std::string& unit);
+
   UnitState state_of(const std::string& unit) const;
 
   // Returns the user that the unit's processes run as. Throws Error when there
@@ -75,6 +79,8 @@ class Systemd {
   Endpoints held_for(const UnitState& unit) const;
 
  private:
+  // Returns "success" also when nobody knows.
+  std::string result_of_reload(const std::string& unit) const;
   Command command(std::string purpose, Words arguments) const;
   bool was_started(const std::string& unit, const UnitState& before) const;
 

@@ -117,7 +117,9 @@ class Watch {
       }
       const UnitState before =
           value_or_none(expectations_.before, component.service);
-      if (const auto trouble = why_not_up(before, *service.first, now)) {
+      if (const auto trouble =
+              why_not_up(before, *service.first, now,
+                         expectations_.reloaded.contains(component.service))) {
         troubles[component.name] = *trouble;
       }
       service.ports.look(now, service.held,
@@ -138,6 +140,11 @@ class Watch {
       }
       all_pass = false;
       if (service.time_left() <= milliseconds::zero()) {
+        if (expectations_.may_have_moved &&
+            service.ports.accept_another_port()) {
+          service.last_good = steady_clock::now();
+          return false;
+        }
         troubles[service.component.name] = fmt::format(
             "after {}, {}", describe_duration(service.timeout), *problem);
         return false;
@@ -173,12 +180,16 @@ class Watch {
 
 std::optional<std::string> why_not_up(const UnitState& before,
                                       const UnitState& first,
-                                      const UnitState& now) {
+                                      const UnitState& now, bool reloaded) {
   if (now.active_state != "active") {
     return fmt::format("it is {} ({}), result {}", now.active_state,
                        now.sub_state, now.result);
   }
-  if (now.invocation_id.empty() || now.invocation_id == before.invocation_id) {
+  const bool goes_on = now.invocation_id == before.invocation_id;
+  if (reloaded && !goes_on) {
+    return "it did not go on: it was started again";
+  }
+  if (!reloaded && (now.invocation_id.empty() || goes_on)) {
     return "it is the same invocation as before the restart";
   }
   if (now.restarts != 0) {  // systemd counts from a manual start on

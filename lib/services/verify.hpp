@@ -13,19 +13,24 @@ using UnitStates = std::map<std::string, UnitState>;       // by unit
 using Troubles = std::map<std::string, std::string>;       // by component
 using EndpointsByName = std::map<std::string, Endpoints>;  // by component
 
-// Says why `now` does not look like a unit that was restarted and has stayed up
-// since `first` was seen, just after the restart; nullopt when it does.
+// Says why `now` does not look like a unit that was restarted or, if it was
+// `reloaded`, went on, and has stayed up since `first` was seen, just after
+// that; nullopt when it does.
 std::optional<std::string> why_not_up(const UnitState& before,
                                       const UnitState& first,
-                                      const UnitState& now);
+                                      const UnitState& now,
+                                      bool reloaded = false);
 
 // The state in which services are expected to be after their restart.
 struct Expectations {
   // Their states before; a unit that an earlier run restarted has none.
   UnitStates before = {};
-  EndpointsByName listens = {};  // they did so before
-  // They may listen elsewhere now, but not nowhere.
+  std::set<std::string> reloaded = {};  // units that go on as they were
+  EndpointsByName listens = {};         // they did so before
+  // They may listen elsewhere now, but not nowhere; or they may do so when it
+  // turns out that they do not listen on any port as before.
   bool may_move = false;
+  bool may_have_moved = false;
 };
 
 struct Verification {

@@ -38,6 +38,23 @@ require('http').createServer((request, response) => response.end('{text}'))
 """
 
 
+# Its text is in a file, which it reads again when it is asked to.
+RELOADS = """\
+const fs = require('fs');
+let text = '';
+const load = () => {{ text = fs.readFileSync('{text}', 'utf8'); }};
+load();
+process.on('SIGHUP', load);
+require('http').createServer((request, response) => response.end(text))
+    .listen({port});
+"""
+# Refuses what has a file called refuse.
+RELOAD = """\
+[Service]
+ExecReload=/bin/sh -c 'test ! -e refuse && kill -HUP $MAINPID'
+"""
+
+
 class Application:
     """An origin, an author's clone, a checkout and a service of one name."""
 
@@ -76,6 +93,10 @@ class Application:
                 ("server.js", server.format(text=text, port=self.port))):
             self.host.write(f"{self.author}/web/{name}", content)
         self.host.write(f"{self.author}/.gitignore", "node_modules/\n")
+        return self.commit(text)
+
+    def commit(self, text):
+        """Commits what is in the author's clone, and pushes it."""
         git = ["git", "-C", self.author, *IDENTITY]
         self.host.run(*git, "add", "-A")
         self.host.run(*git, "commit", "-q", "-m", text)
@@ -237,6 +258,45 @@ class Instances(Installs, Group):
                 self.blog.status())
         after = self.host.cursor()
         self.shop.wait_until_deployed(self.shop.push("shop again"), after)
+
+    def test_a_service_that_is_reloaded(self):
+        shop = self.shop
+        drop_in = "/etc/systemd/system/shop.service.d/reload.conf"
+        config = CONFIGURATION.format(**vars(shop))
+        self.host.write(drop_in, RELOAD)
+        self.host.write(shop.config, config + "action = reload\n")
+        self.host.run("systemctl", "daemon-reload")
+        try:
+            self.reload(shop)
+        finally:
+            self.host.outside(drop_in).unlink()
+            self.host.write(shop.config, config)
+            self.host.run("systemctl", "daemon-reload")
+
+    def reload(self, shop):
+        def push(text, **files):
+            for name, content in files.items():
+                self.host.write(f"{shop.author}/web/{name}", content)
+            return shop.commit(text)
+
+        after = self.host.cursor()
+        self.host.write(f"{shop.author}/web/text", "one")
+        shop.wait_until_deployed(shop.push("text", server=RELOADS), after)
+        shop.wait_for("one")
+        before = shop.invocation()
+        after = self.host.cursor()
+        shop.wait_until_deployed(push("Another text", text="two"), after)
+        shop.wait_for("two")
+        require(shop.invocation() == before, "it was restarted")
+        after = self.host.cursor()
+        bad = push("A text that is refused", text="three", refuse="")
+        shop.wait_for_line("^rolled back to ", after)
+        shop.wait_for("two")
+        require(shop.status()["quarantined"] == bad, shop.status())
+        after = self.host.cursor()
+        self.host.outside(f"{shop.author}/web/refuse").unlink()
+        shop.wait_until_deployed(push("No refusal", text="four"), after)
+        shop.wait_for("four")
 
     def test_a_person_uses_the_record_of_the_instance(self):
         for application in self.both:

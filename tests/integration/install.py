@@ -30,6 +30,7 @@ CONFIG = "etc/deployment-update.conf"
 PROGRAM = "usr/local/bin/deployment-update"
 OWN_FOLDER = "usr/local/share/deployment-update"
 MANIFEST = f"{OWN_FOLDER}/installed-files"
+FORMER = f"{OWN_FOLDER}/former-files"
 SCRIPT = "usr/local/bin/deployment-update.sh"
 SERVICE_OF_THE_SCRIPT = """[Unit]
 Description=Deployment Update Service
@@ -415,8 +416,16 @@ class Before(Installer):
         self.assertEqual(self.root.read(f"{SERVICE}.before"), "older\n")
         self.assertEqual(self.root.read(f"{SERVICE}.before.1"), "old\n")
 
+    def test_a_copy_that_a_person_made_stays(self):
+        self.root.write(f"{BACK_END}.before", OTHER_UNIT)
+        self.install()
+        self.uninstall("--with-application")
+        self.assertEqual(self.root.read(f"{BACK_END}.before"), OTHER_UNIT)
+        self.assertFalse(self.root.is_there(BACK_END))
+
     def test_what_an_earlier_version_moved_away_is_put_back(self):
         self.install()
+        self.root.at(FORMER).unlink()
         self.root.write(f"{SERVICE}.before", "older\n")
         self.root.write(f"{BACK_END}.before", OTHER_UNIT)
         run = self.uninstall()

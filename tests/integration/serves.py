@@ -75,19 +75,12 @@ class NeverVerified(Serving):
         self.world.record.unlink()
         self.assert_seen()
 
-    def forget(self, *keys):
+    def test_a_record_of_an_earlier_version(self):
         record = self.world.record
         record.write_text("".join(
             line for line in record.read_text().splitlines(keepends=True)
-            if not line.startswith(keys)))
+            if not line.startswith(("listens", "configured"))))
         self.assertEqual(self.listens(), [])
-
-    def test_a_record_of_an_earlier_version(self):
-        self.forget("listens", "configured")
-        self.assert_seen()
-
-    def test_one_that_listened_only_after_it_had_been_watched(self):
-        self.forget("listens")
         self.assert_seen()
 
     def test_a_unit_that_was_changed_since_it_was_started(self):
@@ -183,6 +176,22 @@ class Quick(Serving):
         self.deploy(0)
         self.assertEqual(self.world.commit(), third)
         self.assertEqual(self.listens(), [str(PORT + 1)])
+
+    def test_one_of_two_ports_is_no_other_place(self):
+        """The way back is not done, and the commit stays left."""
+        self.push_and_deploy(0, SERVES_MORE)
+        self.assertEqual(self.listens(), [str(PORT), "9100"])
+        self.world.back_end(port=self.variables(PORT))
+        self.push_and_deploy(0, SERVES_MORE + "# again\n")
+        self.variables(PORT + 1)
+        bad, text = self.push_and_deploy(1, RAISES)
+        self.assertIn("the rollback to", text)
+        self.assertIn(MISSING.partition(";")[0], text)
+        self.assertNotIn("listens elsewhere", text)
+        self.variables(PORT)
+        make_due(self.world.record)
+        self.deploy(1)
+        self.assertNotEqual(self.world.commit(), bad)
 
     def test_a_server_whose_variables_a_person_changes(self):
         file = self.variables(PORT)

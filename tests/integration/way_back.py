@@ -374,9 +374,41 @@ class Adopted(unittest.TestCase):
         self.assertEqual(self.world.in_use(), made_from(1))
 
     def test_a_commit_that_the_remote_never_had_is_not_adopted(self):
+        """Else it would pass for one that the remote took away."""
         self.world.commit_files("Own", {"own": "1\n"}, self.world.checkout)
-        self.assertEqual(self.world.run("--force").returncode, 0)
-        self.assertEqual(self.world.run().returncode, 0)
+        self.world.down.touch()
+        self.assertEqual(self.world.run("--force").returncode, 1)
+        self.assertNotIn("deployed", entries(self.world.record))
+        self.world.down.unlink()
+        run = self.world.run("--force")
+        self.assertEqual(run.returncode, 0, run.stderr)
+
+    def test_a_checkout_on_no_branch_is_only_put_on_it(self):
+        self.world.git(self.world.checkout, "checkout", "-q", "--detach")
+        for _ in range(2):
+            self.assertEqual(self.world.run().returncode, 0)
+        self.assertEqual(self.world.calls(), [])
+
+    def test_an_obstacle_before_the_first_deployment_changes_nothing(self):
+        self.world.push("Crash", {"crash": "yes\n", "README": "2\n"})
+        self.world.git(self.world.checkout, "fetch", "-q")
+        (self.world.checkout / "README").write_text("mine\n")
+        self.assertEqual(self.world.run().returncode, 1)
+        (self.world.checkout / "README").unlink()
+        run = self.world.run()
+        self.assertIn(f"rolled back to {self.first[:12]}", run.stderr)
+        self.assertEqual(self.status()["deployed"]["commit"], self.first)
+
+    def test_it_is_no_verified_signature(self):
+        self.world.config("settle = 0\nverify-signatures = true\n")
+        self.world.push_version(2)
+        self.assertEqual(self.world.run().returncode, 1)
+        self.world.git(self.world.author, "reset", "-q", "--hard", self.first)
+        self.world.push_commits("--force")
+        run = self.world.run()
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("signature", run.stderr)
+        self.assertEqual(self.restarts(), [])
 
 
 class InPlace(Deployed):

@@ -46,14 +46,22 @@ TEST_CASE("a staged deployment goes back to what was deployed before") {
 
 TEST_CASE("only who is left on the way back is not to blame") {
   Record record = Situation().record;
+  record.quarantined = after;
   CHECK_FALSE(commit_to_acquit(record).has_value());
   record.roll_back_to = after;  // a person asked for another one
   CHECK_FALSE(commit_to_acquit(record).has_value());
   record.roll_back_to = before;
   CHECK(commit_to_acquit(record) == after);
-  record.history = {
+  Record another = record;  // failed, and was taken back as well
+  another.history = {
       {.outcome = Deployment::Outcome::failed, .to = commit('c')}};
-  CHECK(commit_to_acquit(record) == commit('c'));
+  CHECK_FALSE(commit_to_acquit(another).has_value());
+  Record asked = record;
+  asked.quarantined_by = "alice";
+  CHECK_FALSE(commit_to_acquit(asked).has_value());
+  Record adopted = record;
+  adopted.deployed.reset();
+  CHECK(commit_to_acquit(adopted) == after);
   record.pending->repairs = true;
   CHECK_FALSE(commit_to_acquit(record).has_value());
 }

@@ -77,6 +77,8 @@ TEST_CASE("a component's own keys are taken, manifests repeatedly") {
              "health-command = ./check --all | grep 'is well'\n"
              "health-timeout = 30\n"
              "check = venv/bin/python -c \"import server\"\n"
+             "action = reload\npaths = src/api \"shared  files\"\n"
+             "paths = ./config/../settings\n"
              "check = \"a b\" 'c'\\ \"d\"\n"
              "release = sh -c 'x \"y  $1\" | \\z' ''\n")
             .components ==
@@ -86,11 +88,13 @@ TEST_CASE("a component's own keys are taken, manifests repeatedly") {
              .directory = "src/api",
              .manifests = {"base.txt", "../shared/more.txt"},
              .service = "api@1.service",
+             .action = Component::Action::reload,
              .health_check = "http://localhost:8000/health",
              .health_status = {{.first = 200, .last = 299},
                                {.first = 401, .last = 401}},
              .health_command = "./check --all | grep 'is well'",
              .health_timeout = 30s,
+             .paths = {"src/api", "shared  files", "settings"},
              .checks = {{"venv/bin/python", "-c", "import server"},
                         {"a b", "c d"}},
              .releases = {{"sh", "-c", "x \"y  $1\" | \\z", ""}}}});
@@ -135,6 +139,9 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
   const std::string takes_command =
       "it takes a program and its arguments, with all quotes closed; what "
       "takes a shell is sh -c '...'";
+  const std::string takes_paths =
+      "it takes paths inside the checkout, relative to it, with blanks between "
+      "them";
   const Case cases[] = {
       {"brnch = prod\n",
        "a.conf: unknown key 'brnch'; allowed: branch, build, git-timeout, "
@@ -142,9 +149,9 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
        "pass-environment, remote, repo-dir, run-as, settle, state-dir, "
        "submodules, systemctl-timeout, verify-signatures"},
       {web + "servce = x.service\n",
-       "a.conf: [web]: unknown key 'servce'; allowed: check, directory, "
-       "health-check, health-command, health-status, health-timeout, manifest, "
-       "release, service, type"},
+       "a.conf: [web]: unknown key 'servce'; allowed: action, check, "
+       "directory, health-check, health-command, health-status, "
+       "health-timeout, manifest, paths, release, service, type"},
       {"[web]\ntype = cargo\n",
        "a.conf: [web]: type = 'cargo' is not allowed; it takes npm or python"},
       {"[web]\ntype =\n",
@@ -172,9 +179,17 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
        "a.conf: pass-environment = '$A\xC3\xA4' is not allowed; " +
            takes_names},
       {web + "pass-environment = A\n",
-       "a.conf: [web]: unknown key 'pass-environment'; allowed: check, "
-       "directory, health-check, health-command, health-status, "
-       "health-timeout, manifest, release, service, type"},
+       "a.conf: [web]: unknown key 'pass-environment'; allowed: action, "
+       "check, directory, health-check, health-command, health-status, "
+       "health-timeout, manifest, paths, release, service, type"},
+      {web + "action = start\n",
+       "a.conf: [web]: action = 'start' is not allowed; it takes reload or "
+       "restart"},
+      {web + "paths = ../x\n",
+       "a.conf: [web]: paths = '../x' is not allowed; " + takes_paths},
+      {web + "paths = web 'x\n",
+       "a.conf: [web]: paths = 'web 'x' is not allowed; " + takes_paths},
+      {web + "paths =\n", "a.conf: [web]: paths has no value; " + takes_paths},
       {web + "check =\n",
        "a.conf: [web]: check has no value; " + takes_command},
       {web + "check = 'a\n",

@@ -448,14 +448,29 @@ TEST_CASE("a person who returns from a bad commit does not take its blame") {
 TEST_CASE("who fails on the way back as well is not to blame") {
   Record record = running(Reached::restarted);
   record.quarantined = after;
-  Record asked = record;
-  asked.quarantined_by = "alice";
-  transition::acquitted(record, before);  // another one
-  CHECK(record.quarantined == after);
-  transition::acquitted(record, after);
+  transition::acquitted(record);
   CHECK_FALSE(record.quarantined.has_value());
-  transition::acquitted(asked, after);
-  CHECK(asked.quarantined == after);
+}
+
+TEST_CASE("what fails on the way back is no deployment that failed") {
+  for (const bool knows_deployed : {true, false}) {
+    Record record = running(Reached::restarted);
+    if (!knows_deployed) {
+      record.deployed.reset();
+    }
+    record.roll_back_to = before;
+    const std::size_t past = record.history.size();
+    transition::failed(
+        record, after, failure, noon,
+        Deployment{.outcome = Deployment::Outcome::failed, .to = before});
+    CHECK(record.history.size() == past);
+  }
+}
+
+TEST_CASE("what stood there before is deployed") {
+  Record record;
+  transition::adopted(record, before);
+  CHECK(record == Record{.deployed = before});
 }
 
 TEST_CASE("a repair that fails lets the next try be one of the tip") {

@@ -894,6 +894,46 @@ TEST_CASE("a commit is released once for each component, and always checked") {
             restarts);
 }
 
+TEST_CASE("what a push leaves as it was is skipped") {
+  Config config = checking();
+  config.components[1].paths = {"backend", "shared"};
+  Observation seen = one_commit_ahead();
+  seen.target->components["backend"].unchanged = true;
+  const std::string skip = "backend: skip: nothing changed in backend, shared";
+  const Lines lines = lines_of(plan(seen, settled_record(), config));
+  REQUIRE(lines.size() >= 2);
+  CHECK(std::ranges::count(lines, skip) == 1);
+  CHECK(std::ranges::count(lines, check_backend) == 0);
+  CHECK(std::ranges::count(lines, restart_backend) == 0);
+  // Somebody had moved the checkout away from the commit and back.
+  Record same = settled_record();
+  same.components["backend"].commit = after;
+  CHECK(std::ranges::count(lines_of(plan(seen, same, config)),
+                           restart_backend) == 1);
+  // Another environment restarts it.
+  seen.target->components["backend"] = python_facts('9');
+  seen.target->components["backend"].unchanged = true;
+  CHECK(std::ranges::count(lines_of(plan(seen, settled_record(), config)),
+                           restart_backend) == 1);
+}
+
+TEST_CASE("a service that can is reloaded in the environment that it has") {
+  Config config = Config();
+  config.components[1].action = Component::Action::reload;
+  const std::string reload =
+      "backend: reload backend-deployment.service: to run the deployed commit";
+  Observation seen = one_commit_ahead();
+  CHECK(std::ranges::count(lines_of(plan(seen, settled_record(), config)),
+                           reload) == 1);
+  Record unknown = settled_record();
+  unknown.components["backend"].commit.reset();
+  CHECK(std::ranges::count(lines_of(plan(seen, unknown, config)),
+                           restart_backend) == 1);
+  seen.target->components["backend"] = python_facts('9');
+  CHECK(std::ranges::count(lines_of(plan(seen, settled_record(), config)),
+                           restart_backend) == 1);
+}
+
 TEST_CASE("only a component that is restarted is checked and released") {
   Record record = pending_record();
   record.components["backend"] = {.commit = before,

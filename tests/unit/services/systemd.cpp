@@ -205,5 +205,36 @@ TEST_CASE("a restart that starts nothing is the host's failure") {
   CHECK_THROWS_AS(restart(hung, started_anew()), CommandError);
 }
 
+// True when it throws an error that is not the service's.
+template <typename Function>
+bool is_of_the_host(const Function& function) {
+  try {
+    function();
+  } catch (const ServiceDown&) {
+    return false;
+  } catch (const CommandError&) {
+    return true;
+  }
+  return false;
+}
+
+// Reloads a unit; that ends so, and this is what systemd tells of it.
+void reload(const CommandResult& result, const std::string& told) {
+  FakeRunner runner;
+  runner.answer("systemctl reload a.service", result);
+  runner.answer("systemctl show --property=ReloadResult a.service",
+                printed(told));
+  Systemd(runner, {.directory = "/"}).reload("a.service");
+}
+
+TEST_CASE("a reload that fails tells whose failure it is") {
+  const CommandResult no = failed(1, "no\n");
+  CHECK_NOTHROW(reload({}, "ReloadResult=success\n"));
+  CHECK_THROWS_AS(reload(no, "ReloadResult=exit-code\n"), ServiceDown);
+  for (const char* told : {"ReloadResult=success\n", ""}) {
+    CHECK(is_of_the_host([&] { reload(no, told); }));
+  }
+}
+
 }  // namespace
 }  // namespace deployment

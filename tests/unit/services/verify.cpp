@@ -32,6 +32,19 @@ TEST_CASE("a unit that was started anew and runs on is up") {
   CHECK(why_not_up(running("1"), running("2"), running("2")) == std::nullopt);
 }
 
+TEST_CASE("a reloaded service goes on") {
+  UnitState again = running("1");
+  again.restarts = 1;
+  CHECK(why_not_up(running("1"), running("1"), running("1"), true) ==
+        std::nullopt);
+  CHECK(why_not_up(running("1"), running("2"), running("2"), true) ==
+        "it did not go on: it was started again");
+  CHECK(why_not_up(running("1"), running("1"), again, true) ==
+        "systemd had to start it again (once)");
+  CHECK(why_not_up(running("1"), running("1"), running("1")) ==
+        "it is the same invocation as before the restart");
+}
+
 TEST_CASE("a unit that was down before is judged by what it is now") {
   const UnitState down = {.active_state = "failed", .sub_state = "failed"};
   CHECK(why_not_up(down, running("2"), running("2")) == std::nullopt);

@@ -1,0 +1,222 @@
+"""Components that a push leaves alone, and services that are reloaded."""
+
+import json
+import unittest
+
+from support import needs_staging
+from support.record import entries
+from support.world import World, made_from
+
+FRONTEND = "systemctl restart frontend-deployment.service"
+BACKEND = "systemctl restart backend-deployment.service"
+RELOAD = "systemctl reload backend-deployment.service"
+
+CONFIG = """\
+settle = 0
+{more}
+[frontend]
+type = npm
+service = frontend-deployment.service
+paths = frontend shared
+[backend]
+type = python
+service = backend-deployment.service
+{backend}
+"""
+
+
+class Deployed(unittest.TestCase):
+    """The first version is deployed."""
+
+    backend = ""  # of its section
+    more = ""
+
+    def setUp(self):
+        self.world = self.enterContext(World())
+        self.configure()
+        self.deploy(0, "--force")
+        self.first = self.world.commit()
+        self.world.calls()
+
+    def configure(self, **more):
+        self.world.config(CONFIG.format(
+            **{"backend": self.backend, "more": self.more} | more))
+
+    def deploy(self, promised, *more):
+        run = self.world.run(*more)
+        self.assertEqual(run.returncode, promised, run.stderr)
+        return run.stderr
+
+    def actions(self):
+        return [call for call in self.world.calls()
+                if call.startswith(("systemctl restart", "systemctl reload"))]
+
+    def push_and_deploy(self, promised, files):
+        commit = self.world.push("Push", files)
+        return commit, self.deploy(promised)
+
+    def runs(self, name):
+        return (self.world.services / f"{name}-deployment.service"
+                ).read_text().split()[0]
+
+    def recorded(self, name):
+        status = json.loads(self.world.run("--status", "--json").stdout)
+        return status["components"][name]["commit"]
+
+
+@needs_staging
+class Paths(Deployed):
+    backend = "paths = backend \"shared\"\npaths = more/one\n"
+
+    def test_a_push_of_documents_restarts_nothing(self):
+        self.world.push("Docs", {"README": "2\n"})
+        plan = self.world.run("--dry-run").stdout
+        self.assertIn("frontend: skip: nothing changed in frontend, shared\n",
+                      plan)
+        self.assertIn("backend: skip: nothing changed in backend, shared, "
+                      "more/one\n", plan)
+        self.deploy(0)
+        self.assertEqual(self.actions(), [])
+        self.assertEqual(self.recorded("backend"), self.world.commit())
+        self.assertEqual(self.deploy(0), "")
+
+    def test_a_push_restarts_what_it_changed(self):
+        for files, actions in (
+                ({"backend/server.py": "app = 2\n"}, [BACKEND]),
+                ({"frontend/app.js": "2\n"}, [FRONTEND]),
+                ({"shared/a": "2\n"}, [FRONTEND, BACKEND]),
+                ({"more/one": "2\n"}, [BACKEND]),
+                ({"more/one-and-more": "2\n"}, []),
+                ({"shared/a": None, "more/one": None}, [FRONTEND, BACKEND])):
+            with self.subTest(files=files):
+                self.push_and_deploy(0, files)
+                self.assertEqual(self.actions(), actions)
+
+    def test_another_environment_restarts_it(self):
+        """Whatever the paths say: here they leave the manifest out."""
+        self.backend = "paths = shared\n"
+        self.configure()
+        self.push_and_deploy(0, {"backend/server.py": "app = 2\n"})
+        self.assertEqual(self.actions(), [])
+        self.push_and_deploy(0, {"backend/requirements.txt": "flask==2\n"})
+        self.assertEqual(self.actions(), [BACKEND])
+
+    def test_it_is_compared_with_what_the_service_runs(self):
+        """Not with the commit before, which failed or was left out."""
+        self.push_and_deploy(1, {"backend/server.py": "app = 2\n",
+                                 "crash": "yes\n"})
+        self.world.calls()
+        self.push_and_deploy(0, {"crash": None})
+        self.assertEqual(self.actions(), [BACKEND])
+        self.push_and_deploy(1, {"frontend/package.json": "{}\n",
+                                 "backend/requirements.txt": "missing\n"})
+        self.push_and_deploy(0, {"frontend/package.json": '{"version": "1"}\n',
+                                 "backend/requirements.txt": "flask==1\n"})
+        self.assertEqual(self.actions(), [])
+
+    def test_a_rollback_leaves_alone_what_was_left_alone(self):
+        bad, text = self.push_and_deploy(1, {"backend/server.py": "app = 2\n",
+                                             "crash": "yes\n"})
+        self.assertIn(f"{bad[:12]} is quarantined", text)
+        self.assertEqual(self.actions(), [BACKEND, BACKEND])
+        self.assertEqual(self.runs("backend"), self.first)
+        self.assertEqual(self.recorded("frontend"), self.first)
+        self.assertEqual(self.recorded("backend"), self.first)
+
+    def test_force_restarts_all(self):
+        self.world.push("Docs", {"README": "2\n"})
+        self.deploy(0, "--force")
+        self.assertEqual(self.actions(), [FRONTEND, BACKEND])
+
+    def test_who_moved_the_checkout_has_it_restarted(self):
+        second = self.push_and_deploy(0, {"frontend/app.js": "2\n"})[0]
+        self.world.git(self.world.checkout, "reset", "-q", "--hard", "HEAD~1")
+        self.world.calls()
+        self.deploy(0)
+        self.assertEqual(self.actions(), [FRONTEND, BACKEND])
+        self.assertEqual(self.runs("frontend"), second)
+
+    def test_it_is_not_checked_and_not_released(self):
+        self.world.stand_in("look", "#!/bin/sh\nexit 1\n")
+        self.backend += "check = look\nrelease = look\n"
+        self.configure()
+        self.push_and_deploy(0, {"README": "2\n"})
+        self.assertIn("backend: check", self.push_and_deploy(
+            1, {"backend/server.py": "app = 2\n"})[1])
+
+    def test_a_component_that_the_commit_drops_and_brings_back(self):
+        self.push_and_deploy(0, {"backend/requirements.txt": None})
+        self.world.calls()
+        self.push_and_deploy(0, {"backend/requirements.txt": "flask==1\n"})
+        self.assertEqual(self.actions(), [BACKEND])
+        self.assertEqual(self.world.in_use(), made_from(1))
+
+
+class PathsInPlace(Deployed):
+    more = "build = in-place"
+    backend = "paths = backend\n"
+
+    def test_a_push_restarts_what_it_changed(self):
+        self.push_and_deploy(0, {"backend/requirements.txt": "flask==2\n"})
+        self.assertEqual(self.actions(), [BACKEND])
+        self.push_and_deploy(0, {"README": "2\n"})
+        self.assertEqual(self.actions(), [])
+
+
+@needs_staging
+class Reloaded(Deployed):
+    backend = "action = reload\n"
+
+    def test_its_process_goes_on(self):
+        self.world.push("Code", {"backend/server.py": "app = 2\n"})
+        self.assertIn("backend: reload backend-deployment.service: to run the "
+                      "deployed commit\n", self.world.run("--dry-run").stdout)
+        self.deploy(0)
+        self.assertEqual(self.actions(), [RELOAD])
+        self.assertEqual(self.runs("backend"), self.world.commit())
+        self.assertEqual(self.deploy(0), "")
+
+    def test_with_another_environment_it_is_restarted(self):
+        self.push_and_deploy(0, {"backend/requirements.txt": "flask==2\n"})
+        self.assertEqual(self.actions(), [BACKEND])
+
+    def test_one_that_does_not_run_is_restarted(self):
+        (self.world.services / "backend-deployment.service.crash").touch()
+        self.push_and_deploy(0, {"backend/server.py": "app = 2\n"})
+        self.assertEqual(self.actions(), [BACKEND])
+
+    def test_one_that_does_not_stay_up_is_rolled_back_by_a_restart(self):
+        bad, text = self.push_and_deploy(1, {"backend/server.py": "app = 2\n",
+                                             "crash": "yes\n"})
+        self.assertIn(f"{bad[:12]} is quarantined", text)
+        self.assertEqual(self.actions(), [RELOAD, BACKEND])
+        self.assertEqual(self.runs("backend"), self.first)
+
+    def fail_to_reload(self, result):
+        self.world.stand_in("systemctl.real",
+                            self.world.stand_in_text("systemctl"))
+        self.world.stand_in("systemctl", f"""#!/bin/sh
+case "$*" in
+reload*) exit 1 ;;
+*ReloadResult*) echo ReloadResult={result} ;;
+*) exec "$0.real" "$@" ;;
+esac
+""")
+
+    def test_one_that_refuses_is_the_commits_fault(self):
+        self.fail_to_reload("exit-code")
+        bad, text = self.push_and_deploy(1, {"backend/server.py": "app = 2\n"})
+        self.assertIn("systemctl reload backend-deployment.service", text)
+        self.assertNotIn("frontend: restart", text)
+        self.assertIn(f"{bad[:12]} is quarantined", text)
+        self.assertEqual(self.runs("backend"), self.first)
+
+    def test_a_unit_that_cannot_reload_is_not(self):
+        self.fail_to_reload("success")
+        self.push_and_deploy(1, {"backend/server.py": "app = 2\n"})
+        self.assertNotIn("quarantined", entries(self.world.record))
+        self.assertEqual(self.runs("backend"), self.first)
+
+
+if __name__ == "__main__":
+    unittest.main()
