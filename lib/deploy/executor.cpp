@@ -240,7 +240,10 @@ void apply_step(const Restart& step, Work& work) {
   const std::string& name = step.component.name;
   work.journal.write(transition::restart_began, name);
   try {
-    const UnitState& before = work.states_before[unit];
+    UnitState& before = work.states_before[unit];
+    if (step.reloads) {  // it may have been started again while others built
+      before = work.host.systemd.state_of(unit);
+    }
     // A unit that systemd had to start again begins anew.
     if (step.reloads && before.active_state == "active" &&
         before.restarts == 0) {

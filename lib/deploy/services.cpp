@@ -56,22 +56,30 @@ Endpoints expected_of(const Component& component, const UnitState& unit,
   if (has_moved(record)) {  // it may have been restarted since
     return known.listens;
   }
+  const auto start = start_of(unit);
+  if (start && files_changed_since(unit, *start)) {
+    return {};
+  }
   const auto verified = last_verification(record);
   // Nobody verified it as it is now, or an earlier version of this program did.
   if (!known.commit || known.configured.empty() ||
       (verified && files_changed_since(unit, *verified))) {
-    const auto start = start_of(unit);
-    return start && !files_changed_since(unit, *start)
-               ? accepting(unit, systemd.held_for(unit))
-               : Endpoints{};
+    return start ? accepting(unit, systemd.held_for(unit)) : Endpoints{};
   }
   return still_in_use(known.listens, unit, systemd.held_for(unit));
 }
 
-void look_at(const Component& component, Work& work) {
+void look_at(const Restart& restart, Work& work) {
+  const Component& component = restart.component;
   const std::string& unit = component.service;
   const UnitState state = work.host.systemd.state_of(unit);
   require_loaded(state, unit);
+  if (restart.reloads && !state.can_reload) {
+    throw Error(
+        fmt::format("{} cannot be reloaded: it has no ExecReload=", unit),
+        fmt::format("add that to the unit, or take action = reload out of [{}]",
+                    component.name));
+  }
   work.states_before[unit] = state;
   work.journal.write(
       transition::expected_to_listen, component.name,
@@ -131,17 +139,17 @@ void set_expectations(const Request& request, bool goes_back, Work& work) {
   const Record& record = work.journal.record();
   // A person may ask for a commit whose services listen elsewhere. Of the
   // deployed one, which served before, nothing better can be had.
-  work.may_have_moved = returns(record);
-  work.may_move = record.roll_back_to ? !work.may_have_moved
-                                      : request.force || request.roll_back;
   work.is_asked = request.roll_back && !goes_back;
+  work.may_have_moved = returns(record);
+  work.may_move = work.is_asked ||
+                  (record.roll_back_to ? !work.may_have_moved : request.force);
 }
 
 void look_at_services(const Plan& plan, Work& work) {
   for (const Step& step : plan.steps) {
     const auto* restart = std::get_if<Restart>(&step);
     if (restart != nullptr && !restart->may_fail) {
-      look_at(restart->component, work);
+      look_at(*restart, work);
     }
   }
 }

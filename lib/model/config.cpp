@@ -44,10 +44,14 @@ std::string configured_as(const Component& component) {
   for (const std::filesystem::path& manifest : component.manifests) {
     manifests.push_back(manifest.string());
   }
-  return fmt::format("{} {} [{}] {}",
+  const std::string paths =
+      component.paths.empty()
+          ? ""
+          : fmt::format("({}) ", fmt::join(component.paths, ", "));
+  return fmt::format("{} {} [{}] {}{}",
                      component.type == Component::Type::npm ? "npm" : "python",
                      component.directory.string(), fmt::join(manifests, ", "),
-                     component.service);
+                     paths, component.service);
 }
 
 std::map<std::string, std::string> configured_as(

@@ -171,6 +171,8 @@ void submodules_began(Record& record) {
 
 void install_began(Record& record, const std::string& component) {
   record.components[component].inputs.clear();
+  record.components[component].commit.reset();
+  record.components[component].unverified_commit.reset();
 }
 
 void exchange_began(Record& record, const std::string& component) {

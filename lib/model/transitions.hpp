@@ -57,8 +57,8 @@ void move_began(Record& record, const CommitId& to, bool from_another);
 void move_ended(Record& record);
 void move_taken_back(Record& record);
 
-// An environment. While it is installed in place, nothing is known of it; while
-// it is exchanged, what its service runs on.
+// An environment. While it is installed in place, nothing is known of it and of
+// what its service runs; while it is exchanged, what its service runs on.
 void submodules_began(Record& record);
 void install_began(Record& record, const std::string& component);
 void exchange_began(Record& record, const std::string& component);

@@ -126,7 +126,7 @@ Needs needs_of(const Config& config, const Record& record, const Target& target,
       // A process cannot change to another environment; and one that is not
       // known to run well begins anew.
       const bool reloads = component.action == Component::Action::reload &&
-                           !reason && before.commit;
+                           !reason && before.commit && !record.roll_back_to;
       needs.restarts.push_back({.component = component, .reloads = reloads});
     }
   }

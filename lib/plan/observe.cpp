@@ -31,6 +31,14 @@ void look_at_environments(const Component& component, const CommitId& commit,
           .has_value();
 }
 
+Paths manifests_of(const Component& component) {
+  Paths manifests;
+  for (const fs::path& manifest : component.manifests) {
+    manifests.push_back(in_checkout(component.directory / manifest));
+  }
+  return manifests;
+}
+
 // Returns true when the component's service may run a commit that is left by a
 // rollback: when that commit has the component.
 bool runs_what_is_left(const Component& component, const Record& record,
@@ -41,12 +49,8 @@ bool runs_what_is_left(const Component& component, const Record& record,
   if (!left && record.pending) {
     left = record.pending->tip;
   }
-  Paths manifests;
-  for (const fs::path& manifest : component.manifests) {
-    manifests.push_back(in_checkout(component.directory / manifest));
-  }
   return left && git.has_commit(*left) &&
-         !git.list_tree(left->str(), manifests).empty();
+         !git.list_tree(left->str(), manifests_of(component)).empty();
 }
 
 // A component of a configuration file that was never deployed and has no folder
@@ -69,7 +73,8 @@ void require_folder(const Component& component, const CommitId& commit,
 }
 
 // Returns true when the paths of the component are in `commit` as in the one
-// that its service runs.
+// that its service runs, and as in the one that is checked out, which it may
+// have loaded. A path that names nothing says nothing.
 bool is_unchanged(const Component& component, const CommitId& commit,
                   const Record& record, const GitReader& git) {
   const auto found = record.components.find(component.name);
@@ -77,8 +82,14 @@ bool is_unchanged(const Component& component, const CommitId& commit,
     return false;
   }
   const std::optional<CommitId>& runs = found->second.commit;
-  return runs && git.has_commit(*runs) &&
-         !git.differ(*runs, commit, component.paths);
+  if (!runs || !git.has_commit(*runs) ||
+      git.list_tree(runs->str(), manifests_of(component)).empty()) {
+    return false;
+  }
+  const auto there = git.list_tree(commit.str(), component.paths);
+  return there.size() == component.paths.size() &&
+         !git.differ(*runs, commit, component.paths) &&
+         !git.differ(*runs, git.current_commit(), component.paths);
 }
 
 ComponentFacts facts_of(Component component, const CommitId& commit,

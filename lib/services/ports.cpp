@@ -94,7 +94,8 @@ bool Ports::accept_another_port() {
   const auto is_there = [&](const Endpoint& before) {
     return has_replacement(before, *listeners_);
   };
-  if (has_moved_ || !listeners_ || std::ranges::any_of(expected_, is_there) ||
+  if (has_moved_ || !listeners_ || expected_.empty() ||
+      std::ranges::any_of(expected_, is_there) ||
       std::ranges::none_of(*listeners_, lasts)) {
     return false;
   }

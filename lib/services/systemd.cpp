@@ -111,6 +111,7 @@ UnitState parse_unit_state(std::string_view text, const std::string& unit) {
           .restarts = number_of("NRestarts"),
           .load_state = std::string(text_or_empty("LoadState")),
           .control_group = std::string(text_or_empty("ControlGroup")),
+          .can_reload = text_or_empty("CanReload") != "no",
           .active_since = seconds_of(text_or_empty(since_key)),
           .files = files,
           .triggered_by = triggered_by};
@@ -226,7 +227,7 @@ UnitState Systemd::state_of(const std::string& unit) const {
       {"show",
        "--property=ActiveState,SubState,Result,InvocationID,MainPID,NRestarts,"
        "LoadState,ControlGroup,TriggeredBy,ActiveEnterTimestampMonotonic,"
-       "EnvironmentFiles,FragmentPath,DropInPaths",
+       "CanReload,EnvironmentFiles,FragmentPath,DropInPaths",
        unit}));
   return parse_unit_state(result.out, unit);
 }

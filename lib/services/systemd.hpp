@@ -18,6 +18,7 @@ struct UnitState {
   int restarts = 0;                // automatic ones since the last manual start
   std::string load_state = {};     // "loaded", "masked", "not-found", …
   std::string control_group = {};  // of its processes; empty: there are none
+  bool can_reload = true;  // it has an ExecReload=; true when it does not say
   // When it was started, by std::chrono::steady_clock.
   std::chrono::seconds active_since{};
   // The unit's own, its drop-ins, and those with variables.

@@ -181,7 +181,9 @@ class Watch {
 std::optional<std::string> why_not_up(const UnitState& before,
                                       const UnitState& first,
                                       const UnitState& now, bool reloaded) {
-  if (now.active_state != "active") {
+  const bool is_active = now.active_state == "active" ||
+                         (reloaded && now.active_state == "reloading");
+  if (!is_active) {
     return fmt::format("it is {} ({}), result {}", now.active_state,
                        now.sub_state, now.result);
   }

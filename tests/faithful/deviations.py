@@ -462,8 +462,9 @@ def show(unit: str, commit: str) -> dict:
     """A look at a service, while a commit is checked out."""
     return ask(["systemctl", "show", "--property=ActiveState,SubState,Result,"
                 "InvocationID,MainPID,NRestarts,LoadState,ControlGroup,"
-                "TriggeredBy,ActiveEnterTimestampMonotonic,EnvironmentFiles,"
-                "FragmentPath,DropInPaths", unit], "/", commit)
+                "TriggeredBy,ActiveEnterTimestampMonotonic,CanReload,"
+                "EnvironmentFiles,FragmentPath,DropInPaths", unit],
+               "/", commit)
 
 
 def reset_failed(case: Case) -> None:

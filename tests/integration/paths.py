@@ -4,7 +4,7 @@ import json
 import unittest
 
 from support import needs_staging
-from support.record import entries
+from support.record import entries, make_due
 from support.world import World, made_from
 
 FRONTEND = "systemctl restart frontend-deployment.service"
@@ -34,6 +34,7 @@ class Deployed(unittest.TestCase):
     def setUp(self):
         self.world = self.enterContext(World())
         self.configure()
+        self.world.push("Shared", {"shared/a": "1\n", "more/one": "1\n"})
         self.deploy(0, "--force")
         self.first = self.world.commit()
         self.world.calls()
@@ -94,8 +95,9 @@ class Paths(Deployed):
 
     def test_another_environment_restarts_it(self):
         """Whatever the paths say: here they leave the manifest out."""
-        self.backend = "paths = shared\n"
-        self.configure()
+        self.configure(backend="paths = shared\n")
+        self.deploy(0)
+        self.world.calls()
         self.push_and_deploy(0, {"backend/server.py": "app = 2\n"})
         self.assertEqual(self.actions(), [])
         self.push_and_deploy(0, {"backend/requirements.txt": "flask==2\n"})
@@ -136,6 +138,40 @@ class Paths(Deployed):
         self.assertEqual(self.actions(), [FRONTEND, BACKEND])
         self.assertEqual(self.runs("frontend"), second)
 
+    def test_who_moved_the_checkout_before_another_push_too(self):
+        """The service may have loaded what was there then."""
+        self.push_and_deploy(0, {"backend/server.py": "app = 2\n"})
+        self.world.push("Docs", {"README": "2\n"})
+        self.world.git(self.world.checkout, "reset", "-q", "--hard", "HEAD~1")
+        self.world.calls()
+        self.deploy(0)
+        self.assertEqual(self.actions(), [BACKEND])
+
+    def test_a_path_that_names_nothing_restarts_it(self):
+        for paths in ("typing-error", "back*", "backend typing-error"):
+            self.configure(backend=f"paths = {paths}\n")
+            self.deploy(0)
+            self.world.calls()
+            self.push_and_deploy(0, {"README": f"{paths}\n"})
+            self.assertEqual(self.actions(), [BACKEND])
+
+    def test_other_paths_are_deployed(self):
+        self.push_and_deploy(0, {"other": "2\n"})
+        self.world.calls()
+        self.configure(backend="paths = backend other\n")
+        self.deploy(0)
+        self.assertEqual(self.actions(), [BACKEND])
+        self.assertEqual(self.deploy(0), "")
+
+    def test_one_that_was_dropped_while_its_code_changed(self):
+        self.configure(backend="paths = backend/server.py\n")
+        self.deploy(0)
+        self.push_and_deploy(0, {"backend/requirements.txt": None,
+                                 "backend/server.py": "app = 2\n"})
+        self.world.calls()
+        self.push_and_deploy(0, {"backend/requirements.txt": "flask==1\n"})
+        self.assertEqual(self.actions(), [BACKEND])
+
     def test_it_is_not_checked_and_not_released(self):
         self.world.stand_in("look", "#!/bin/sh\nexit 1\n")
         self.backend += "check = look\nrelease = look\n"
@@ -154,13 +190,23 @@ class Paths(Deployed):
 
 class PathsInPlace(Deployed):
     more = "build = in-place"
-    backend = "paths = backend\n"
+    backend = "paths = backend/server.py\n"
 
     def test_a_push_restarts_what_it_changed(self):
         self.push_and_deploy(0, {"backend/requirements.txt": "flask==2\n"})
         self.assertEqual(self.actions(), [BACKEND])
         self.push_and_deploy(0, {"README": "2\n"})
         self.assertEqual(self.actions(), [])
+
+    def test_a_retry_restarts_what_was_installed(self):
+        """Its environment is a new one, though nothing is left to install."""
+        self.configure(backend=self.backend + "check = sh -c 'exit 1'\n")
+        self.push_and_deploy(1, {"backend/requirements.txt": "flask==2\n"})
+        self.assertEqual(self.actions(), [])
+        self.configure()
+        make_due(self.world.record)
+        self.deploy(0)
+        self.assertEqual(self.actions(), [BACKEND])
 
 
 @needs_staging
@@ -211,7 +257,17 @@ esac
         self.assertIn(f"{bad[:12]} is quarantined", text)
         self.assertEqual(self.runs("backend"), self.first)
 
-    def test_a_unit_that_cannot_reload_is_not(self):
+    def test_a_unit_without_a_way_to_reload_moves_nothing(self):
+        program = self.world.stand_in_text("systemctl")
+        self.world.stand_in("systemctl", program.replace(
+            "echo User=", "echo User=; echo CanReload=no"))
+        text = self.push_and_deploy(1, {"backend/server.py": "app = 2\n"})[1]
+        self.assertIn("backend-deployment.service cannot be reloaded: it has "
+                      "no ExecReload=", text)
+        self.assertEqual(self.world.commit(), self.first)
+        self.assertEqual(self.actions(), [])
+
+    def test_a_systemd_that_fails_is_not(self):
         self.fail_to_reload("success")
         self.push_and_deploy(1, {"backend/server.py": "app = 2\n"})
         self.assertNotIn("quarantined", entries(self.world.record))

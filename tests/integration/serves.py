@@ -178,7 +178,7 @@ class Quick(Serving):
         self.assertEqual(self.listens(), [str(PORT + 1)])
 
     def test_one_of_two_ports_is_no_other_place(self):
-        """The way back is not done, and the commit stays left."""
+        """The way back is done when both answer."""
         self.push_and_deploy(0, SERVES_MORE)
         self.assertEqual(self.listens(), [str(PORT), "9100"])
         self.world.back_end(port=self.variables(PORT))
@@ -190,7 +190,7 @@ class Quick(Serving):
         self.assertNotIn("listens elsewhere", text)
         self.variables(PORT)
         make_due(self.world.record)
-        self.deploy(1)
+        self.assertIn("rolled back to", self.deploy(1))
         self.assertNotEqual(self.world.commit(), bad)
 
     def test_a_server_whose_variables_a_person_changes(self):

@@ -164,7 +164,7 @@ TEST_CASE("steps are noted before and after") {
           [](Record& r) { r.pending->reached = Reached::moved; }},
          {"install began", running(),
           [](Record& r) { transition::install_began(r, "web"); },
-          [](Record& r) { r.components["web"].inputs.clear(); }},
+          [](Record& r) { r.components["web"] = {}; }},
          {"environment installed", running(),
           [](Record& r) { transition::environment_ready(r, "new", inputs); },
           [](Record& r) { r.components["new"].inputs = inputs; }},

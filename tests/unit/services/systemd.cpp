@@ -145,7 +145,8 @@ TEST_CASE("systemctl is asked for one unit by its name") {
             "systemctl reset-failed a.service", "systemctl restart a.service",
             "systemctl show --property=ActiveState,SubState,Result,"
             "InvocationID,MainPID,NRestarts,LoadState,ControlGroup,"
-            "TriggeredBy,ActiveEnterTimestampMonotonic,EnvironmentFiles,"
+            "TriggeredBy,ActiveEnterTimestampMonotonic,CanReload,"
+            "EnvironmentFiles,"
             "FragmentPath,DropInPaths a.service"});
 }
 
