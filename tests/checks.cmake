@@ -107,14 +107,12 @@ set_tests_properties(clang.tests PROPERTIES
 set_tests_properties(lint.tidy PROPERTIES COST 600)
 set_tests_properties(clang.build clang.tests lint.tidy PROPERTIES TIMEOUT 1800)
 # They keep all processors busy: nothing else runs beside them, least of all
-# tests on booted hosts, which count seconds. ctest is given one job more than
-# there are processors, since many tests wait (scripts/test).
-math(EXPR all_jobs "${processors} + 1")
+# tests on booted hosts, which count seconds.
 set(wide clang.build clang.tests lint.tidy faults.crash faults.soak)
 if(TEST trixie.root)
   list(APPEND wide trixie.build.g++ trixie.build.clang++ trixie.tests)
 endif()
-set_tests_properties(${wide} PROPERTIES PROCESSORS ${all_jobs})
+set_tests_properties(${wide} PROPERTIES PROCESSORS ${processors})
 
 file(GLOB_RECURSE sources CONFIGURE_DEPENDS
   ${PROJECT_SOURCE_DIR}/cmd/*.[ch]pp ${PROJECT_SOURCE_DIR}/lib/*.[ch]pp
