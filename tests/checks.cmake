@@ -49,19 +49,11 @@ else()
   set(in_trixie ${here}/host/run-in-root trixie ${trixie_build})
   add_test(NAME trixie.root COMMAND ${in_trixie} true)
   # A Release build, since test hosts run it, and since g++ has warnings that
-  # only its optimizer can give. clang's do not depend on that.
-  foreach(compiler g++ clang++)
-    if(compiler STREQUAL g++)
-      set(build_type Release)
-    else()
-      set(build_type None)
-    endif()
-    add_test(NAME trixie.build.${compiler} COMMAND ${in_trixie} sh -ec
-      "cmake -S /mnt/source -B /mnt/build/${compiler} -DDEVELOPMENT=ON \\
-         -DCMAKE_CXX_COMPILER=${compiler} -DCMAKE_BUILD_TYPE=${build_type} \\
-         -DCMAKE_UNITY_BUILD=ON
-       cmake --build /mnt/build/${compiler} --parallel ${processors}")
-  endforeach()
+  # only its optimizer can give. (clang there: .github/workflows/ci.yml.)
+  add_test(NAME trixie.build COMMAND ${in_trixie} sh -ec
+    "cmake -S /mnt/source -B /mnt/build/g++ -DDEVELOPMENT=ON \\
+       -DCMAKE_BUILD_TYPE=Release
+     cmake --build /mnt/build/g++ --parallel ${processors}")
   add_test(NAME trixie.tests COMMAND ${in_trixie}
     ctest --test-dir /mnt/build/g++ --label-regex "unit|releases"
     --output-on-failure --parallel ${processors})
@@ -71,16 +63,13 @@ else()
 
   set_tests_properties(trixie.root PROPERTIES
     FIXTURES_SETUP trixie-root COST 950)
-  set_tests_properties(trixie.build.g++ PROPERTIES
+  set_tests_properties(trixie.build PROPERTIES
     FIXTURES_REQUIRED trixie-root FIXTURES_SETUP trixie-built COST 810)
-  set_tests_properties(trixie.build.clang++ PROPERTIES
-    FIXTURES_REQUIRED trixie-root COST 590)
   set_tests_properties(trixie.tests PROPERTIES
     FIXTURES_REQUIRED trixie-built COST 690)
   set_tests_properties(trixie.host PROPERTIES
     FIXTURES_REQUIRED trixie-built)
-  set_tests_properties(trixie.root trixie.build.g++ trixie.build.clang++
-    trixie.tests trixie.host PROPERTIES
+  set_tests_properties(trixie.root trixie.build trixie.tests trixie.host PROPERTIES
     LABELS trixie TIMEOUT 1800 SKIP_RETURN_CODE 77)
 endif()
 
@@ -110,7 +99,7 @@ set_tests_properties(clang.build clang.tests lint.tidy PROPERTIES TIMEOUT 1800)
 # tests on booted hosts, which count seconds.
 set(wide clang.build clang.tests lint.tidy faults.crash faults.soak)
 if(TEST trixie.root)
-  list(APPEND wide trixie.build.g++ trixie.build.clang++ trixie.tests)
+  list(APPEND wide trixie.build trixie.tests)
 endif()
 set_tests_properties(${wide} PROPERTIES PROCESSORS ${processors})
 
