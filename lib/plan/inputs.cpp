@@ -132,13 +132,10 @@ Hashes hashes_with_includes(const GitReader& git, const CommitId& commit,
 // manifest there are no inputs.
 ComponentFacts inputs_of(const Component& component, const CommitId& commit,
                          const GitReader& git) {
-  Paths manifests;
-  for (const fs::path& manifest : component.manifests) {
-    manifests.push_back(in_checkout(component.directory / manifest));
-  }
-  const Hashes hashes = component.type == Component::Type::python
-                            ? hashes_with_includes(git, commit, manifests)
-                            : hashes_for_npm(git, commit, component);
+  const Hashes hashes =
+      component.type == Component::Type::python
+          ? hashes_with_includes(git, commit, manifests_of(component))
+          : hashes_for_npm(git, commit, component);
   ComponentFacts facts;
   for (const fs::path& manifest : component.manifests) {
     if (hashes.contains(in_checkout(component.directory / manifest))) {
@@ -157,6 +154,14 @@ ComponentFacts inputs_of(const Component& component, const CommitId& commit,
 
 std::string in_checkout(const fs::path& path) {
   return path.lexically_normal().generic_string();
+}
+
+Paths manifests_of(const Component& component) {
+  Paths manifests;
+  for (const fs::path& manifest : component.manifests) {
+    manifests.push_back(in_checkout(component.directory / manifest));
+  }
+  return manifests;
 }
 
 // Git looks behind no link: it is followed when there is nothing else.

@@ -10,6 +10,9 @@ namespace deployment {
 // A path of the checkout as git spells it.
 std::string in_checkout(const std::filesystem::path& path);
 
+// The manifests of a component, as paths of the checkout.
+Paths manifests_of(const Component& component);
+
 // Gathers the manifests of a component at `commit`, and the inputs of its
 // environment there; without a manifest there are none. When its folder is a
 // link, `component` gets the real one. Throws Error when that leads out of the

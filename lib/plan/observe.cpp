@@ -31,14 +31,6 @@ void look_at_environments(const Component& component, const CommitId& commit,
           .has_value();
 }
 
-Paths manifests_of(const Component& component) {
-  Paths manifests;
-  for (const fs::path& manifest : component.manifests) {
-    manifests.push_back(in_checkout(component.directory / manifest));
-  }
-  return manifests;
-}
-
 // Returns true when the component's service may run a commit that is left by a
 // rollback: when that commit has the component.
 bool runs_what_is_left(const Component& component, const Record& record,
