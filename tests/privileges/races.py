@@ -143,7 +143,9 @@ class Attacked(unittest.TestCase):
     def at_the_first_restart(self, text):
         """As a service of the owner could do it."""
         world = self.world
-        world.stand_in("systemctl", world.stand_in_text("systemctl").replace(
+        program = world.stand_in_text("systemctl")
+        self.assertIn("restart)\n", program)
+        world.stand_in("systemctl", program.replace(
             "restart)\n", "restart)\n" + shell_text(
                 [*become(OWNER), "sh", "-c", text]) + "\n"))
 
