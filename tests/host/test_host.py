@@ -18,10 +18,10 @@ import textwrap
 import unittest
 from pathlib import Path
 
-from support import REFERENCE_SCRIPT, TOP, install_program, require, until
+from support import REFERENCE_SCRIPT, TOP, install_program, require
 from support.attackers import EXCHANGER, exchanger
 from support.host import (APP, AUTHOR, BACK_END, CHECKOUT, DURATION, ERR,
-                          FOLDER, FRONT_END, UNIT, Host, base_root)
+                          FOLDER, FRONT_END, UNIT, Host, base_root, until)
 
 PATIENCE = 120  # seconds for what takes a few on an idle machine
 TICK = 2  # seconds between the runs of a timer in a hurry

@@ -5,8 +5,8 @@ import contextlib
 import re
 
 from host.test_host import PATIENCE, TICK, Group, texts
-from support import require, until
-from support.host import BACK_END, CHECKOUT, UNIT
+from support import require
+from support.host import BACK_END, CHECKOUT, UNIT, until
 
 UNITS = "/etc/systemd/system"
 TIMER = f"{UNIT}.timer"

@@ -6,8 +6,8 @@ import textwrap
 from host.test_host import (NO_CHANGES, PATIENCE, TICK, Group, errors,
                             find_line, runs, texts)
 from host.test_install import Installs
-from support import require, until
-from support.host import IDENTITY, UNIT
+from support import require
+from support.host import IDENTITY, UNIT, until
 
 CONFIGURATION = """\
 repo-dir = {checkout}
@@ -274,10 +274,10 @@ class Instances(Installs, Group):
             self.host.run("systemctl", "daemon-reload")
 
     def reload(self, shop):
-        def push(text, **files):
+        def push(subject, **files):
             for name, content in files.items():
                 self.host.write(f"{shop.author}/web/{name}", content)
-            return shop.commit(text)
+            return shop.commit(subject)
 
         after = self.host.cursor()
         self.host.write(f"{shop.author}/web/text", "one")

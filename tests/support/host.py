@@ -5,6 +5,7 @@ it, and a checkout where the original script has it. Use as a context: nothing
 is left afterwards. Needs root.
 """
 
+import functools
 import json
 import os
 import shutil
@@ -14,7 +15,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from support import TOP, can_stage, until
+import support
+from support import TOP, can_stage
 
 FOLDER = TOP / "tests/host"
 APP = FOLDER / "app"
@@ -40,6 +42,9 @@ ExecStart=/usr/bin/git daemon --reuseaddr --export-all --base-path=/srv/git
 [Install]
 WantedBy=multi-user.target
 """
+
+# Each question starts processes on the host, and others may be at work beside.
+until = functools.partial(support.until, pause=0.5)
 
 IDENTITY = ["-c", "user.name=Author", "-c", "user.email=author@example.com"]
 
