@@ -248,25 +248,17 @@ Paths GitReader::untracked_files_at(const Paths& paths) const {
   return parse_paths(listing, "ls-files");
 }
 
-Paths GitReader::untracked_files(const std::set<std::string>& folders) const {
-  Paths files;
-  const std::string listing =
-      ask("looking for untracked files",
-          {"ls-files", "-z", "--others", "--directory", "--full-name"},
-          longest_listing);
-  for (std::string_view rest = listing; !rest.empty();) {
-    const std::string_view path = take_part(rest, '\0');
-    const std::size_t slash = path.rfind('/');
-    const std::string folder(
-        slash == std::string_view::npos ? "" : path.substr(0, slash));
-    if (!path.ends_with('/') && folders.contains(folder)) {
-      files.emplace_back(path);
-      if (files.size() > most_entries) {
-        throw Error(fmt::format("{} and its like are more than {} files",
-                                files.back(), most_entries));
-      }
-    }
+Paths GitReader::untracked_files(const Paths& patterns) const {
+  Words arguments = {"ls-files", "-z", "--others", "--full-name", "--"};
+  for (const std::string& pattern : patterns) {
+    arguments.push_back(":(glob)" + pattern);
   }
+  Command listing = command("looking for untracked files", arguments);
+  listing.context.variables["GIT_LITERAL_PATHSPECS"] = "0";
+  listing.context.longest_answer = longest_listing;
+  Paths files = parse_paths(run_checked(listing).out, "ls-files");
+  // A repository in a folder is listed by the folder's name.
+  std::erase_if(files, [](const auto& path) { return path.ends_with('/'); });
   return files;
 }
 

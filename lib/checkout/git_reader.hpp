@@ -82,9 +82,10 @@ class GitReader {
   // too.
   Paths untracked_files_at(const Paths& paths) const;
 
-  // Lists the files that git does not track, ignored ones too, and that stand
-  // directly in one of `folders` ("": the top of the checkout).
-  Paths untracked_files(const std::set<std::string>& folders) const;
+  // Lists the files that git does not track, ignored ones too, and whose paths
+  // match one of `patterns` (gitglossary(7), glob). A folder that is named
+  // without wildcards stands for all files in it.
+  Paths untracked_files(const Paths& patterns) const;
 
   // Returns a reader that also sees the remote's branch, which it fetches into
   // `objects`. Nothing in the repository changes.

@@ -166,13 +166,19 @@ void apply_step(const Install& step, Work& work) {
 
 void apply_step(const Build& step, Work& work) {
   Host& host = work.host;
-  std::vector<Component> components = step.tried;
+  Layout layout{.commit = step.commit,
+                .has_submodules = step.has_submodules,
+                .components = step.tried,
+                .copied = host.config.copy};
   for (const Install& install : step.installs) {
-    components.push_back(install.component);
+    layout.components.push_back(install.component);
   }
-  const std::vector<Mount> mounts =
-      lay_out(step.commit, step.has_submodules, components, host.git,
-              host.store, host.runner, host.as_user);
+  const auto [mounts, left_out] =
+      lay_out(layout, host.git, host.store, host.runner, host.as_user);
+  if (!left_out.empty()) {
+    host.log.warning(fmt::format("not copied for the build: {}",
+                                 fmt::join(left_out, ", ")));
+  }
   std::vector<Sequence> builds;
   for (const Install& install : step.installs) {
     copy_node_modules(install.component, host.store, host.runner, host.as_user,
@@ -196,10 +202,12 @@ void apply_step(const Build& step, Work& work) {
   if (!step.tried.empty()) {
     // Leave out what installs wrote beside the environments, as the switch
     // will.
+    layout.components = step.tried;
     work.stage = builds.empty()
                      ? mounts
-                     : lay_out(step.commit, step.has_submodules, step.tried,
-                               host.git, host.store, host.runner, host.as_user);
+                     : lay_out(layout, host.git, host.store, host.runner,
+                               host.as_user)
+                           .mounts;
   }
 }
 

@@ -1,5 +1,8 @@
 #include "lib/environments/stage.hpp"
 
+#include <fcntl.h>
+
+#include <cerrno>
 #include <set>
 
 #include "lib/base/text.hpp"
@@ -11,27 +14,105 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Copies a file or folder of the checkout.
-Command copy(Context context, const fs::path& from, const fs::path& to) {
-  const fs::path& top = context.directory;
+// A command that copies from the checkout, and keeps links, modes and times.
+Command copy(std::string purpose, const Words& arguments, Context context) {
   context.timeout = 10min;
-  return {
-      .purpose = "copying " + from.string(),
-      .program = "cp",
-      .arguments = {"-a", "--reflink=auto", "-T", "--",
-                    from.lexically_relative(top), to.lexically_relative(top)},
-      .context = context};
+  return {.purpose = std::move(purpose),
+          .program = "cp",
+          .arguments = joined({"-a", "--reflink=auto"}, arguments),
+          .context = std::move(context)};
 }
 
-// The folders whose untracked files a build may need: the checkout's own and
-// each component's.
-std::set<std::string> folders_of(const std::vector<Component>& components) {
-  std::set<std::string> folders = {""};
-  for (const Component& component : components) {
-    const fs::path folder = component.directory.lexically_normal();
-    folders.insert(folder == "." ? "" : folder.generic_string());
+// `name` as a pattern that matches it alone.
+std::string as_pattern(const std::string& name) {
+  std::string pattern;
+  for (const char c : name) {
+    if (c == '*' || c == '?' || c == '[' || c == '\\') {
+      pattern += '\\';
+    }
+    pattern += c;
   }
-  return folders;
+  return pattern;
+}
+
+// The patterns of `layout` as ones of paths from the top of the checkout.
+Paths patterns_of_paths(const Layout& layout) {
+  std::set<std::string> folders = {""};
+  for (const Component& component : layout.components) {
+    const fs::path folder = component.directory.lexically_normal();
+    if (folder != ".") {
+      folders.insert(as_pattern(folder.generic_string()) + '/');
+    }
+  }
+  Paths patterns;
+  for (const std::string& pattern : layout.copied) {
+    if (pattern.find('/') != std::string::npos) {
+      patterns.push_back(pattern);
+      continue;
+    }
+    for (const std::string& folder : folders) {
+      patterns.push_back(folder + pattern);
+    }
+  }
+  return patterns;
+}
+
+// Says why a file of the checkout cannot be copied; nullopt: nothing is in the
+// way.
+std::optional<std::string> why_left_out(const std::string& file,
+                                        const Context& context) {
+  const ActingAs user(context.user);
+  const auto status = context.top->look_at(file);
+  if (!status) {
+    return "it is gone";
+  }
+  if (S_ISREG(status->st_mode)) {
+    const auto size = static_cast<std::uintmax_t>(status->st_size);
+    if (size > largest_copy) {
+      return fmt::format("it has {}, and at most {} are copied",
+                         describe_size(size), describe_size(largest_copy));
+    }
+    if (!context.top->open(file, O_RDONLY).is_open()) {
+      return errno_text(errno);
+    }
+  }
+  return std::nullopt;
+}
+
+// Copies files of the checkout to the same places in `tree`. Returns those that
+// cannot be copied. Some may go while others are copied.
+std::vector<std::string> copy_files(Paths files, const fs::path& tree,
+                                    CommandRunner& runner,
+                                    const Context& context) {
+  std::vector<std::string> left_out;
+  for (std::optional<CommandError> failure;;) {
+    const std::size_t count = std::erase_if(files, [&](const auto& file) {
+      const auto why = why_left_out(file, context);
+      if (why) {
+        left_out.push_back(fmt::format("{} ({})", escaped(file), *why));
+      }
+      return why.has_value();
+    });
+    if (failure && count == 0) {
+      throw CommandError(*failure);
+    }
+    failure.reset();
+    for (const Paths& some : batches_of(files)) {
+      const Command copying =
+          copy("copying files that git does not track",
+               joined({"--parents", "-t",
+                       tree.lexically_relative(context.directory), "--"},
+                      some),
+               context);
+      const CommandResult result = runner.run(copying);
+      if (!result.status.success()) {
+        failure = CommandError(copying, result);
+      }
+    }
+    if (!failure) {
+      return left_out;
+    }
+  }
 }
 
 // A sparse checkout leaves folders out (git-sparse-checkout(1)).
@@ -86,34 +167,34 @@ std::optional<std::string> why_not_staged(CommandRunner& runner,
                         .program = "true",
                         .context = context});
     return std::nullopt;
-  } catch (const Error& error) {
-    const std::string what = error.what();
-    return "no mount namespace can be made:" + what.substr(what.rfind(':') + 1);
+  } catch (const MountError& error) {
+    const int number = error.error_number();
+    if (number != EPERM && number != ENOSYS && number != EINVAL) {
+      throw;
+    }
+    return "no mount namespace can be made: " + errno_text(number);
   }
 }
 
-std::vector<Mount> lay_out(const CommitId& commit, bool has_submodules,
-                           const std::vector<Component>& components, Git& git,
-                           Store& store, CommandRunner& runner,
-                           const Context& context) {
+StagedCommit lay_out(const Layout& layout, Git& git, Store& store,
+                     CommandRunner& runner, const Context& context) {
   store.open_stage();
   const fs::path tree = store.staged_tree();
   const fs::path git_directory = context.directory / ".git";
   const fs::path index = store.stage() / "index";
-  git.write_tree(commit, tree, index);
-  if (has_submodules) {
+  git.write_tree(layout.commit, tree, index);
+  if (layout.has_submodules) {
     lay_out_submodules(git, store, index);
   }
-  for (const Component& component : components) {
+  for (const Component& component : layout.components) {
     require_folder(component, git, store);
   }
-  store.write_in_stage("HEAD", commit.str() + '\n');
-  for (const std::string& file : git.untracked_files(folders_of(components))) {
-    if (!store.has(tree / file)) {
-      runner.run_checked(copy(context, context.directory / file, tree / file));
-    }
-  }
-  std::vector<Mount> mounts = {
+  store.write_in_stage("HEAD", layout.commit.str() + '\n');
+  Paths files = git.untracked_files(patterns_of_paths(layout));
+  std::erase_if(files, [&](const auto& file) { return store.has(tree / file); });
+  StagedCommit staged{.left_out = copy_files(files, tree, runner, context)};
+  std::vector<Mount>& mounts = staged.mounts;
+  mounts = {
       {.source = git_directory, .target = tree / ".git", .read_only = true},
       {.source = index, .target = tree / ".git" / "index", .read_only = true},
       {.source = store.stage() / "HEAD",
@@ -127,19 +208,25 @@ std::vector<Mount> lay_out(const CommitId& commit, bool has_submodules,
         {.source = store.stage() / scratch, .target = tree / ".git" / scratch});
   }
   mounts.push_back({.source = tree, .target = context.directory});
-  return mounts;
+  return staged;
 }
 
-void copy_node_modules(const Component& component, const Store& store,
+void copy_node_modules(const Component& component, Store& store,
                        CommandRunner& runner, const Context& context,
                        Log& log) {
   const fs::path from = store.live(component);
-  if (component.type != Component::Type::npm || !store.has(from)) {
+  if (component.type != Component::Type::npm ||
+      !store.is_folder(from)) {
     return;
   }
-  const CommandResult result =
-      runner.run(copy(context, from, store.staged(component)));
+  const auto here = [&](const fs::path& path) {
+    return path.lexically_relative(context.directory).string();
+  };
+  const fs::path to = store.staged(component);
+  const CommandResult result = runner.run(copy(
+      "copying " + from.string(), {"-T", "--", here(from), here(to)}, context));
   if (!result.status.success()) {
+    store.remove_staged(component);
     log.warning(fmt::format("{} could not be copied; npm installs from scratch",
                             from.string()));
   }

@@ -8,24 +8,43 @@
 
 namespace deployment {
 
-// Says why nothing can be built aside here; nullopt when it can. `context` has
-// the checkout as its directory, and its user.
+// Says why nothing can be built aside here: the kernel makes no mount namespace
+// for this process (EPERM, ENOSYS, EINVAL of unshare(2) and mount(2)), or .git
+// is not a folder; nullopt when it can. `context` has the checkout as its
+// directory, and its user. Throws Error when that cannot be told.
 std::optional<std::string> why_not_staged(CommandRunner& runner,
                                           Context context);
 
-// Writes `commit` into the stage of `store`, with its submodules when it
-// `has_submodules`, and the files beside the manifests of `components` that git
-// does not track (.npmrc, .env). Returns the mounts that show the stage to a
-// command at the path of the checkout, where git sees `commit` checked out and
-// cannot write.
-std::vector<Mount> lay_out(const CommitId& commit, bool has_submodules,
-                           const std::vector<Component>& components, Git& git,
-                           Store& store, CommandRunner& runner,
-                           const Context& context);
+// A commit, and what of the checkout is copied beside its files.
+struct Layout {
+  CommitId commit;
+  bool has_submodules = false;
+  std::vector<Component> components;
+  // Patterns of gitglossary(7), glob: of names of files at the top of the
+  // checkout and in the folders of `components` or, with a slash, of paths.
+  std::vector<std::string> copied;
+};
+
+// No larger file is copied into the stage.
+constexpr std::uintmax_t largest_copy = 64 << 20;
+
+struct StagedCommit {
+  // They show the stage to a command at the path of the checkout, where git
+  // sees the commit checked out and cannot write.
+  std::vector<Mount> mounts;
+  // Files that were to be copied and are not, each with the reason: they cannot
+  // be read, are too large, or are gone.
+  std::vector<std::string> left_out;
+};
+
+// Writes a commit into the stage of `store`, with its submodules, and the files
+// that it lacks, git does not track, and `layout` names.
+StagedCommit lay_out(const Layout& layout, Git& git, Store& store,
+                     CommandRunner& runner, const Context& context);
 
 // Copies the node_modules in use into the stage, to spare a download. A copy
-// that fails is no failure: npm then downloads.
-void copy_node_modules(const Component& component, const Store& store,
+// that fails is no failure: nothing of it stays, and npm downloads.
+void copy_node_modules(const Component& component, Store& store,
                        CommandRunner& runner, const Context& context, Log& log);
 
 // Returns the mount that shows `environment`, that of the component in use or a

@@ -73,6 +73,11 @@ void Store::remove_stage() {
   require_removed(stage());
 }
 
+void Store::remove_staged(const Component& component) {
+  remove_as(user_, staged(component));
+  require_removed(staged(component));
+}
+
 std::optional<Label> Store::label_of(const fs::path& environment) const {
   const auto text =
       checkout_->read_regular_file(environment / label_name, longest_label);
@@ -115,6 +120,11 @@ void Store::label_live(const Component& component, const Inputs& inputs) {
       !has_live_label(component)) {
     set_live_label(component, {.inputs = inputs});
   }
+}
+
+std::optional<std::string> Store::live_link(const Component& component) const {
+  const ActingAs user(user_);
+  return checkout_->read_link(live(component));
 }
 
 bool Store::has_live_label(const Component& component) const {

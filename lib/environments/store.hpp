@@ -37,6 +37,8 @@ class Store {
   void write_in_stage(const std::string& name, std::string_view content);
   void make_folder_in_stage(const std::filesystem::path& name);
   void remove_stage();
+  // Removes the environment of a component from the stage.
+  void remove_staged(const Component& component);
 
   // Reads the label of the environment in use; nullopt when there is no
   // environment, no label in it, or one of another folder; that is left out.
@@ -46,6 +48,8 @@ class Store {
   void set_live_label(const Component& component, Label label);
   // Labels a folder that has no label, if the inputs are known.
   void label_live(const Component& component, const Inputs& inputs);
+  // Returns where the environment in use leads, when it is a symbolic link.
+  std::optional<std::string> live_link(const Component& component) const;
   // Returns true when there is one: one system call.
   bool has_live_label(const Component& component) const;
   // Returns true when the environment in use has the program that it cannot run

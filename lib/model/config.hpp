@@ -73,6 +73,12 @@ struct Config {
   bool new_privileges = false;  // that user's commands may use sudo
   std::vector<std::string> pass_environment = {};  // names of variables
   BuildMode build = BuildMode::staged;
+  // Patterns of what git does not track and builds read (gitglossary(7), glob):
+  // names beside manifests and at the top or, with a slash, paths.
+  std::vector<std::string> copy = {
+      ".env*",           ".netrc",         ".node-version", ".npmrc",
+      ".nvmrc",          ".pnpmfile.cjs",  ".python-version",
+      ".tool-versions",  ".yarnrc",        ".yarnrc.yml",   "pip.conf"};
   OnDivergence on_divergence = OnDivergence::fail;
   Submodules submodules = Submodules::refuse;
   bool verify_signatures = false;

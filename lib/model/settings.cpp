@@ -42,6 +42,16 @@ void add_variable_names(Config& config, const std::string& value) {
                                  names.end());
 }
 
+void add_copied(Config& config, const std::string& value) {
+  const auto words = split_words(value);
+  if (!words || words->empty() || !std::ranges::all_of(*words, stays_inside)) {
+    throw Refused{
+        "names of files beside manifests, or paths inside the checkout, with "
+        "blanks between them; * stands for any part of a name"};
+  }
+  config.copy.insert(config.copy.end(), words->begin(), words->end());
+}
+
 void add_paths(Component& component, const std::string& value) {
   const auto words = split_words(value);
   if (!words || words->empty() || !std::ranges::all_of(*words, stays_inside)) {
@@ -105,6 +115,7 @@ const std::map<std::string, Setter<Config>>& setters() {
       {"new-privileges", to_one_of(&Config::new_privileges, yes_or_no)},
       {"build", to_one_of(&Config::build, {{"in-place", BuildMode::in_place},
                                            {"staged", BuildMode::staged}})},
+      {"copy", add_copied},
       {"on-divergence",
        to_one_of(&Config::on_divergence, {{"fail", OnDivergence::fail},
                                           {"reset", OnDivergence::reset}})},
@@ -150,7 +161,7 @@ const std::map<std::string, Setter<Component>>& component_setters() {
 // True for a key that may be given several times.
 bool makes_a_list(const IniEntry& entry) {
   return entry.section.empty()
-             ? entry.key == "pass-environment"
+             ? entry.key == "pass-environment" || entry.key == "copy"
              : entry.key == "manifest" || entry.key == "paths" ||
                    entry.key == "check" || entry.key == "release";
 }

@@ -89,6 +89,7 @@ ComponentFacts facts_of(Component component, const CommitId& commit,
   ComponentFacts facts =
       inputs_behind_links(component, commit, sources.objects);
   facts.is_there = sources.store.has(sources.store.live(component));
+  facts.link = sources.store.live_link(component);
   facts.gone = is_environment_gone(component, record, sources.store);
   const bool is_way_back = record.roll_back_to.has_value();
   if (facts.manifests.empty()) {

@@ -85,6 +85,17 @@ bool updates_submodules(const Config& config, const Target& target) {
   return config.submodules == Submodules::update && !target.submodules.empty();
 }
 
+void require_no_links(const Needs& needs, const Config& config) {
+  const auto require_none = [&](const auto& steps) {
+    for (const auto& step : steps) {
+      require_no_link(step.component, step.facts, config);
+    }
+  };
+  require_none(needs.installs);
+  require_none(needs.checks);
+  require_none(needs.releases);
+}
+
 void plan_build(Plan& plan, const Needs& needs, const Config& config,
                 const Target& target, bool force) {
   Build build{.commit = target.commit,
@@ -198,6 +209,9 @@ Plan make_plan(const Config& config, const Record& record,
   plan.steps.insert(plan.steps.end(), moves.steps.begin(), after_restore);
   const bool staged = !seen.in_place_reason;
   if (staged) {
+    if (!force && !record.roll_back_to) {
+      require_no_links(needs, config);
+    }
     plan_build(plan, needs, config, target, force);
   }
   if (!target.replaced_submodules.empty()) {

@@ -124,6 +124,21 @@ void refuse_divergence(const Config& config, const Observation& seen) {
                   reset));
 }
 
+void require_no_link(const Component& component, const ComponentFacts& facts,
+                     const Config& config) {
+  if (!facts.link) {
+    return;
+  }
+  throw Obstacle(
+      fmt::format("the {} of {} is a link to {}, in whose place a folder would "
+                  "come; nothing was changed",
+                  environment_name(component.type), component.name,
+                  escaped(*facts.link)),
+      fmt::format("have a folder built in its place: {}; or go on with the "
+                  "link: build = in-place in the configuration",
+                  command_with(config, "--force")));
+}
+
 void require_submodules_known(const Config& config, const Record& record,
                               const Target& target) {
   if (target.submodules.empty() || record.roll_back_to ||

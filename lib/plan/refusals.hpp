@@ -17,6 +17,10 @@ Restore restoration_of(const Config& config, const Observation& seen);
 [[noreturn]] void refuse_divergence(const Config& config,
                                     const Observation& seen);
 
+// What is built aside takes the place of a folder, and a check looks into one.
+void require_no_link(const Component& component, const ComponentFacts& facts,
+                     const Config& config);
+
 // On the way back from what was changed nothing stops a run.
 void require_submodules_known(const Config& config, const Record& record,
                               const Target& target);

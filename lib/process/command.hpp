@@ -112,6 +112,18 @@ class CommandError : public Error {
                const std::optional<std::string>& advice = {});
 };
 
+// A command that was not started, since its mounts could not be made.
+class MountError : public Error {
+ public:
+  MountError(const std::string& what, int error_number)
+      : Error(what), error_number_(error_number) {}
+
+  int error_number() const { return error_number_; }
+
+ private:
+  int error_number_;  // errno(3)
+};
+
 // Commands that run one after the other; the first that fails ends them.
 using Sequence = std::vector<Command>;
 

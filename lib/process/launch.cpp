@@ -100,6 +100,7 @@ std::vector<char*> pointers_to(Words& words) {
 }
 
 constexpr const char* search_step = "find the program";
+constexpr const char* mount_step = "bind its mounts";
 
 // A child on its way to the program. vfork(2) lends it this process's memory
 // until then: all that it needs is made before, since it may allocate nothing,
@@ -149,7 +150,7 @@ struct Setup {
             "start a process group");
     tie_to_parent();  // a file system may hang from here on
     require(places.enter_top(), "enter the checkout");
-    require(places.make_mounts(), "bind its mounts");
+    require(places.make_mounts(), mount_step);
     require(connect_streams(out, err), "connect its streams");
     require(!context.user || become(*context.user), "become its user");
     require(!context.no_new_privileges ||
@@ -195,10 +196,14 @@ Launched launch(const Command& command) {
     if (setup.failed_step == search_step) {
       throw not_found(command);
     }
-    throw Error(fmt::format("{} failed: {} in {}: cannot {}: {}",
-                            command.purpose, describe(command),
-                            command.context.directory.string(),
-                            setup.failed_step, errno_text(setup.error)));
+    const std::string what = fmt::format(
+        "{} failed: {} in {}: cannot {}: {}", command.purpose,
+        describe(command), command.context.directory.string(),
+        setup.failed_step, errno_text(setup.error));
+    if (setup.failed_step == mount_step) {
+      throw MountError(what, setup.error);
+    }
+    throw Error(what);
   }
   return {pid, std::move(out.read), std::move(err.read)};
 }

@@ -124,6 +124,75 @@ class Staged(unittest.TestCase):
             (world.checkout / "frontend/node_modules/npmrc").read_text(),
             "token\n")
 
+    def test_what_is_copied_beside_what_git_tracks(self):
+        """What builds are known to read, and what the configuration names."""
+        world = self.world
+        world.config("settle = 0\ncopy = seed/*.sql key\n")
+        copied = [".env", ".env.local", "backend/key", "frontend/.npmrc",
+                  "key", "seed/a.sql"]
+        others = ["frontend/notes", "other/.env", "seed/b.txt", "seed/c/d.sql"]
+        for name in copied + others:
+            path = world.checkout / name
+            path.parent.mkdir(exist_ok=True, parents=True)
+            path.write_text("mine\n")
+        world.stand_in("npm", world.stand_in_text("npm") + (
+            "(cd .. && grep -rlx --exclude-dir=.git mine .) "
+            ">node_modules/copied\n"))
+        self.world.push_version(2)
+        self.deploy(0)
+        seen = (world.checkout / "frontend/node_modules/copied").read_text()
+        self.assertEqual(sorted(seen.split()),
+                         sorted(f"./{name}" for name in copied))
+
+    def test_a_file_that_cannot_be_copied_is_left_out_and_named(self):
+        world = self.world
+        world.trust_every_owner()
+        world.give_to(NOBODY)
+        (world.checkout / ".env").write_text("of root\n")
+        (world.checkout / ".env").chmod(0o600)
+        second = world.push_version(2)
+        text = self.deploy(0)
+        self.assertEqual(text.count(
+            "warning: not copied for the build: .env (Permission denied)\n"),
+            1)
+        self.assert_runs(second, 2)
+
+    def test_an_environment_that_is_a_link_is_named_and_stays(self):
+        world = self.world
+        shared = world.root / "shared"
+        modules = world.checkout / "frontend/node_modules"
+        modules.rename(shared)
+        modules.symlink_to(shared)
+        before = sorted(shared.iterdir())
+        second = world.push_version(2)
+        for _ in range(2):
+            text = self.deploy(1)
+            self.assertIn("the node_modules of frontend is a link to "
+                          f"{shared}, in whose place a folder would come; "
+                          "nothing was changed", text)
+        self.assertEqual(world.commit(), self.first)
+        self.assertEqual(world.calls(), [])
+        self.assertEqual(sorted(shared.iterdir()), before)
+        self.assertIn("deployment-update", text)
+        self.deploy(0, "--force")
+        self.assert_runs(second, 2)
+        self.assertTrue(modules.is_dir() and not modules.is_symlink())
+        self.assertEqual(sorted(shared.iterdir()), before)
+
+    def test_a_program_that_is_missing_is_no_reason_to_build_in_place(self):
+        world = self.world
+        (world.bin / "true").unlink()
+        second = world.push_version(2)
+        text = self.deploy(1)
+        self.assertIn("trying a mount namespace failed: true: command not "
+                      "found", text)
+        self.assertEqual(world.commit(), self.first)
+        self.assertEqual(world.calls(), [])
+        world.link_tool("true")
+        make_due(world.record)
+        self.deploy(0)
+        self.assert_runs(second, 2)
+
     def test_a_push_that_cannot_be_installed_moves_nothing(self):
         self.world.push_version(
             2, **{"backend/requirements.txt": "missing==1\n"})

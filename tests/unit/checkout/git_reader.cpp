@@ -208,35 +208,16 @@ TEST_CASE("laying out that meets lost objects names the repair") {
   CHECK(contains(error.advice().value_or(""), "the repository is damaged"));
 }
 
-TEST_CASE("only untracked files directly in the folders are listed") {
-  struct Case {
-    std::set<std::string> folders;
-    Paths files;
-  };
-  for (const Case& c :
-       {Case{{}, {}}, Case{{""}, {".env"}}, Case{{"web"}, {"web/.npmrc"}},
-        Case{{"", "web"}, {".env", "web/.npmrc"}},
-        Case{{"web/src"}, {"web/src/x"}},
-        // Folders that git does not look into.
-        Case{{"web/dist"}, {}}, Case{{"build"}, {}}, Case{{"missing"}, {}}}) {
-    FakeRunner runner([](const Command&) {
-      return printed(
-          ".env\0build/\0web/.npmrc\0web/dist/\0web/src/x\0webs/y\0"s);
-    });
-    CHECK(reader(runner).untracked_files(c.folders) == c.files);
-  }
-}
-
-TEST_CASE("untracked files that nobody has room for are refused") {
-  FakeRunner runner([](const Command&) {
-    std::string text;
-    for (int i = 0; i <= most_entries; ++i) {
-      text += "a\0"s;
-    }
-    return printed(text);
+TEST_CASE("untracked files are listed by patterns, and no repositories") {
+  FakeRunner runner([](const Command& command) {
+    CHECK(command.context.variables.at("GIT_LITERAL_PATHSPECS") == "0");
+    return printed(".env\0web/.envs/\0"s);
   });
-  CHECK_THROWS_AS(reader(runner).untracked_files({""}), Error);
-  CHECK(reader(runner).untracked_files({"web"}).empty());
+  CHECK(reader(runner).untracked_files({".env*", "web/.env*"}) ==
+        Paths{".env"});
+  CHECK(runner.lines() ==
+        Words{"git ls-files -z --others --full-name -- ':(glob).env*' "
+              "':(glob)web/.env*'"});
 }
 
 TEST_CASE("of a subject the beginning is enough") {

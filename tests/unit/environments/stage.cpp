@@ -24,10 +24,28 @@ TEST_CASE("tries a mount namespace before it builds aside") {
 TEST_CASE("tells why nothing can be built aside") {
   FakeHost fake;
   fake.runner.answer("true", [](const Command&) -> CommandResult {
-    throw Error("cannot run true: cannot unshare: Operation not permitted");
+    throw MountError("trying failed: cannot bind its mounts", ENOSYS);
   });
   CHECK(reason_of(fake) ==
-        "no mount namespace can be made: Operation not permitted");
+        "no mount namespace can be made: Function not implemented");
+}
+
+TEST_CASE("does not turn to the checkout for a failure of another kind") {
+  const std::vector<std::function<CommandResult(const Command&)>> failures = {
+      [](const Command&) -> CommandResult {
+        throw MountError("trying failed: cannot bind its mounts", ENOMEM);
+      },
+      [](const Command&) -> CommandResult {
+        throw Error("trying failed: true: command not found");
+      },
+      failed(1), [](const Command&) -> CommandResult {
+        return {.status = {.signal = 9, .timed_out = true}};
+      }};
+  for (const auto& failure : failures) {
+    FakeHost fake;
+    fake.runner.answer("true", failure);
+    CHECK_THROWS_AS(reason_of(fake), Error);
+  }
 }
 
 TEST_CASE("builds nothing aside of a checkout whose .git is a file") {
@@ -46,15 +64,26 @@ class Stage : public FakeHost {
       write_file(tree / "web/package.json", "{}");
       return CommandResult{};
     });
-    runner.answer("ls-files", [this](const Command&) {
-      return printed(std::string(untracked));
-    });
+    runner.answer("ls-files",
+                  [this](const Command&) { return printed(untracked); });
   }
 
   std::vector<Mount> lay_out(const std::vector<Component>& components = {web,
                                                                          api}) {
-    return deployment::lay_out(commit('b'), has_submodules, components,
-                               host.git, host.store, runner, host.as_user);
+    const StagedCommit staged =
+        deployment::lay_out({.commit = commit('b'),
+                             .has_submodules = has_submodules,
+                             .components = components,
+                             .copied = copied_patterns},
+                            host.git, host.store, runner, host.as_user);
+    left_out = staged.left_out;
+    return staged.mounts;
+  }
+
+  // A file of the checkout that git does not track.
+  void add_untracked(const std::string& file) {
+    write_file(checkout() / file, "mine");
+    untracked += file + '\0';
   }
 
   void copy_environments() {
@@ -63,23 +92,28 @@ class Stage : public FakeHost {
     }
   }
 
-  // The copied files: their paths in the checkout and in the stage.
-  Lines copied() const {
+  // What was copied, as the command says it.
+  Lines copies() const {
     Lines copies;
     for (const Command& command : runner.asked) {
       if (command.program == "cp") {
-        const fs::path to = *command.arguments.rbegin();
-        const fs::path from = *(command.arguments.rbegin() + 1);
         CHECK(command.context.directory == checkout());
-        CHECK(to == tree.lexically_relative(checkout()) / from);
-        copies.push_back(from);
+        copies.push_back(describe(command));
       }
     }
     return copies;
   }
 
+  static std::string copying(const std::string& files) {
+    return "cp -a --reflink=auto --parents -t .git/deployment-update/stage/"
+           "tree -- " +
+           files;
+  }
+
   fs::path tree = host.store.staged_tree();
-  std::string_view untracked;
+  std::string untracked;  // as git lists them
+  Lines copied_patterns = {".env*"};
+  Lines left_out;
   bool has_submodules = false;
 };
 
@@ -128,36 +162,80 @@ TEST_CASE("removes what an earlier run left in the stage") {
   CHECK_FALSE(fs::exists(stage.tree / "left"));
 }
 
-TEST_CASE("copies the untracked files beside manifests, and no others") {
-  using namespace std::string_view_literals;
+TEST_CASE("asks git for the untracked files that patterns name") {
+  Component top = web;
+  top.directory = ".";
+  Component odd = web;
+  odd.directory = "we[b*";
   struct Case {
-    std::string_view untracked;
-    Lines copied;
+    std::vector<Component> components;
+    Lines patterns;
+    std::string asked;
   };
-  for (const Case& c : {
-           Case{""sv, {}}, Case{".env\0web/.npmrc\0"sv, {".env", "web/.npmrc"}},
-           Case{"docs/notes\0web/src/x\0web/dist/\0"sv, {}},
-           Case{"web/package.json\0"sv, {}},  // the commit has it
-       }) {
+  for (const Case& c :
+       {Case{{web, api},
+             {".env*", "pip.conf"},
+             "':(glob).env*' ':(glob)api/.env*' ':(glob)web/.env*' "
+             "':(glob)pip.conf' ':(glob)api/pip.conf' ':(glob)web/pip.conf'"},
+        Case{{top}, {".env"}, "':(glob).env'"},
+        Case{{odd}, {"x"}, R"(':(glob)x' ':(glob)we\[b\*/x')"},
+        Case{{web}, {"seed/*.sql"}, "':(glob)seed/*.sql'"}}) {
     Stage stage;
-    stage.untracked = c.untracked;
-    stage.lay_out();
-    CHECK(stage.copied() == c.copied);
+    stage.copied_patterns = c.patterns;
+    stage.lay_out(c.components);
+    CHECK(stage.runner.has_run("ls-files -z --others --full-name -- " +
+                               c.asked));
+    CHECK(stage.copies().empty());
   }
 }
 
-TEST_CASE("takes a component in the checkout's own folder for one of the top") {
-  Component top = web;
-  top.directory = ".";
+TEST_CASE("copies untracked files, but for those that the commit has") {
   Stage stage;
-  stage.untracked = ".npmrc";
-  stage.lay_out({top});
-  CHECK(stage.copied() == Lines{".npmrc"});
+  for (const char* file : {".env", "web/.npmrc", "web/package.json"}) {
+    stage.add_untracked(file);
+  }
+  stage.lay_out();
+  CHECK(stage.copies() == Lines{Stage::copying(".env web/.npmrc")});
+  CHECK(stage.left_out.empty());
 }
 
-TEST_CASE("fails when an untracked file cannot be copied") {
+TEST_CASE("leaves out files that are gone, large or not to be read") {
   Stage stage;
-  stage.untracked = ".env";
+  for (const char* file : {".env", ".env.gone", ".env.large", ".env.locked"}) {
+    stage.add_untracked(file);
+  }
+  fs::remove(stage.checkout() / ".env.gone");
+  fs::resize_file(stage.checkout() / ".env.large", 2 * largest_copy);
+  fs::permissions(stage.checkout() / ".env.locked", fs::perms::none);
+  stage.lay_out();
+  Lines expected = {".env.gone (it is gone)",
+                    ".env.large (it has 128 MiB, and at most 64 MiB are copied)",
+                    ".env.locked (Permission denied)"};
+  if (is_root()) {
+    expected.pop_back();  // root reads it
+  }
+  CHECK(stage.left_out == expected);
+  CHECK(stage.copies().size() == 1);
+}
+
+TEST_CASE("copies the rest when a file goes while others are copied") {
+  Stage stage;
+  stage.add_untracked(".env");
+  stage.add_untracked(".env.local");
+  stage.runner.answer("cp ", [&](const Command&) {
+    return fs::remove(stage.checkout() / ".env.local")
+               ? failed(1, "cp: cannot stat '.env.local'\n")
+               : CommandResult{};
+  });
+  stage.lay_out();
+  CHECK(stage.copies() == Lines{Stage::copying(".env .env.local"),
+                                Stage::copying(".env")});
+  CHECK(stage.left_out == Lines{".env.local (it is gone)"});
+}
+
+TEST_CASE("fails when nothing is wrong with the files that are not copied") {
+  Stage stage;
+  stage.add_untracked(".env");
   stage.runner.answer("cp ", failed(1, "cp: no space left\n"));
   CHECK(contains(message_of<CommandError>([&] { stage.lay_out(); }),
                  "cp: no space left"));
@@ -168,18 +246,37 @@ TEST_CASE("starts from the node_modules in use, but from no venv") {
   fs::create_directories(stage.checkout() / "web/node_modules");
   fs::create_directories(stage.checkout() / "api/venv");
   stage.lay_out();
-  CHECK(stage.copied().empty());  // a check does without
+  CHECK(stage.copies().empty());  // a check does without
   stage.copy_environments();
-  CHECK(stage.copied() == Lines{"web/node_modules"});
+  CHECK(stage.copies() ==
+        Lines{"cp -a --reflink=auto -T -- web/node_modules "
+              ".git/deployment-update/stage/tree/web/node_modules"});
   CHECK(stage.log.text().empty());
+}
+
+TEST_CASE("copies no link to a node_modules, which npm would write into") {
+  Stage stage;
+  fs::create_directories(stage.checkout() / "web");
+  fs::create_directory_symlink("/elsewhere",
+                               stage.checkout() / "web/node_modules");
+  stage.lay_out();
+  stage.copy_environments();
+  CHECK(stage.copies().empty());
 }
 
 TEST_CASE("goes on without node_modules that cannot be copied") {
   Stage stage;
   const fs::path in_use = stage.checkout() / "web/node_modules";
   fs::create_directories(in_use);
-  stage.runner.answer("cp ", failed(1));
+  const fs::path half = stage.tree / "web/node_modules/half";
+  stage.lay_out();
+  stage.runner.answer("cp ", [&](const Command&) {
+    write_file(half, "");
+    return failed(1);
+  });
+  stage.runner.answer("rm -rf", remove_for_real);
   stage.copy_environments();
+  CHECK_FALSE(fs::exists(half));
   CHECK(stage.log.text() ==
         "warning: " + in_use.string() +
             " could not be copied; npm installs from scratch\n");

@@ -106,6 +106,14 @@ TEST_CASE("a health check may be asked over https") {
         url);
 }
 
+TEST_CASE("files to copy are added to those that builds are known to read") {
+  const std::vector<std::string> known = Config().copy;
+  std::vector<std::string> expected = known;
+  expected.insert(expected.end(), {"*.pem", "seed/**/*.sql", "a b"});
+  CHECK(read("copy = *.pem\ncopy = seed/**/*.sql 'a b'\n").copy == expected);
+  CHECK(std::ranges::find(known, ".npmrc") != known.end());
+}
+
 TEST_CASE("variables to pass may be named in several lines") {
   CHECK(read("pass-environment = A B\nbranch = x\npass-environment = C\n")
             .pass_environment == std::vector<std::string>{"A", "B", "C"});
@@ -143,9 +151,14 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
       "it takes paths inside the checkout, relative to it, with blanks between "
       "them";
   const Case cases[] = {
+      {"copy = ../x\n",
+       "a.conf: copy = '../x' is not allowed; it takes names of files beside "
+       "manifests, or paths inside the checkout, with blanks between them; * "
+       "stands for any part of a name"},
       {"brnch = prod\n",
-       "a.conf: unknown key 'brnch'; allowed: branch, build, git-timeout, "
-       "health-timeout, install-timeout, new-privileges, on-divergence, "
+       "a.conf: unknown key 'brnch'; allowed: branch, build, copy, "
+       "git-timeout, health-timeout, install-timeout, new-privileges, "
+       "on-divergence, "
        "pass-environment, remote, repo-dir, run-as, settle, state-dir, "
        "submodules, systemctl-timeout, verify-signatures"},
       {web + "servce = x.service\n",

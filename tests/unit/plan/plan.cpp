@@ -404,6 +404,20 @@ TEST_CASE("all environments are built together, before anything moves") {
   CHECK_FALSE(plan(seen).in_place_reason.has_value());
 }
 
+TEST_CASE("an environment that is a link is refused where one is built aside") {
+  Observation seen = one_commit_ahead();
+  seen.target->components["frontend"].link = "/srv/shared";
+  CHECK(lines_of(plan(seen)).size() == 4);  // code only
+
+  seen.target->components["frontend"] = npm_facts('8');
+  seen.target->components["frontend"].link = "/srv/shared";
+  CHECK(message_of<Error>([&] { plan(seen); }) ==
+        "the node_modules of frontend is a link to /srv/shared, in whose place "
+        "a folder would come; nothing was changed");
+  CHECK(lines_of(plan(in_place(seen))).size() == 5);
+  CHECK_NOTHROW(make_plan(Config(), settled_record(), seen, true));
+}
+
 TEST_CASE("in place installs come in the script's order, with the reason") {
   Observation seen = in_place(one_commit_ahead());
   CHECK_FALSE(
