@@ -36,8 +36,8 @@ function(add_clang_14_test name tool)
 endfunction()
 
 add_clang_14_test(lint.tidy ${CLANG_TIDY} ${RUN_CLANG_TIDY}
-  -clang-tidy-binary ${CLANG_TIDY} -quiet -p ${PROJECT_BINARY_DIR} -j ${processors}
-  "^${PROJECT_SOURCE_DIR}/(lib|cmd)/[a-z0-9_/]+\\.cpp")
+  -clang-tidy-binary ${CLANG_TIDY} -quiet -p ${clang_build} -j ${processors}
+  "^${clang_build}/(lib|cmd)/.*\\.cxx")
 
 # On Debian 13 too: its compilers, its libraries, its systemd. On Debian 13
 # itself all other tests do this already.
@@ -96,7 +96,8 @@ set_tests_properties(clang.build PROPERTIES
   FIXTURES_REQUIRED clang-configured FIXTURES_SETUP clang-built COST 800)
 set_tests_properties(clang.tests PROPERTIES
   FIXTURES_REQUIRED clang-built COST 700)
-set_tests_properties(lint.tidy PROPERTIES COST 600)
+set_tests_properties(lint.tidy PROPERTIES
+  FIXTURES_REQUIRED clang-configured COST 600)
 set_tests_properties(clang.build clang.tests lint.tidy PROPERTIES TIMEOUT 1800)
 # They keep all processors busy: nothing else runs beside them, least of all
 # tests on booted hosts, which count seconds.

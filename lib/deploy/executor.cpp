@@ -176,8 +176,8 @@ void apply_step(const Build& step, Work& work) {
   const auto [mounts, left_out] =
       lay_out(layout, host.git, host.store, host.runner, host.as_user);
   if (!left_out.empty()) {
-    host.log.warning(fmt::format("not copied for the build: {}",
-                                 fmt::join(left_out, ", ")));
+    host.log.warning(
+        fmt::format("not copied for the build: {}", fmt::join(left_out, ", ")));
   }
   std::vector<Sequence> builds;
   for (const Install& install : step.installs) {
@@ -203,11 +203,10 @@ void apply_step(const Build& step, Work& work) {
     // Leave out what installs wrote beside the environments, as the switch
     // will.
     layout.components = step.tried;
-    work.stage = builds.empty()
-                     ? mounts
-                     : lay_out(layout, host.git, host.store, host.runner,
-                               host.as_user)
-                           .mounts;
+    work.stage = builds.empty() ? mounts
+                                : lay_out(layout, host.git, host.store,
+                                          host.runner, host.as_user)
+                                      .mounts;
   }
 }
 
@@ -243,29 +242,33 @@ void apply_step(const PutAside& step, Work& work) {
                      Inputs{});
 }
 
+void restart(const std::string& unit, bool reloads, Work& work) {
+  UnitState& before = work.states_before[unit];
+  if (reloads) {  // it may have been started again while others built
+    before = work.host.systemd.state_of(unit);
+  }
+  // A unit that systemd had to start again begins anew.
+  if (reloads && before.active_state == "active" && before.restarts == 0) {
+    work.reloaded.insert(unit);
+    work.host.systemd.reload(unit);
+  } else {
+    work.reloaded.erase(unit);
+    work.host.systemd.restart(unit, before);
+  }
+}
+
 void apply_step(const Restart& step, Work& work) {
-  const std::string& unit = step.component.service;
   const std::string& name = step.component.name;
   work.journal.write(transition::restart_began, name);
-  try {
-    UnitState& before = work.states_before[unit];
-    if (step.reloads) {  // it may have been started again while others built
-      before = work.host.systemd.state_of(unit);
+  for (const std::string& unit : step.component.services) {
+    try {
+      restart(unit, step.reloads, work);
+    } catch (const std::exception& error) {
+      if (!step.may_fail) {
+        throw;
+      }
+      work.host.log.warning(one_line(error.what()));
     }
-    // A unit that systemd had to start again begins anew.
-    if (step.reloads && before.active_state == "active" &&
-        before.restarts == 0) {
-      work.reloaded.insert(unit);
-      work.host.systemd.reload(unit);
-    } else {
-      work.reloaded.erase(unit);
-      work.host.systemd.restart(unit, before);
-    }
-  } catch (const std::exception& error) {
-    if (!step.may_fail) {
-      throw;
-    }
-    work.host.log.warning(one_line(error.what()));
   }
   work.journal.write(transition::restart_ended, name, work.change->to);
 }

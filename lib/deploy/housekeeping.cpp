@@ -22,8 +22,13 @@ void remove_what_is_old(Host& host, const Record& record) {
   host.store.remove_stage();
   const std::set<CommitId> commits = commits_to_keep(record);
   for (const Component& component : host.config.components) {
-    host.store.prune(component, kept_environments, commits,
-                     [&] { return host.systemd.user_of(component.service); });
+    host.store.prune(component, kept_environments, commits, [&] {
+      std::vector<User> users;
+      for (const std::string& unit : component.services) {
+        users.push_back(host.systemd.user_of(unit));
+      }
+      return users;
+    });
   }
 }
 

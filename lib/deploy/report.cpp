@@ -76,19 +76,23 @@ std::string answer(const Question& question) {
 }
 
 std::string describe_state(const Host& host, const Component& component) {
-  const std::string service = answer([&] {
-    const UnitState unit = host.systemd.state_of(component.service);
-    return fmt::format("{} ({})", unit.active_state, unit.sub_state);
-  });
+  std::vector<std::string> services;
+  for (const std::string& name : component.services) {
+    services.push_back(fmt::format(
+        "{} is {}; ", name, answer([&] {
+          const UnitState unit = host.systemd.state_of(name);
+          return fmt::format("{} ({})", unit.active_state, unit.sub_state);
+        })));
+  }
   const std::string made_from = answer([&] {
     const auto label = host.store.live_label(component);
     return !label                  ? "not known"
            : label->inputs.empty() ? one_line(to_text(*label))
                                    : list_inputs(label->inputs);
   });
-  return fmt::format("{}: {} is {}; {} was made from: {}", component.name,
-                     component.service, service,
-                     environment_name(component.type), made_from);
+  return fmt::format("{}: {}{} was made from: {}", component.name,
+                     fmt::join(services, ""), environment_name(component.type),
+                     made_from);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "lib/deploy/rollback.hpp"
 #include "lib/model/transitions.hpp"
 #include "lib/plan/verdict.hpp"
@@ -24,9 +26,9 @@ void require_loaded(const UnitState& state, const std::string& unit) {
   }
 }
 
-// Returns the component whose service has to be known; nullptr: none. One that
-// is skipped may be of an application that has lost it.
-const Component* needs_service(const Step& step, const Record& record) {
+// Returns the component whose services have to be known; nullptr: none. One
+// that is skipped may be of an application that has lost it.
+const Component* needs_services(const Step& step, const Record& record) {
   if (const auto* restart = std::get_if<Restart>(&step)) {
     return &restart->component;
   }
@@ -71,19 +73,26 @@ Endpoints expected_of(const Component& component, const UnitState& unit,
 
 void look_at(const Restart& restart, Work& work) {
   const Component& component = restart.component;
-  const std::string& unit = component.service;
-  const UnitState state = work.host.systemd.state_of(unit);
-  require_loaded(state, unit);
-  if (restart.reloads && !state.can_reload) {
-    throw Error(
-        fmt::format("{} cannot be reloaded: it has no ExecReload=", unit),
-        fmt::format("add that to the unit, or take action = reload out of [{}]",
-                    component.name));
+  Endpoints expected;
+  for (const std::string& unit : component.services) {
+    const UnitState state = work.host.systemd.state_of(unit);
+    require_loaded(state, unit);
+    if (restart.reloads && !state.can_reload) {
+      throw Error(
+          fmt::format("{} cannot be reloaded: it has no ExecReload=", unit),
+          fmt::format(
+              "add that to the unit, or take action = reload out of [{}]",
+              component.name));
+    }
+    work.states_before[unit] = state;
+    for (const Endpoint& endpoint : expected_of(
+             component, state, work.journal.record(), work.host.systemd)) {
+      if (std::ranges::count(expected, endpoint) == 0) {
+        expected.push_back(endpoint);
+      }
+    }
   }
-  work.states_before[unit] = state;
-  work.journal.write(
-      transition::expected_to_listen, component.name,
-      expected_of(component, state, work.journal.record(), work.host.systemd));
+  work.journal.write(transition::expected_to_listen, component.name, expected);
 }
 
 Expectations expectations_of(const Work& work) {
@@ -96,6 +105,18 @@ Expectations expectations_of(const Work& work) {
     expectations.listens[name] = component.listens;
   }
   return expectations;
+}
+
+std::string describe_trouble(const Component& component,
+                             const std::string& trouble, const Work& work) {
+  const bool were_reloaded = std::ranges::any_of(
+      component.services,
+      [&](const std::string& unit) { return work.reloaded.contains(unit); });
+  const bool is_one = component.services.size() == 1;
+  return fmt::format(
+      "{} {} {} and {} as {} should: {}", describe_services(component),
+      is_one ? "was" : "were", were_reloaded ? "reloaded" : "restarted",
+      is_one ? "does not run" : "do not run", is_one ? "it" : "they", trouble);
 }
 
 // Back at the deployed commit, its services listen elsewhere than before: what
@@ -121,16 +142,20 @@ void require_services(const Plan& plan, const Record& record,
     return;
   }
   for (const Step& step : plan.steps) {
-    const Component* component = needs_service(step, record);
-    if (component != nullptr &&
-        host.systemd.state_of(component->service).load_state == "not-found") {
-      throw Obstacle(
-          fmt::format("component {}: systemd does not know its service {}; "
-                      "nothing was changed",
-                      component->name, component->service),
-          fmt::format("correct the service of [{}] in the configuration, or "
-                      "install the unit",
-                      component->name));
+    const Component* component = needs_services(step, record);
+    if (component == nullptr) {
+      continue;
+    }
+    for (const std::string& unit : component->services) {
+      if (host.systemd.state_of(unit).load_state == "not-found") {
+        throw Obstacle(
+            fmt::format("component {}: systemd does not know its service {}; "
+                        "nothing was changed",
+                        component->name, unit),
+            fmt::format("correct the service of [{}] in the configuration, or "
+                        "install the unit",
+                        component->name));
+      }
     }
   }
 }
@@ -167,11 +192,10 @@ void verify_services(const std::vector<Component>& components, Work& work) {
     const auto trouble = seen.troubles.find(component.name);
     if (trouble != seen.troubles.end()) {
       stayed_up[component.name] = false;
-      lines.push_back(fmt::format(
-          "{} was {} and does not run as it should: {}", component.service,
-          work.reloaded.contains(component.service) ? "reloaded" : "restarted",
-          trouble->second));
-      advice.push_back(how_to_examine(component.service));
+      lines.push_back(describe_trouble(component, trouble->second, work));
+      for (const std::string& unit : component.services) {
+        advice.push_back(how_to_examine(unit));
+      }
     } else if (seen.troubles.empty()) {  // else it was not watched to the end
       stayed_up[component.name] = true;
     }

@@ -191,7 +191,8 @@ StagedCommit lay_out(const Layout& layout, Git& git, Store& store,
   }
   store.write_in_stage("HEAD", layout.commit.str() + '\n');
   Paths files = git.untracked_files(patterns_of_paths(layout));
-  std::erase_if(files, [&](const auto& file) { return store.has(tree / file); });
+  std::erase_if(files,
+                [&](const auto& file) { return store.has(tree / file); });
   StagedCommit staged{.left_out = copy_files(files, tree, runner, context)};
   std::vector<Mount>& mounts = staged.mounts;
   mounts = {
@@ -215,8 +216,7 @@ void copy_node_modules(const Component& component, Store& store,
                        CommandRunner& runner, const Context& context,
                        Log& log) {
   const fs::path from = store.live(component);
-  if (component.type != Component::Type::npm ||
-      !store.is_folder(from)) {
+  if (component.type != Component::Type::npm || !store.is_folder(from)) {
     return;
   }
   const auto here = [&](const fs::path& path) {

@@ -248,7 +248,7 @@ void Store::put_aside(const Component& component) {
 
 void Store::prune(const Component& component, std::size_t most,
                   const std::set<CommitId>& commits,
-                  const AskUser& service_user) {
+                  const AskUsers& service_users) {
   std::optional<Error> failure;
   for (const auto& [number, environment] : kept_of(component)) {
     if (most > 0) {
@@ -258,7 +258,7 @@ void Store::prune(const Component& component, std::size_t most,
     try {
       const auto commit = served_by(environment);
       if (!commit || !commits.contains(*commit)) {
-        remove_environment(environment, service_user);
+        remove_environment(environment, service_users);
       }
     } catch (const Error& error) {
       failure = error;
@@ -270,15 +270,16 @@ void Store::prune(const Component& component, std::size_t most,
 }
 
 void Store::remove_environment(const fs::path& path,
-                               const AskUser& service_user) {
+                               const AskUsers& service_users) {
   remove_as(user_, path);
   if (user_ && has(path)) {
-    const User user = service_user();
-    if (user.uid == geteuid()) {
-      checkout_->remove(path);
-    } else {
-      remove_as(user, path);
-      remove_as(user_, path);  // the folders around
+    for (const User& user : service_users()) {
+      if (user.uid == geteuid()) {
+        checkout_->remove(path);
+      } else {
+        remove_as(user, path);
+        remove_as(user_, path);  // the folders around
+      }
     }
   }
   require_removed(path);

@@ -85,13 +85,13 @@ class Store {
 
   // Removes all kept environments but the `most` that were put there last and
   // those that served one of `commits`.
-  // `service_user` tells the user of the component's service, which leaves
-  // files of its own in them: they are removed with that user's rights, whose
-  // programs the checkout holds anyway. Throws Error when something cannot be
-  // removed.
-  using AskUser = std::function<User()>;
+  // `service_users` tells the users of the component's services, which leave
+  // files of their own in them: they are removed with those users' rights,
+  // whose programs the checkout holds anyway. Throws Error when something
+  // cannot be removed.
+  using AskUsers = std::function<std::vector<User>()>;
   void prune(const Component& component, std::size_t most,
-             const std::set<CommitId>& commits, const AskUser& service_user);
+             const std::set<CommitId>& commits, const AskUsers& service_users);
 
   std::filesystem::path live(const Component& component) const;
   std::filesystem::path staged(const Component& component) const;
@@ -110,7 +110,7 @@ class Store {
   void remove_as(const std::optional<User>& user,
                  const std::filesystem::path& path);
   void remove_environment(const std::filesystem::path& path,
-                          const AskUser& service_user);
+                          const AskUsers& service_users);
   void require_removed(const std::filesystem::path& path) const;
 
   std::optional<Label> label_of(const std::filesystem::path& environment) const;

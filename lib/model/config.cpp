@@ -39,6 +39,12 @@ std::filesystem::path folder_of(const std::optional<std::string>& instance,
 
 }  // namespace
 
+std::string describe_services(const Component& component) {
+  return component.services.empty()
+             ? "no service"
+             : fmt::format("{}", fmt::join(component.services, ", "));
+}
+
 std::string configured_as(const Component& component) {
   std::vector<std::string> manifests;
   for (const std::filesystem::path& manifest : component.manifests) {
@@ -51,7 +57,7 @@ std::string configured_as(const Component& component) {
   return fmt::format("{} {} [{}] {}{}",
                      component.type == Component::Type::npm ? "npm" : "python",
                      component.directory.string(), fmt::join(manifests, ", "),
-                     paths, component.service);
+                     paths, describe_services(component));
 }
 
 std::map<std::string, std::string> configured_as(
@@ -72,12 +78,12 @@ std::vector<Component> Config::default_components() {
            .type = Component::Type::npm,
            .directory = "frontend",
            .manifests = {"package.json"},
-           .service = "frontend-deployment.service"},
+           .services = {"frontend-deployment.service"}},
           {.name = "backend",
            .type = Component::Type::python,
            .directory = "backend",
            .manifests = {"requirements.txt"},
-           .service = "backend-deployment.service"}};
+           .services = {"backend-deployment.service"}}};
 }
 
 std::filesystem::path default_state_dir(

@@ -16,7 +16,7 @@ namespace deployment {
 // A program and its arguments.
 using CommandWords = std::vector<std::string>;
 
-// One part of the application with a service of its own.
+// One part of the application: an environment, and the services that run on it.
 struct Component {
   enum class Type { npm, python };
   // Lets a running service take up another commit.
@@ -26,16 +26,17 @@ struct Component {
   Type type = Type::npm;
   std::filesystem::path directory = {};               // in the checkout
   std::vector<std::filesystem::path> manifests = {};  // in `directory`
-  std::string service = {};                           // a systemd unit
+  // Units of systemd; none: nothing is restarted, as for static files.
+  std::vector<std::string> services = {};
   Action action = Action::restart;
   std::optional<std::string> health_check = {};  // http or https URL
   StatusRanges health_status = {{.first = 200, .last = 399}};
   std::optional<std::string> health_command = {};           // a line for sh(1)
   std::optional<std::chrono::seconds> health_timeout = {};  // else the global
-  // In the checkout. Its service is restarted when one of them changed, or its
-  // environment; empty: whatever changed.
+  // In the checkout. Its services are restarted when one of them changed, or
+  // its environment; empty: whatever changed.
   std::vector<std::string> paths = {};
-  // They run before its service is restarted; the first that fails ends the
+  // They run before its services are restarted; the first that fails ends the
   // deployment. The releases change what is outside of the checkout, for one
   // the database, and run once for each commit.
   std::vector<CommandWords> checks = {};
@@ -44,7 +45,10 @@ struct Component {
   bool operator==(const Component&) const = default;
 };
 
-// Describes what of a component decides about its environment and its service:
+// "api.service, worker.service", or "no service".
+std::string describe_services(const Component& component);
+
+// Describes what of a component decides about its environment and its services:
 // "npm frontend [package.json] frontend-deployment.service".
 std::string configured_as(const Component& component);
 
@@ -76,9 +80,9 @@ struct Config {
   // Patterns of what git does not track and builds read (gitglossary(7), glob):
   // names beside manifests and at the top or, with a slash, paths.
   std::vector<std::string> copy = {
-      ".env*",           ".netrc",         ".node-version", ".npmrc",
-      ".nvmrc",          ".pnpmfile.cjs",  ".python-version",
-      ".tool-versions",  ".yarnrc",        ".yarnrc.yml",   "pip.conf"};
+      ".env*",   ".netrc",        ".node-version",   ".npmrc",
+      ".nvmrc",  ".pnpmfile.cjs", ".python-version", ".tool-versions",
+      ".yarnrc", ".yarnrc.yml",   "pip.conf"};
   OnDivergence on_divergence = OnDivergence::fail;
   Submodules submodules = Submodules::refuse;
   bool verify_signatures = false;

@@ -63,6 +63,16 @@ void add_paths(Component& component, const std::string& value) {
   }
 }
 
+void add_service(Component& component, const std::string& value) {
+  if (!is_unit_name(value)) {
+    throw Refused{"the name of a systemd service, NAME.service"};
+  }
+  if (std::ranges::count(component.services, value) != 0) {
+    throw Refused{"each service once"};
+  }
+  component.services.push_back(value);
+}
+
 // Adds a command to `member`.
 Setter<Component> add_to(std::vector<CommandWords> Component::*member) {
   return [=](Component& component, const std::string& value) {
@@ -141,8 +151,7 @@ const std::map<std::string, Setter<Component>>& component_setters() {
        [](Component& component, const std::string& value) {
          component.manifests.push_back(in_directory(value));
        }},
-      {"service", to(&Component::service, is_unit_name,
-                     "the name of a systemd service, NAME.service")},
+      {"service", add_service},
       {"action",
        to_one_of(&Component::action, {{"restart", Component::Action::restart},
                                       {"reload", Component::Action::reload}})},
@@ -163,7 +172,8 @@ bool makes_a_list(const IniEntry& entry) {
   return entry.section.empty()
              ? entry.key == "pass-environment" || entry.key == "copy"
              : entry.key == "manifest" || entry.key == "paths" ||
-                   entry.key == "check" || entry.key == "release";
+                   entry.key == "service" || entry.key == "check" ||
+                   entry.key == "release";
 }
 
 // True when all of a value stands in one pair of quotes.
@@ -222,13 +232,10 @@ Component& component_of(std::vector<Component>& components,
 // Fills in what follows from the type, and checks that nothing is missing.
 void complete(Component& component, const std::set<std::string>& keys,
               const std::string& source) {
-  for (const auto& [key, allowed] :
-       {std::pair("type", "npm or python"),
-        std::pair("service", "the name of a systemd service")}) {
-    if (!keys.contains(key)) {
-      throw UsageError(fmt::format("{}: component {} has no {}; it takes {}",
-                                   source, component.name, key, allowed));
-    }
+  if (!keys.contains("type")) {
+    throw UsageError(
+        fmt::format("{}: component {} has no type; it takes npm or python",
+                    source, component.name));
   }
   if (!keys.contains("directory")) {
     component.directory = component.name;
@@ -250,6 +257,25 @@ void complete(Component& component, const std::set<std::string>& keys,
           "{}: [{}]: manifest = '{}' is not allowed; it takes a path inside "
           "the checkout",
           source, component.name, escaped(manifest.string())));
+    }
+  }
+}
+
+// Two components with one environment would build it at the same time.
+void require_own_environments(const std::vector<Component>& components,
+                              const std::string& source) {
+  std::map<std::pair<std::filesystem::path, Component::Type>, std::string>
+      names;
+  for (const Component& component : components) {
+    const auto [owner, is_new] = names.try_emplace(
+        {component.directory.lexically_normal(), component.type},
+        component.name);
+    if (!is_new) {
+      throw UsageError(fmt::format(
+          "{}: [{}] and [{}] have the same {} in {}; one component may have "
+          "several services: repeat service =",
+          source, owner->second, component.name,
+          environment_name(component.type), component.directory.string()));
     }
   }
 }
@@ -290,6 +316,7 @@ void apply_config_file(Config& config, std::string_view text,
   for (Component& component : components) {
     complete(component, keys_of[component.name], source);
   }
+  require_own_environments(components, source);
   if (!components.empty()) {
     config.components = std::move(components);
     config.names_components = true;

@@ -25,7 +25,7 @@ struct ComponentFacts {
   Inputs inputs = {};              // that determine its environment there
   std::optional<Label> live = {};  // the label of the environment in use
   bool is_there = true;            // an environment is in use, whoever made it
-  // Where it leads, when it is a symbolic link.
+  // Set when it is a symbolic link: where that leads.
   std::optional<std::string> link = {};
   bool gone = false;  // it is not the one that the record speaks of
   // An environment that serves the commit is kept; for a rollback only one that

@@ -56,7 +56,9 @@ void add_needs_of_absent(const Component& component,
     } else if (is_taken_back(record, facts)) {
       needs.put_asides.push_back({component});
     }
-    needs.restarts.push_back({.component = component, .may_fail = true});
+    if (!component.services.empty()) {
+      needs.restarts.push_back({.component = component, .may_fail = true});
+    }
   }
   needs.skips.push_back(
       {.component = component,
@@ -118,6 +120,11 @@ Needs needs_of(const Config& config, const Record& record, const Target& target,
       needs.skips.push_back({.component = component, .unchanged = true});
     }
     if (!reason && (is_done || unchanged)) {
+      continue;
+    }
+    if (component.services.empty()) {
+      add_checks(component, facts, !reason, record, target.commit, needs);
+      needs.skips.push_back({.component = component, .has_no_service = true});
       continue;
     }
     needs.verifications.push_back(component);

@@ -136,15 +136,20 @@ void add_in_place(Plan& plan, const std::vector<OfComponent>& steps,
 // In the order of the original script: each component's install, then its
 // restart.
 void plan_in_place(Plan& plan, const Needs& needs) {
-  for (const Restart& restart : needs.restarts) {
+  for (const Component& component : plan.components) {
+    const auto restart =
+        std::ranges::find(needs.restarts, component, &Restart::component);
+    const bool is_there = restart == needs.restarts.end() || !restart->may_fail;
     for (const Install& install : needs.installs) {
-      if (!restart.may_fail && install.component == restart.component) {
+      if (is_there && install.component == component) {
         plan.steps.emplace_back(install);
       }
     }
-    add_in_place(plan, needs.checks, restart.component);
-    add_in_place(plan, needs.releases, restart.component);
-    plan.steps.emplace_back(restart);
+    add_in_place(plan, needs.checks, component);
+    add_in_place(plan, needs.releases, component);
+    if (restart != needs.restarts.end()) {
+      plan.steps.emplace_back(*restart);
+    }
   }
 }
 

@@ -101,9 +101,14 @@ std::string line_of(const Install& step) {
 
 std::string line_of(const Check& step) {
   return fmt::format(
-      "{}: check with {}: {}: {} is to run the commit", step.component.name,
+      "{}: check with {}: {}: {} the commit", step.component.name,
       describe_environment(step.component, step.facts, step.in_use),
-      describe_commands(step.component.checks), step.component.service);
+      describe_commands(step.component.checks),
+      step.component.services.empty()
+          ? "it is to have"
+          : describe_services(step.component) +
+                (step.component.services.size() == 1 ? " is to run"
+                                                     : " are to run"));
 }
 
 std::string line_of(const Release& step) {
@@ -141,7 +146,7 @@ std::string line_of(const PutAside& step) {
 std::string line_of(const Restart& step) {
   return fmt::format(
       "{}: {} {}: {}", step.component.name, step.reloads ? "reload" : "restart",
-      step.component.service,
+      describe_services(step.component),
       step.may_fail ? "what is taken back runs in it; it is not watched"
                     : "to run the deployed commit");
 }
@@ -150,6 +155,10 @@ std::string line_of(const Skip& step) {
   if (step.unchanged) {
     return fmt::format("{}: skip: nothing changed in {}", step.component.name,
                        fmt::join(step.component.paths, ", "));
+  }
+  if (step.has_no_service) {
+    return fmt::format("{}: restart nothing: it has no service",
+                       step.component.name);
   }
   std::vector<std::string> files;
   for (const auto& manifest : step.component.manifests) {
@@ -162,7 +171,7 @@ std::string line_of(const Skip& step) {
 std::string line_of(const Verify& step) {
   std::vector<std::string> units;
   for (const Component& component : step.components) {
-    units.push_back(component.service);
+    units.push_back(describe_services(component));
   }
   return fmt::format("verify that the restarted services stay up: {}",
                      fmt::join(units, ", "));

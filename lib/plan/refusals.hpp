@@ -17,7 +17,8 @@ Restore restoration_of(const Config& config, const Observation& seen);
 [[noreturn]] void refuse_divergence(const Config& config,
                                     const Observation& seen);
 
-// What is built aside takes the place of a folder, and a check looks into one.
+// Refuses an environment that is a link: what is built aside takes the place of
+// a folder, and a check looks into one.
 void require_no_link(const Component& component, const ComponentFacts& facts,
                      const Config& config);
 

@@ -114,7 +114,8 @@ struct Skip {
   static constexpr std::string_view name = "skip";
   Component component;
   bool environment_is_gone = false;
-  bool unchanged = false;  // else the commit has nothing of it
+  bool unchanged = false;
+  bool has_no_service = false;  // neither: the commit has nothing of it
 };
 struct Verify {
   static constexpr std::string_view name = "verify";

@@ -196,10 +196,10 @@ Launched launch(const Command& command) {
     if (setup.failed_step == search_step) {
       throw not_found(command);
     }
-    const std::string what = fmt::format(
-        "{} failed: {} in {}: cannot {}: {}", command.purpose,
-        describe(command), command.context.directory.string(),
-        setup.failed_step, errno_text(setup.error));
+    const std::string what =
+        fmt::format("{} failed: {} in {}: cannot {}: {}", command.purpose,
+                    describe(command), command.context.directory.string(),
+                    setup.failed_step, errno_text(setup.error));
     if (setup.failed_step == mount_step) {
       throw MountError(what, setup.error);
     }

@@ -52,7 +52,7 @@ Endpoints still_in_use(const Endpoints& recorded, const UnitState& unit,
 
 Endpoints accepting(const UnitState& unit, const Endpoints& held) {
   Ports ports({}, false, "");
-  ports.look(unit, held, true);
+  ports.look(listeners_of(unit, held), true);
   return ports.accepting().value_or(Endpoints{});
 }
 
@@ -63,8 +63,8 @@ Ports::Ports(Endpoints expected, bool may_move, std::string way_to_move)
   std::erase_if(expected_, std::not_fn(lasts));
 }
 
-void Ports::look(const UnitState& unit, const Endpoints& held, bool is_early) {
-  listeners_ = listeners_of(unit, held);
+void Ports::look(std::optional<Endpoints> listeners, bool is_early) {
+  listeners_ = std::move(listeners);
   if (is_early && listeners_) {
     early_ = *listeners_;
   }

@@ -23,9 +23,10 @@ class Ports {
   // not nowhere. `way_to_move` is the command that lets it.
   Ports(Endpoints expected, bool may_move, std::string way_to_move);
 
-  // Looks where the unit listens now. What is seen in an early look can be
-  // expected to be there as soon after the next restart.
-  void look(const UnitState& unit, const Endpoints& held, bool is_early);
+  // Takes what was seen: where the service listens now; nullopt when that
+  // cannot be told. What is seen in an early look can be expected to be there
+  // as soon after the next restart.
+  void look(std::optional<Endpoints> listeners, bool is_early);
 
   // Says where it does not listen as expected; nullopt when it does, and when
   // that cannot be told.

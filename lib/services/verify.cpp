@@ -8,6 +8,7 @@
 #include "lib/base/text.hpp"
 #include "lib/process/processes.hpp"
 #include "lib/services/health.hpp"
+#include "lib/services/listening.hpp"
 #include "lib/services/ports.hpp"
 
 namespace deployment {
@@ -26,14 +27,20 @@ Value value_or_none(const std::map<std::string, Value>& values,
   return found == values.end() ? Value() : found->second;
 }
 
-// A service that is watched.
+// A unit that is watched.
+struct Unit {
+  std::string name;
+  std::optional<UnitState> first = {};
+  Endpoints held = {};  // by its .socket units
+};
+
+// The services of a component, which are watched together.
 struct Watched {
   const Component& component;
   Ports ports;
   milliseconds timeout;
-  steady_clock::time_point last_good;  // when it passed, or was restarted
-  std::optional<UnitState> first = {};
-  Endpoints held = {};  // by its .socket units
+  steady_clock::time_point last_good;  // when they passed, or were restarted
+  std::vector<Unit> units = {};
   bool has_answered = false;
 
   milliseconds time_left() const {
@@ -41,6 +48,20 @@ struct Watched {
                                                     steady_clock::now());
   }
 };
+
+// Adds where another unit listens; nullopt: that cannot be told.
+void add(std::optional<Endpoints>& listeners,
+         const std::optional<Endpoints>& more) {
+  if (!listeners || !more) {
+    listeners.reset();
+    return;
+  }
+  for (const Endpoint& endpoint : *more) {
+    if (std::ranges::count(*listeners, endpoint) == 0) {
+      listeners->push_back(endpoint);
+    }
+  }
+}
 
 class Watch {
  public:
@@ -59,6 +80,9 @@ class Watch {
                      expectations.may_move, command_with(config, "--force")),
            .timeout = component.health_timeout.value_or(config.health_timeout),
            .last_good = start_});
+      for (const std::string& unit : component.services) {
+        services_.back().units.push_back({.name = unit});
+      }
     }
   }
 
@@ -109,23 +133,32 @@ class Watch {
   Troubles look_at_units() {
     Troubles troubles;
     for (Watched& service : services_) {
-      const Component& component = service.component;
-      const UnitState now = systemd_.state_of(component.service);
-      if (!service.first) {
-        service.first = now;
-        service.held = systemd_.held_for(now);
+      std::optional<Endpoints> listeners = Endpoints();
+      for (Unit& unit : service.units) {
+        const UnitState now = systemd_.state_of(unit.name);
+        if (const auto trouble = trouble_of(unit, now)) {
+          troubles.try_emplace(
+              service.component.name,
+              service.units.size() == 1
+                  ? *trouble
+                  : fmt::format("{}: {}", unit.name, *trouble));
+        }
+        add(listeners, listeners_of(now, unit.held));
       }
-      const UnitState before =
-          value_or_none(expectations_.before, component.service);
-      if (const auto trouble =
-              why_not_up(before, *service.first, now,
-                         expectations_.reloaded.contains(component.service))) {
-        troubles[component.name] = *trouble;
-      }
-      service.ports.look(now, service.held,
+      service.ports.look(listeners,
                          steady_clock::now() - start_ <= service.timeout / 2);
     }
     return troubles;
+  }
+
+  std::optional<std::string> trouble_of(Unit& unit, const UnitState& now) {
+    if (!unit.first) {
+      unit.first = now;
+      unit.held = systemd_.held_for(now);
+    }
+    return why_not_up(value_or_none(expectations_.before, unit.name),
+                      *unit.first, now,
+                      expectations_.reloaded.contains(unit.name));
   }
 
   // Returns true when all services pass. Adds the trouble of the first one that

@@ -42,10 +42,11 @@ struct Verification {
 };
 
 // Watches the services of `components` for config.settle: their units have to
-// stay up, and they have to listen again where they did. Each has to pass all
-// its checks, the connections and the health checks, after its restart and once
-// more at the end. It may fail them for its health timeout. Stops as soon as
-// one service is in trouble, since every further second may be an outage.
+// stay up, and those of a component have to listen again where they did. A
+// component has to pass all its checks, the connections and the health checks,
+// after its restart and once more at the end. It may fail them for its health
+// timeout. Stops as soon as one is in trouble, since every further second may
+// be an outage.
 // Throws Error when a question cannot be asked: that is no trouble of the
 // service.
 Verification verify(const Config& config,

@@ -131,7 +131,7 @@ class CommandLine(unittest.TestCase):
             "[web]\ntyp = npm\n": "[web]: unknown key 'typ'; allowed: ",
             "[web]\ntype = cargo\n": "npm or python",
             "branch =\n": "branch has no value; it takes ",
-            "[web]\ntype = npm\n": "component web has no service",
+            "[web]\nservice = w.service\n": "component web has no type",
             "branch = a..b\n": "a name that git accepts for a branch",
             "[web]\ndirectory = ../out\n": "a path inside the checkout",
             "nonsense\n": "nonsense",

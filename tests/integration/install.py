@@ -166,6 +166,18 @@ class Root:
                     else hashlib.sha256(path.read_bytes()).hexdigest())
         return found
 
+    def save(self, folder):
+        subprocess.run(["cp", "-a", "-T", self.path, folder], check=True)
+
+    def put_back(self, folder):
+        """What save() put into the folder."""
+        for path in self.path.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        subprocess.run(["cp", "-a", "-T", folder, self.path], check=True)
+
     def kill_at_calls(self):
         for name in KILLED_AT:
             self.write(f"srv/stand-ins/{name}", KILLER, 0o755)
@@ -591,13 +603,19 @@ class Configured(Installer):
         self.install()
         self.assertIn("web.service", self.root.links())
 
-    def test_a_wrong_configuration_ends_it_before_anything_changes(self):
+    def test_components_without_a_service_need_no_unit(self):
         self.configure("[web]\ntype = npm\n")
+        self.install()
+        self.assertEqual(self.installed_defaults(), set())
+        self.assertEqual(self.root.links(), {"deployment-update.timer"})
+
+    def test_a_wrong_configuration_ends_it_before_anything_changes(self):
+        self.configure("[web]\nservice = web.service\n")
         before = self.root.content()
         run = self.root.install()
         self.assertEqual(run.status, 1, run.text)
         self.assert_said(run, f"^install: no file was changed: /{CONFIG}: "
-                         "component web has no service")
+                         "component web has no type")
         self.assertEqual(self.root.content(), before)
 
 
@@ -733,13 +751,13 @@ class Instances(Installer):
     def test_a_wrong_configuration_ends_it_before_anything_changes(self):
         self.set_up_two()
         self.root.write("etc/deployment-update/shop.conf", "[web]\n"
-                        "type = npm\n")
+                        "service = shop.service\n")
         self.newer()
         before = self.root.content()
         run = self.root.install("--instance", "my-blog")
         self.assertEqual(run.status, 1, run.text)
         self.assert_said(run, "^install: no file was changed: /etc/deployment-"
-                         r"update/shop\.conf: component web has no service")
+                         r"update/shop\.conf: component web has no type")
         self.assertEqual(self.root.content(), before)
 
     def test_one_whose_configuration_is_gone_is_left_out(self):
@@ -1016,12 +1034,14 @@ class Killed(Installer):
         """Compares what two runs leave of which the first is killed with what
         one leaves that is not."""
         prepare()
+        before = self.enterContext(tempfile.TemporaryDirectory(
+            prefix="before-"))
+        self.root.save(before)
         self.succeed(action(0))
         whole = self.comparable()
         for number in range(1, 200):
             with self.subTest(call=number):
-                self.root = self.new_root()
-                prepare()
+                self.root.put_back(before)
                 self.root.kill_at_calls()
                 run = action(number)
                 if run.status == 0:

@@ -10,14 +10,14 @@ Whatever is called is logged, also what is not understood.
 """
 
 import fcntl
-import hashlib
 import json
 import os
-import shlex
-import shutil
 import signal
 import sys
 from pathlib import Path
+
+# Others are imported where they are needed: to load them takes as long as all
+# else that most calls do, of which a test has hundreds.
 
 WRAPPER = """#!/bin/sh
 exec {python} -I -S {recorder} {folder} "$0" "$@"
@@ -42,6 +42,7 @@ NOT_UNDERSTOOD = 64
 
 def install(program: Path, folder: Path) -> None:
     """Writes a wrapper at the path `program` that logs to `folder`."""
+    import shlex
     words = {"python": sys.executable, "recorder": __file__, "folder": folder}
     quoted = {name: shlex.quote(str(word)) for name, word in words.items()}
     program.write_text(WRAPPER.format(**quoted), encoding="utf-8")
@@ -50,6 +51,7 @@ def install(program: Path, folder: Path) -> None:
 
 def unit_state(unit: str, restarts: int, live_pid: int) -> dict:
     """Returns what `systemctl show` says of a service that runs."""
+    import hashlib
     identity = hashlib.md5(f"{unit} {restarts}".encode()).hexdigest()
     return {"LoadState": "loaded", "ActiveState": "active",
             "SubState": "running", "Result": "success",
@@ -147,6 +149,8 @@ class Call:
             return 0
         if self.arguments[:2] != ["-m", "venv"] or len(self.arguments) != 3:
             return NOT_UNDERSTOOD
+        import shlex
+        import shutil
         venv = Path.cwd() / self.arguments[2]
         self.sees = {"venv": "there" if venv.exists() else "not there"}
         (venv / "bin").mkdir(parents=True, exist_ok=True)

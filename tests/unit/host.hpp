@@ -15,12 +15,12 @@ inline const Component web = {.name = "web",
                               .type = Component::Type::npm,
                               .directory = "web",
                               .manifests = {"package.json"},
-                              .service = "web.service"};
+                              .services = {"web.service"}};
 inline const Component api = {.name = "api",
                               .type = Component::Type::python,
                               .directory = "api",
                               .manifests = {"requirements.txt"},
-                              .service = "api.service"};
+                              .services = {"api.service"}};
 
 // A temporary folder with a checkout, which has .git and no file, and a place
 // for the record. Its commands are answered by the test: at first `a` is

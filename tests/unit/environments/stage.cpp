@@ -38,7 +38,8 @@ TEST_CASE("does not turn to the checkout for a failure of another kind") {
       [](const Command&) -> CommandResult {
         throw Error("trying failed: true: command not found");
       },
-      failed(1), [](const Command&) -> CommandResult {
+      [](const Command&) { return failed(1); },
+      [](const Command&) -> CommandResult {
         return {.status = {.signal = 9, .timed_out = true}};
       }};
   for (const auto& failure : failures) {
@@ -183,8 +184,8 @@ TEST_CASE("asks git for the untracked files that patterns name") {
     Stage stage;
     stage.copied_patterns = c.patterns;
     stage.lay_out(c.components);
-    CHECK(stage.runner.has_run("ls-files -z --others --full-name -- " +
-                               c.asked));
+    CHECK(
+        stage.runner.has_run("ls-files -z --others --full-name -- " + c.asked));
     CHECK(stage.copies().empty());
   }
 }
@@ -208,9 +209,10 @@ TEST_CASE("leaves out files that are gone, large or not to be read") {
   fs::resize_file(stage.checkout() / ".env.large", 2 * largest_copy);
   fs::permissions(stage.checkout() / ".env.locked", fs::perms::none);
   stage.lay_out();
-  Lines expected = {".env.gone (it is gone)",
-                    ".env.large (it has 128 MiB, and at most 64 MiB are copied)",
-                    ".env.locked (Permission denied)"};
+  Lines expected = {
+      ".env.gone (it is gone)",
+      ".env.large (it has 128 MiB, and at most 64 MiB are copied)",
+      ".env.locked (Permission denied)"};
   if (is_root()) {
     expected.pop_back();  // root reads it
   }
@@ -228,8 +230,8 @@ TEST_CASE("copies the rest when a file goes while others are copied") {
                : CommandResult{};
   });
   stage.lay_out();
-  CHECK(stage.copies() == Lines{Stage::copying(".env .env.local"),
-                                Stage::copying(".env")});
+  CHECK(stage.copies() ==
+        Lines{Stage::copying(".env .env.local"), Stage::copying(".env")});
   CHECK(stage.left_out == Lines{".env.local (it is gone)"});
 }
 

@@ -13,7 +13,7 @@ const Component web = {.name = "web",
                        .type = Component::Type::npm,
                        .directory = "web",
                        .manifests = {"package.json"},
-                       .service = "web.service"};
+                       .services = {"web.service"}};
 const Inputs first = {{"package.json", std::string(64, '1')}};
 const Inputs second = {{"package.json", std::string(64, '2')}};
 
@@ -48,7 +48,7 @@ class Checkout : public Folder {
   mutable FakeRunner runner_{remove_for_real};
 };
 
-User nobody_asks() {
+std::vector<User> nobody_asks() {
   FAIL("the user of a service is asked for");
   return {};
 }
@@ -247,7 +247,7 @@ struct Removal {
     auto top = std::make_shared<Directory>(checkout.path());
     Store(top, runner,
           {.directory = checkout.path(), .top = top, .user = owner})
-        .prune(web, 0, {}, [&] { return service; });
+        .prune(web, 0, {}, [&] { return std::vector<User>{service}; });
   }
   std::vector<std::string> who() const {
     std::vector<std::string> names;

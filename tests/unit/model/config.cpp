@@ -23,12 +23,12 @@ TEST_CASE("without a file the configuration is the original script's") {
                                 .type = Component::Type::npm,
                                 .directory = "frontend",
                                 .manifests = {"package.json"},
-                                .service = "frontend-deployment.service"},
+                                .services = {"frontend-deployment.service"}},
                                {.name = "backend",
                                 .type = Component::Type::python,
                                 .directory = "backend",
                                 .manifests = {"requirements.txt"},
-                                .service = "backend-deployment.service"}});
+                                .services = {"backend-deployment.service"}}});
 }
 
 TEST_CASE("the service manager's state directory comes first") {

@@ -60,12 +60,12 @@ TEST_CASE("a component takes its folder and manifest from name and type") {
                                 .type = Component::Type::npm,
                                 .directory = "web",
                                 .manifests = {"package.json"},
-                                .service = "w.service"},
+                                .services = {"w.service"}},
                                {.name = "api",
                                 .type = Component::Type::python,
                                 .directory = "api",
                                 .manifests = {"requirements.txt"},
-                                .service = "a.service"}});
+                                .services = {"a.service"}}});
 }
 
 TEST_CASE("a component's own keys are taken, manifests repeatedly") {
@@ -87,7 +87,7 @@ TEST_CASE("a component's own keys are taken, manifests repeatedly") {
              .type = Component::Type::python,
              .directory = "src/api",
              .manifests = {"base.txt", "../shared/more.txt"},
-             .service = "api@1.service",
+             .services = {"api@1.service"},
              .action = Component::Action::reload,
              .health_check = "http://localhost:8000/health",
              .health_status = {{.first = 200, .last = 299},
@@ -104,6 +104,20 @@ TEST_CASE("a health check may be asked over https") {
   const std::string url = "https://localhost/health";
   CHECK(read(npm_web + ("health-check = " + url)).components[0].health_check ==
         url);
+}
+
+TEST_CASE("a component may have several services, or none") {
+  const auto components =
+      read(
+          "[a]\ntype = npm\n[b]\ntype = npm\nservice = x.service\n"
+          "service = y.service\n")
+          .components;
+  CHECK(components[0].services.empty());
+  CHECK(components[1].services ==
+        std::vector<std::string>{"x.service", "y.service"});
+  CHECK(configured_as(components[0]) == "npm a [package.json] no service");
+  CHECK(configured_as(components[1]) ==
+        "npm b [package.json] x.service, y.service");
 }
 
 TEST_CASE("files to copy are added to those that builds are known to read") {
@@ -229,9 +243,12 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
       {"[web]\nservice =\n",
        "a.conf: [web]: service has no value; it takes the name of a systemd "
        "service, NAME.service"},
-      {"[web]\ntype = npm\n",
-       "a.conf: component web has no service; it takes the name of a systemd "
-       "service"},
+      {web + "service = web.service\n",
+       "a.conf: [web]: service = 'web.service' is not allowed; it takes each "
+       "service once"},
+      {web + "directory = x\n[b]\ntype = npm\ndirectory = x/.\n",
+       "a.conf: [web] and [b] have the same node_modules in x; one component "
+       "may have several services: repeat service ="},
       {"[web]\nservice = w.service\n",
        "a.conf: component web has no type; it takes npm or python"},
       {"branch = a..b\n",

@@ -805,7 +805,7 @@ TEST_CASE("a component that the record does not know is installed") {
                                .type = Component::Type::npm,
                                .directory = "docs",
                                .manifests = {"package.json"},
-                               .service = "docs.service"});
+                               .services = {"docs.service"}});
   Observation seen = half_deployed();
   seen.target->components["docs"] = npm_facts();
   Record record = settled_record();
@@ -906,6 +906,36 @@ TEST_CASE("a commit is released once for each component, and always checked") {
   CHECK(lines_of(plan(one_commit_ahead(), released, checking())) ==
         Lines{laid_out, check_backend, release_frontend, fast_forward} +
             restarts);
+}
+
+TEST_CASE("a component without a service is deployed without a restart") {
+  Config config = checking();
+  config.components[0].services.clear();
+  const std::string restart_nothing =
+      "frontend: restart nothing: it has no service";
+  Observation seen = one_commit_ahead();
+  seen.target->components["frontend"] = npm_facts('8');
+  const Plan ahead = plan(seen, settled_record(), config);
+  const Lines lines = lines_of(ahead);
+  REQUIRE(lines.size() == 8);
+  CHECK(lines[2].starts_with("frontend: release with the new node_modules: "));
+  CHECK(lines[4].starts_with("frontend: put the new node_modules into use"));
+  CHECK(lines[5] == restart_backend);
+  CHECK(lines[6] == restart_nothing);
+  CHECK(std::get<Verify>(ahead.steps.back()).components.size() == 1);
+
+  const Lines in_turn =
+      lines_of(plan(in_place(seen), settled_record(), config));
+  REQUIRE(in_turn.size() == 7);
+  CHECK(in_turn[1].starts_with(npm_install));
+  CHECK(in_turn[2].starts_with("frontend: release with "));
+  CHECK(in_turn[5] == restart_nothing);
+
+  Record done = settled_record();
+  done.components["frontend"] = {.commit = after,
+                                 .inputs = npm_facts('8').inputs};
+  CHECK(std::ranges::count(lines_of(plan(half_deployed(), done, config)),
+                           restart_nothing) == 0);
 }
 
 TEST_CASE("what a push leaves as it was is skipped") {

@@ -109,7 +109,7 @@ TEST_CASE("what does not stand beside a quarantine is repaired") {
 TEST_CASE("a component is settled as it was configured") {
   const Component backend = Config{}.components.at(1);
   Component renamed = backend;
-  renamed.service = "api.service";
+  renamed.services = {"api.service"};
   struct Case {
     std::string configured;
     Verdict verdict;
@@ -173,7 +173,7 @@ TEST_CASE("another service takes over while a push waits") {
     return decide(config, record, {}, at(before, after), noon, false);
   };
   CHECK(decided() == Verdict::waiting);
-  config.components.back().service = "api.service";
+  config.components.back().services = {"api.service"};
   CHECK(decided() == Verdict::repair);
   // Another folder may be one that only the push brings.
   config.components.back().directory = "api";

@@ -18,7 +18,7 @@ const std::string way = "; if the push moves it on purpose: " + command +
 std::optional<std::string> trouble_of(Ports& ports) {
   using namespace std::chrono_literals;
   const auto deadline = std::chrono::steady_clock::now() + 500ms;
-  ports.look(own_unit(), {}, true);
+  ports.look(listeners_of(own_unit(), {}), true);
   if (const auto missing = ports.why_not_listening()) {
     return missing;
   }
@@ -112,10 +112,10 @@ TEST_CASE("a service that may move has to listen somewhere") {
   const Helper child = accepting(server);
   CHECK(trouble_of({before}, true) == std::nullopt);
   Ports ports({before}, true, command);
-  ports.look(silent_unit(group), {}, true);
+  ports.look(listeners_of(silent_unit(group), {}), true);
   CHECK(ports.why_not_listening() == "it does not listen on any port");
   Ports never({}, true, command);
-  never.look(silent_unit(group), {}, true);
+  never.look(listeners_of(silent_unit(group), {}), true);
   CHECK(never.why_not_listening() == std::nullopt);
 }
 
@@ -140,7 +140,7 @@ TEST_CASE("what accepts connections can be expected the next time") {
   const Helper first = accepting(server);
   const Helper second = accepting(ephemeral);
   Ports ports({}, false, command);
-  ports.look(own_unit(), {}, true);
+  ports.look(listeners_of(own_unit(), {}), true);
   const auto accepting = ports.accepting();
   CHECK(has(accepting, server.endpoint()));
   CHECK_FALSE(has(accepting, silent.endpoint()));
@@ -156,10 +156,10 @@ TEST_CASE("what came late may come too late the next time") {
   const Server expected(on_all(free_port()));
   const Helper first = accepting(expected);
   Ports ports({expected.endpoint()}, false, command);
-  ports.look(own_unit(), {}, true);
+  ports.look(listeners_of(own_unit(), {}), true);
   const Server late(on_all(free_port()));
   const Helper second = accepting(late);
-  ports.look(own_unit(), {}, false);
+  ports.look(listeners_of(own_unit(), {}), false);
   const auto accepting = ports.accepting();
   CHECK(has(accepting, expected.endpoint()));
   CHECK_FALSE(has(accepting, late.endpoint()));
@@ -169,7 +169,7 @@ TEST_CASE("nothing is expected where it cannot be told who listens") {
   UnitState unit = own_unit();
   unit.control_group.clear();
   Ports ports({on_all(free_port())}, false, command);
-  ports.look(unit, {}, true);
+  ports.look(listeners_of(unit, {}), true);
   CHECK(ports.why_not_listening() == std::nullopt);
   CHECK(ports.why_no_connection() == std::nullopt);
   CHECK(ports.accepting() == std::nullopt);

@@ -98,8 +98,8 @@ TEST_CASE("whatever else a unit is, it is not up") {
   }
 }
 
-const Component web = {.name = "web", .service = "web.service"};
-const Component api = {.name = "api", .service = "api.service"};
+const Component web = {.name = "web", .services = {"web.service"}};
+const Component api = {.name = "api", .services = {"api.service"}};
 
 Component checked() {
   Component component = web;
@@ -113,8 +113,8 @@ class Host {
   Host() { config.settle = 0s; }
 
   Verification verify(const std::vector<Component>& components) {
-    expectations.before = {{web.service, running("1")},
-                           {api.service, running("1")}};
+    expectations.before = {{web.services[0], running("1")},
+                           {api.services[0], running("1")}};
     return deployment::verify(config, components, expectations,
                               Systemd(runner, {.directory = "/"}), runner,
                               {.directory = "/"});
@@ -197,6 +197,17 @@ TEST_CASE("a service in trouble ends the window, and no more is asked") {
   const auto troubles = host.verify({checked(), api}).troubles;
   CHECK(troubles.size() == 1);
   CHECK(host.runner.asked.back().program == "systemctl");
+}
+
+TEST_CASE("each of several services has to stay up, and its name is told") {
+  Host host;
+  const Component both = {.name = "both",
+                          .services = {"web.service", "api.service"}};
+  CHECK(host.trouble_of(both).empty());
+  CHECK(host.count("web.service") == host.count("api.service"));
+  host.runner.answer("api.service", printed(running_unit("2", 1)));
+  CHECK(host.trouble_of(both) ==
+        "api.service: systemd had to start it again (once)");
 }
 
 TEST_CASE("a question that fails says nothing of the service") {
