@@ -1,6 +1,4 @@
 # Adds what those who change the program want to know besides (scripts/test).
-include(ProcessorCount)
-ProcessorCount(processors)
 find_program(CLANG NAMES clang++ REQUIRED)
 find_program(CLANG_FORMAT NAMES clang-format-14 clang-format REQUIRED)
 find_program(CLANG_TIDY NAMES clang-tidy-14 clang-tidy REQUIRED)
@@ -22,7 +20,7 @@ add_test(NAME clang.build COMMAND ${CMAKE_COMMAND}
   --build ${clang_build} --parallel ${processors})
 add_test(NAME clang.tests COMMAND ${CMAKE_CTEST_COMMAND}
   --test-dir ${clang_build} --label-regex "unit|releases"
-  --output-on-failure --parallel ${processors})
+  --output-on-failure --parallel ${slots})
 # Other versions of clang-tidy and clang-format ask for other things.
 function(add_clang_14_test name tool)
   execute_process(COMMAND ${tool} --version OUTPUT_VARIABLE version)
@@ -49,14 +47,16 @@ else()
   set(in_trixie ${here}/host/run-in-root trixie ${trixie_build})
   add_test(NAME trixie.root COMMAND ${in_trixie} true)
   # A Release build, since test hosts run it, and since g++ has warnings that
-  # only its optimizer can give. (clang there: .github/workflows/ci.yml.)
+  # only its optimizer can give. (clang and the unit tests there:
+  # .github/workflows/ci.yml.)
   add_test(NAME trixie.build COMMAND ${in_trixie} sh -ec
     "cmake -S /mnt/source -B /mnt/build/g++ -DDEVELOPMENT=ON \\
        -DCMAKE_BUILD_TYPE=Release -DCMAKE_UNITY_BUILD=ON
-     cmake --build /mnt/build/g++ --parallel ${processors}")
+     cmake --build /mnt/build/g++ --target deployment-update \\
+       --parallel ${processors}")
   add_test(NAME trixie.tests COMMAND ${in_trixie}
-    ctest --test-dir /mnt/build/g++ --label-regex "unit|releases"
-    --output-on-failure --parallel ${processors})
+    ctest --test-dir /mnt/build/g++ --label-regex releases
+    --output-on-failure --parallel ${slots})
   # What another systemd, npm, pip or python3 may change.
   add_binary_test(trixie.host trixie 640 host Changes.test_code
                   Changes.test_package_json Changes.test_requirements_txt
@@ -77,7 +77,7 @@ else()
 endif()
 
 # Foreign text that nobody thought of, for a time (tests/fuzz).
-set(FUZZ_SECONDS 30 CACHE STRING "How long each fuzz target runs")
+set(FUZZ_SECONDS 10 CACHE STRING "How long each fuzz target runs")
 set(found ${PROJECT_BINARY_DIR}/fuzz)
 foreach(name IN LISTS fuzz_targets)
   # Writes what it finds to the first folder, and only reads the corpus.
@@ -99,14 +99,6 @@ set_tests_properties(clang.tests PROPERTIES
 set_tests_properties(lint.tidy PROPERTIES
   FIXTURES_REQUIRED clang-configured COST 600)
 set_tests_properties(clang.build clang.tests lint.tidy PROPERTIES TIMEOUT 1800)
-# They keep all processors busy: nothing else runs beside them, least of all
-# tests on booted hosts, which count seconds.
-set(wide clang.build clang.tests lint.tidy faults.crash faults.soak)
-if(TEST trixie.root)
-  list(APPEND wide trixie.build trixie.tests)
-endif()
-set_tests_properties(${wide} PROPERTIES PROCESSORS ${processors})
-
 file(GLOB_RECURSE sources CONFIGURE_DEPENDS
   ${PROJECT_SOURCE_DIR}/cmd/*.[ch]pp ${PROJECT_SOURCE_DIR}/lib/*.[ch]pp
   ${PROJECT_SOURCE_DIR}/tests/*.[ch]pp)

@@ -16,8 +16,11 @@ bool add_line(Inputs& inputs, std::string_view line) {
   if (gap == std::string_view::npos) {
     return false;
   }
-  inputs[ini_unescaped(line.substr(gap + 2))] =
-      ini_unescaped(line.substr(0, gap));
+  const std::string value = ini_unescaped(line.substr(0, gap));
+  if (value.find("  ") != std::string::npos) {  // to_line() writes no such line
+    return false;
+  }
+  inputs[ini_unescaped(line.substr(gap + 2))] = value;
   return true;
 }
 

@@ -33,7 +33,10 @@ std::vector<std::string> environment_files(std::string_view text) {
   for (std::string_view line : split(text, '\n')) {
     if (line.starts_with(begin)) {
       line.remove_prefix(begin.size());
-      files.emplace_back(line.substr(0, line.rfind(" (")));
+      const std::string_view file = line.substr(0, line.rfind(" ("));
+      if (!file.empty()) {
+        files.emplace_back(file);
+      }
     }
   }
   return files;

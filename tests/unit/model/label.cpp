@@ -21,6 +21,12 @@ TEST_CASE("a label comes back from its text, whatever the names") {
   }
 }
 
+TEST_CASE("an input that no label of ours has is left out") {
+  for (const char* line : {"3.11.2", "a\\x20 b  name"}) {
+    CHECK(parse_label(line).inputs.empty());
+  }
+}
+
 TEST_CASE("an environment serves what it was made from") {
   CHECK(serves({.inputs = first}, first, commit('a')));
   CHECK_FALSE(serves({.inputs = first}, second, commit('a')));

@@ -57,6 +57,7 @@ TEST_CASE("a state says where the unit's processes and files are") {
           "DropInPaths=/run/a.d/1.conf /etc/a.d/2.conf\n"
           "EnvironmentFiles=/etc/a b (ignore_errors=no)\n"
           "EnvironmentFiles=/etc/c (ignore_errors=yes)\n"
+          "EnvironmentFiles= (ignore_errors=yes)\n"
           "TriggeredBy=a.timer a.socket\n",
       "a.service");
   CHECK(state.load_state == "loaded");
