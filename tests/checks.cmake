@@ -33,7 +33,10 @@ function(add_clang_14_test name tool)
   endif()
 endfunction()
 
-add_clang_14_test(lint.tidy ${CLANG_TIDY} ${RUN_CLANG_TIDY}
+# It reads the few large sources of the build by clang, in a third of the time.
+# Aliases that a source does not need are seen by lint.shape, and not there.
+file(READ ${PROJECT_SOURCE_DIR}/.clang-tidy checks)
+add_clang_14_test(lint.tidy ${CLANG_TIDY} ${RUN_CLANG_TIDY} -config=${checks}
   -clang-tidy-binary ${CLANG_TIDY} -quiet -p ${clang_build} -j ${processors}
   "^${clang_build}/(lib|cmd)/.*\\.cxx")
 
@@ -47,11 +50,11 @@ else()
   set(in_trixie ${here}/host/run-in-root trixie ${trixie_build})
   add_test(NAME trixie.root COMMAND ${in_trixie} true)
   # A Release build, since test hosts run it, and since g++ has warnings that
-  # only its optimizer can give. (clang and the unit tests there:
-  # .github/workflows/ci.yml.)
+  # only its optimizer can give. It compiles each source by itself, as no other
+  # build here does. (clang and the unit tests there: .github/workflows/ci.yml.)
   add_test(NAME trixie.build COMMAND ${in_trixie} sh -ec
     "cmake -S /mnt/source -B /mnt/build/g++ -DDEVELOPMENT=ON \\
-       -DCMAKE_BUILD_TYPE=Release -DCMAKE_UNITY_BUILD=ON
+       -DCMAKE_BUILD_TYPE=Release
      cmake --build /mnt/build/g++ --target deployment-update \\
        --parallel ${processors}")
   add_test(NAME trixie.tests COMMAND ${in_trixie}

@@ -70,8 +70,9 @@ void prepare_way_back(const Component& component,
   const ComponentRecord& known = components[component.name];
   const auto label = store.live_label(component);
   const bool is_told = label && (is_way_back || label->on_trial);
-  if (store.has(store.live(component)) && store.has_interpreter(component) &&
-      !is_told && (label || known.configured.empty())) {
+  if (store.is_folder(store.live(component)) &&
+      store.has_interpreter(component) && !is_told &&
+      (label || known.configured.empty())) {
     store.set_live_label(component,
                          {.inputs = label ? label->inputs : known.inputs,
                           .served = work.change->from});

@@ -48,32 +48,48 @@ std::optional<Time> last_verification(const Record& record) {
   return time;
 }
 
-// Returns where the service is expected to listen again after its restart. A
-// person may have moved it: by another unit, or by another start of the same.
-Endpoints expected_of(const Component& component, const UnitState& unit,
+// True when a person changed the unit, and it is to run otherwise from its
+// restart on.
+bool is_about_to_change(const UnitState& unit) {
+  const auto start = start_of(unit);
+  return start && files_changed_since(unit, *start);
+}
+
+// Returns where the services of a component are expected to listen again after
+// their restart. A person may have moved them: by another unit, or by another
+// start of the same.
+Endpoints expected_of(const Component& component, std::vector<UnitState> units,
                       const Record& record, const Systemd& systemd) {
   const auto found = record.components.find(component.name);
   const ComponentRecord known =
       found == record.components.end() ? ComponentRecord{} : found->second;
-  if (has_moved(record)) {  // it may have been restarted since
+  if (has_moved(record)) {  // they may have been restarted since
     return known.listens;
   }
-  const auto start = start_of(unit);
-  if (start && files_changed_since(unit, *start)) {
-    return {};
-  }
   const auto verified = last_verification(record);
-  // Nobody verified it as it is now, or an earlier version of this program did.
-  if (!known.commit || known.configured.empty() ||
-      (verified && files_changed_since(unit, *verified))) {
-    return start ? accepting(unit, systemd.held_for(unit)) : Endpoints{};
+  // Else nobody verified them as they are now, or an earlier version of this
+  // program did.
+  bool is_verified = known.commit && !known.configured.empty();
+  for (const UnitState& unit : units) {
+    is_verified = is_verified && !is_about_to_change(unit) &&
+                  !(verified && files_changed_since(unit, *verified));
   }
-  return still_in_use(known.listens, unit, systemd.held_for(unit));
+  if (!is_verified) {
+    std::erase_if(units, [](const UnitState& unit) {
+      return !start_of(unit) || is_about_to_change(unit);
+    });
+  }
+  std::optional<Endpoints> listeners = Endpoints();
+  for (const UnitState& unit : units) {
+    add_listeners(listeners, listeners_of(unit, systemd.held_for(unit)));
+  }
+  return is_verified ? still_in_use(known.listens, listeners)
+                     : accepting(listeners);
 }
 
 void look_at(const Restart& restart, Work& work) {
   const Component& component = restart.component;
-  Endpoints expected;
+  std::vector<UnitState> states;
   for (const std::string& unit : component.services) {
     const UnitState state = work.host.systemd.state_of(unit);
     require_loaded(state, unit);
@@ -85,14 +101,11 @@ void look_at(const Restart& restart, Work& work) {
               component.name));
     }
     work.states_before[unit] = state;
-    for (const Endpoint& endpoint : expected_of(
-             component, state, work.journal.record(), work.host.systemd)) {
-      if (std::ranges::count(expected, endpoint) == 0) {
-        expected.push_back(endpoint);
-      }
-    }
+    states.push_back(state);
   }
-  work.journal.write(transition::expected_to_listen, component.name, expected);
+  work.journal.write(
+      transition::expected_to_listen, component.name,
+      expected_of(component, states, work.journal.record(), work.host.systemd));
 }
 
 Expectations expectations_of(const Work& work) {
@@ -109,7 +122,7 @@ Expectations expectations_of(const Work& work) {
 
 std::string describe_trouble(const Component& component,
                              const std::string& trouble, const Work& work) {
-  const bool were_reloaded = std::ranges::any_of(
+  const bool were_reloaded = std::ranges::all_of(
       component.services,
       [&](const std::string& unit) { return work.reloaded.contains(unit); });
   const bool is_one = component.services.size() == 1;

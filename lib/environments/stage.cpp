@@ -1,8 +1,11 @@
 #include "lib/environments/stage.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <map>
 #include <set>
 
 #include "lib/base/text.hpp"
@@ -57,17 +60,28 @@ Paths patterns_of_paths(const Layout& layout) {
   return patterns;
 }
 
+bool is_in_environment(const std::string& file,
+                       const std::vector<Component>& components) {
+  return std::ranges::any_of(components, [&](const Component& component) {
+    const fs::path environment =
+        (component.directory / environment_name(component.type) / "")
+            .lexically_normal();
+    return file.starts_with(environment.string());
+  });
+}
+
 // Says why a file of the checkout cannot be copied; nullopt: nothing is in the
 // way.
 std::optional<std::string> why_left_out(const std::string& file,
                                         const Context& context) {
   const ActingAs user(context.user);
-  const auto status = context.top->look_at(file);
-  if (!status) {
-    return "it is gone";
+  const Descriptor found = context.top->open(file, O_PATH);
+  struct stat status {};
+  if (!found.is_open() || ::fstat(found.get(), &status) != 0) {
+    return errno_text(errno);
   }
-  if (S_ISREG(status->st_mode)) {
-    const auto size = static_cast<std::uintmax_t>(status->st_size);
+  if (S_ISREG(status.st_mode)) {
+    const auto size = static_cast<std::uintmax_t>(status.st_size);
     if (size > largest_copy) {
       return fmt::format("it has {}, and at most {} are copied",
                          describe_size(size), describe_size(largest_copy));
@@ -79,9 +93,19 @@ std::optional<std::string> why_left_out(const std::string& file,
   return std::nullopt;
 }
 
-// Copies files of the checkout to the same places in `tree`. Returns those that
-// cannot be copied. Some may go while others are copied.
-std::vector<std::string> copy_files(Paths files, const fs::path& tree,
+// The files by their folder: cp would take over the mode of a folder that it
+// makes.
+std::map<fs::path, Paths> by_folder(const Paths& files) {
+  std::map<fs::path, Paths> folders;
+  for (const std::string& file : files) {
+    folders[fs::path(file).parent_path()].push_back(file);
+  }
+  return folders;
+}
+
+// Copies files of the checkout to the same places in the stage. Returns those
+// that cannot be copied. Some may go while others are copied.
+std::vector<std::string> copy_files(Paths files, Store& store,
                                     CommandRunner& runner,
                                     const Context& context) {
   std::vector<std::string> left_out;
@@ -97,16 +121,20 @@ std::vector<std::string> copy_files(Paths files, const fs::path& tree,
       throw CommandError(*failure);
     }
     failure.reset();
-    for (const Paths& some : batches_of(files)) {
-      const Command copying =
-          copy("copying files that git does not track",
-               joined({"--parents", "-t",
-                       tree.lexically_relative(context.directory), "--"},
-                      some),
-               context);
-      const CommandResult result = runner.run(copying);
-      if (!result.status.success()) {
-        failure = CommandError(copying, result);
+    for (const auto& [folder, names] : by_folder(files)) {
+      const fs::path place =
+          (store.staged_tree() / folder / ".").lexically_normal().parent_path();
+      store.make_folder_in_stage(place.lexically_relative(store.stage()));
+      for (const Paths& some : batches_of(names)) {
+        const Command copying = copy(
+            "copying files that git does not track",
+            joined({"-t", place.lexically_relative(context.directory), "--"},
+                   some),
+            context);
+        const CommandResult result = runner.run(copying);
+        if (!result.status.success()) {
+          failure = CommandError(copying, result);
+        }
       }
     }
     if (!failure) {
@@ -169,10 +197,14 @@ std::optional<std::string> why_not_staged(CommandRunner& runner,
     return std::nullopt;
   } catch (const MountError& error) {
     const int number = error.error_number();
-    if (number != EPERM && number != ENOSYS && number != EINVAL) {
-      throw;
+    // EACCES is said by security modules, ENOSPC where the administrator allows
+    // no namespace (namespaces(7)).
+    for (const int refusal : {EPERM, EACCES, ENOSYS, EINVAL, ENOSPC}) {
+      if (number == refusal) {
+        return "no mount namespace can be made: " + errno_text(number);
+      }
     }
-    return "no mount namespace can be made: " + errno_text(number);
+    throw;
   }
 }
 
@@ -191,9 +223,10 @@ StagedCommit lay_out(const Layout& layout, Git& git, Store& store,
   }
   store.write_in_stage("HEAD", layout.commit.str() + '\n');
   Paths files = git.untracked_files(patterns_of_paths(layout));
-  std::erase_if(files,
-                [&](const auto& file) { return store.has(tree / file); });
-  StagedCommit staged{.left_out = copy_files(files, tree, runner, context)};
+  std::erase_if(files, [&](const auto& file) {
+    return store.has(tree / file) || is_in_environment(file, layout.components);
+  });
+  StagedCommit staged{.left_out = copy_files(files, store, runner, context)};
   std::vector<Mount>& mounts = staged.mounts;
   mounts = {
       {.source = git_directory, .target = tree / ".git", .read_only = true},

@@ -9,8 +9,8 @@
 namespace deployment {
 
 // Says why nothing can be built aside here: the kernel makes no mount namespace
-// for this process (EPERM, ENOSYS, EINVAL of unshare(2) and mount(2)), or .git
-// is not a folder; nullopt when it can. `context` has the checkout as its
+// for this process (EPERM, EACCES, ENOSYS, EINVAL or ENOSPC), or .git is not a
+// folder; nullopt when it can. `context` has the checkout as its
 // directory, and its user. Throws Error when that cannot be told.
 std::optional<std::string> why_not_staged(CommandRunner& runner,
                                           Context context);
@@ -19,10 +19,10 @@ std::optional<std::string> why_not_staged(CommandRunner& runner,
 struct Layout {
   CommitId commit;
   bool has_submodules = false;
-  std::vector<Component> components;
+  std::vector<Component> components = {};
   // Patterns of gitglossary(7), glob: of names of files at the top of the
   // checkout and in the folders of `components` or, with a slash, of paths.
-  std::vector<std::string> copied;
+  std::vector<std::string> copied = {};
 };
 
 // No larger file is copied into the stage.
@@ -31,10 +31,10 @@ constexpr std::uintmax_t largest_copy = 64 << 20;
 struct StagedCommit {
   // They show the stage to a command at the path of the checkout, where git
   // sees the commit checked out and cannot write.
-  std::vector<Mount> mounts;
+  std::vector<Mount> mounts = {};
   // Files that were to be copied and are not, each with the reason: they cannot
   // be read, are too large, or are gone.
-  std::vector<std::string> left_out;
+  std::vector<std::string> left_out = {};
 };
 
 // Writes a commit into the stage of `store`, with its submodules, and the files

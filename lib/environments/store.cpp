@@ -274,6 +274,9 @@ void Store::remove_environment(const fs::path& path,
   remove_as(user_, path);
   if (user_ && has(path)) {
     for (const User& user : service_users()) {
+      if (!has(path)) {
+        break;
+      }
       if (user.uid == geteuid()) {
         checkout_->remove(path);
       } else {

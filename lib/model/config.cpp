@@ -45,7 +45,7 @@ std::string describe_services(const Component& component) {
              : fmt::format("{}", fmt::join(component.services, ", "));
 }
 
-std::string configured_as(const Component& component) {
+std::string configured_without_services(const Component& component) {
   std::vector<std::string> manifests;
   for (const std::filesystem::path& manifest : component.manifests) {
     manifests.push_back(manifest.string());
@@ -54,10 +54,14 @@ std::string configured_as(const Component& component) {
       component.paths.empty()
           ? ""
           : fmt::format("({}) ", fmt::join(component.paths, ", "));
-  return fmt::format("{} {} [{}] {}{}",
+  return fmt::format("{} {} [{}] {}",
                      component.type == Component::Type::npm ? "npm" : "python",
                      component.directory.string(), fmt::join(manifests, ", "),
-                     paths, describe_services(component));
+                     paths);
+}
+
+std::string configured_as(const Component& component) {
+  return configured_without_services(component) + describe_services(component);
 }
 
 std::map<std::string, std::string> configured_as(

@@ -52,6 +52,9 @@ std::string describe_services(const Component& component);
 // "npm frontend [package.json] frontend-deployment.service".
 std::string configured_as(const Component& component);
 
+// Returns the beginning of that, to which the services are added.
+std::string configured_without_services(const Component& component);
+
 // The same for each of `components`, by name.
 std::map<std::string, std::string> configured_as(
     const std::vector<Component>& components);

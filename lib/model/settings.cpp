@@ -44,7 +44,11 @@ void add_variable_names(Config& config, const std::string& value) {
 
 void add_copied(Config& config, const std::string& value) {
   const auto words = split_words(value);
-  if (!words || words->empty() || !std::ranges::all_of(*words, stays_inside)) {
+  const auto is_allowed = [](const std::string& pattern) {
+    return stays_inside(pattern) &&
+           std::filesystem::path(pattern).lexically_normal() != ".";
+  };
+  if (!words || words->empty() || !std::ranges::all_of(*words, is_allowed)) {
     throw Refused{
         "names of files beside manifests, or paths inside the checkout, with "
         "blanks between them; * stands for any part of a name"};
@@ -251,6 +255,15 @@ void complete(Component& component, const std::set<std::string>& keys,
         "answer it is about",
         source, component.name));
   }
+  for (const char* key :
+       {"action", "health-check", "health-command", "health-timeout"}) {
+    if (component.services.empty() && keys.contains(key)) {
+      throw UsageError(
+          fmt::format("{}: component {} has {} and no service, which it is "
+                      "about",
+                      source, component.name, key));
+    }
+  }
   for (const auto& manifest : component.manifests) {
     if (!stays_inside(component.directory / manifest)) {
       throw UsageError(fmt::format(
@@ -267,15 +280,15 @@ void require_own_environments(const std::vector<Component>& components,
   std::map<std::pair<std::filesystem::path, Component::Type>, std::string>
       names;
   for (const Component& component : components) {
-    const auto [owner, is_new] = names.try_emplace(
-        {component.directory.lexically_normal(), component.type},
-        component.name);
+    const auto folder = (component.directory / "").lexically_normal();
+    const auto [owner, is_new] =
+        names.try_emplace({folder, component.type}, component.name);
     if (!is_new) {
       throw UsageError(fmt::format(
           "{}: [{}] and [{}] have the same {} in {}; one component may have "
           "several services: repeat service =",
           source, owner->second, component.name,
-          environment_name(component.type), component.directory.string()));
+          environment_name(component.type), folder.parent_path().string()));
     }
   }
 }

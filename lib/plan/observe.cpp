@@ -14,8 +14,6 @@
 namespace deployment {
 namespace {
 
-namespace fs = std::filesystem;
-
 // Looks at the environments of a component, whose other facts are known.
 void look_at_environments(const Component& component, const CommitId& commit,
                           bool is_way_back, const Store& store,

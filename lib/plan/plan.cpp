@@ -139,9 +139,8 @@ void plan_in_place(Plan& plan, const Needs& needs) {
   for (const Component& component : plan.components) {
     const auto restart =
         std::ranges::find(needs.restarts, component, &Restart::component);
-    const bool is_there = restart == needs.restarts.end() || !restart->may_fail;
     for (const Install& install : needs.installs) {
-      if (is_there && install.component == component) {
+      if (install.component == component && !install.facts.manifests.empty()) {
         plan.steps.emplace_back(install);
       }
     }
@@ -214,7 +213,7 @@ Plan make_plan(const Config& config, const Record& record,
   plan.steps.insert(plan.steps.end(), moves.steps.begin(), after_restore);
   const bool staged = !seen.in_place_reason;
   if (staged) {
-    if (!force && !record.roll_back_to) {
+    if (!force && !(record.roll_back_to && has_moved(record))) {
       require_no_links(needs, config);
     }
     plan_build(plan, needs, config, target, force);

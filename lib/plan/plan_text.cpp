@@ -100,15 +100,16 @@ std::string line_of(const Install& step) {
 }
 
 std::string line_of(const Check& step) {
+  const std::size_t services = step.component.services.size();
+  const std::string why = services == 0
+                              ? "before the commit is put into use"
+                              : fmt::format("{} {} to run the commit",
+                                            describe_services(step.component),
+                                            services == 1 ? "is" : "are");
   return fmt::format(
-      "{}: check with {}: {}: {} the commit", step.component.name,
+      "{}: check with {}: {}: {}", step.component.name,
       describe_environment(step.component, step.facts, step.in_use),
-      describe_commands(step.component.checks),
-      step.component.services.empty()
-          ? "it is to have"
-          : describe_services(step.component) +
-                (step.component.services.size() == 1 ? " is to run"
-                                                     : " are to run"));
+      describe_commands(step.component.checks), why);
 }
 
 std::string line_of(const Release& step) {

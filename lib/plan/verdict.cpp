@@ -49,19 +49,18 @@ bool stands_deployed(const Config& config, const Record& record,
                               }));
 }
 
-// Returns true when the component was deployed from the same folder as now, by
-// whatever name its service had.
+// Returns true when the component was deployed from the same folder as now,
+// with whatever services it had.
 bool was_deployed_from_there(const Component& component, const Record& record) {
   const auto known = record.components.find(component.name);
   if (known == record.components.end()) {
     return false;
   }
-  const auto without_service = [](std::string_view configured) {
-    return configured.substr(0, configured.rfind(' '));
-  };
   const std::string& before = known->second.configured;
-  const std::string now = configured_as(component);
-  return before.empty() || without_service(before) == without_service(now);
+  const std::string now = configured_without_services(component);
+  // Paths would stand before the services.
+  return before.empty() || (before.starts_with(now) &&
+                            !before.substr(now.size()).starts_with('('));
 }
 
 }  // namespace

@@ -56,6 +56,9 @@ Groups groups_of(const std::string& control_group) {
 std::optional<Endpoints> listeners_of(const UnitState& unit,
                                       const Endpoints& held) {
   const Groups groups = groups_of(unit.control_group);
+  if (groups.empty() && unit.main_pid == 0) {
+    return Endpoints();  // it has no process
+  }
   const auto sockets = tcp_sockets({TcpState::listening});
   if (groups.empty() || !sockets) {
     return std::nullopt;
@@ -71,6 +74,19 @@ std::optional<Endpoints> listeners_of(const UnitState& unit,
     }
   }
   return Endpoints(listeners.begin(), listeners.end());
+}
+
+void add_listeners(std::optional<Endpoints>& all,
+                   const std::optional<Endpoints>& more) {
+  if (!all || !more) {
+    all.reset();
+    return;
+  }
+  for (const Endpoint& endpoint : *more) {
+    if (std::ranges::count(*all, endpoint) == 0) {
+      all->push_back(endpoint);
+    }
+  }
 }
 
 bool is_ephemeral(int port) {

@@ -30,29 +30,24 @@ bool has_replacement(const Endpoint& before, const Endpoints& listeners) {
   });
 }
 
-Endpoints in_use(const UnitState& unit, const Endpoints& held) {
-  Endpoints listeners = listeners_of(unit, held).value_or(Endpoints{});
-  std::erase_if(listeners, std::not_fn(lasts));
-  return listeners;
-}
-
 }  // namespace
 
-Endpoints still_in_use(const Endpoints& recorded, const UnitState& unit,
-                       const Endpoints& held) {
-  const Endpoints listeners = in_use(unit, held);
+Endpoints still_in_use(const Endpoints& recorded,
+                       const std::optional<Endpoints>& listeners) {
+  Endpoints in_use = listeners.value_or(Endpoints{});
+  std::erase_if(in_use, std::not_fn(lasts));
   Endpoints left = recorded;
-  if (!listeners.empty()) {
+  if (!in_use.empty()) {
     std::erase_if(left, [&](const Endpoint& before) {
-      return !has_replacement(before, listeners);
+      return !has_replacement(before, in_use);
     });
   }
   return left;
 }
 
-Endpoints accepting(const UnitState& unit, const Endpoints& held) {
+Endpoints accepting(const std::optional<Endpoints>& listeners) {
   Ports ports({}, false, "");
-  ports.look(listeners_of(unit, held), true);
+  ports.look(listeners, true);
   return ports.accepting().value_or(Endpoints{});
 }
 

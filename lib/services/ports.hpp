@@ -7,14 +7,14 @@
 
 namespace deployment {
 
-// Returns those of `recorded` where the unit listens now; all when it listens
-// nowhere, or that cannot be told. `held` is as for listeners_of().
-Endpoints still_in_use(const Endpoints& recorded, const UnitState& unit,
-                       const Endpoints& held);
+// Returns those of `recorded` that are among `listeners`; all when there are
+// none, but for ports that the kernel chose, or that cannot be told.
+Endpoints still_in_use(const Endpoints& recorded,
+                       const std::optional<Endpoints>& listeners);
 
-// Returns where the unit accepts connections now, but for ports that the kernel
-// chose. May wait for a second.
-Endpoints accepting(const UnitState& unit, const Endpoints& held);
+// Returns those of `listeners` that accept connections now, but for ports that
+// the kernel chose. May wait for a second.
+Endpoints accepting(const std::optional<Endpoints>& listeners);
 
 class Ports {
  public:

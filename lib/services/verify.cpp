@@ -49,20 +49,6 @@ struct Watched {
   }
 };
 
-// Adds where another unit listens; nullopt: that cannot be told.
-void add(std::optional<Endpoints>& listeners,
-         const std::optional<Endpoints>& more) {
-  if (!listeners || !more) {
-    listeners.reset();
-    return;
-  }
-  for (const Endpoint& endpoint : *more) {
-    if (std::ranges::count(*listeners, endpoint) == 0) {
-      listeners->push_back(endpoint);
-    }
-  }
-}
-
 class Watch {
  public:
   Watch(const Config& config, const std::vector<Component>& components,
@@ -143,7 +129,7 @@ class Watch {
                   ? *trouble
                   : fmt::format("{}: {}", unit.name, *trouble));
         }
-        add(listeners, listeners_of(now, unit.held));
+        add_listeners(listeners, listeners_of(now, unit.held));
       }
       service.ports.look(listeners,
                          steady_clock::now() - start_ <= service.timeout / 2);

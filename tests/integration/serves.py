@@ -99,6 +99,32 @@ class NeverVerified(Serving):
         self.assert_rolled_back(bad, text)
 
 
+class WithAWorker(Serving):
+    """The back end has a second service, which listens nowhere."""
+
+    config = QUICK + """
+[backend]
+type = python
+service = worker.service
+service = backend-deployment.service
+"""
+
+    def test_a_server_that_cannot_be_imported(self):
+        bad, text = self.push_and_deploy(1, RAISES)
+        self.assertIn("worker.service, backend-deployment.service were "
+                      "restarted and do not run as they should: after 4.0 s, "
+                      f"{MISSING}", text)
+        self.assert_rolled_back(bad, text)
+
+    def test_a_server_that_a_person_moves_is_let(self):
+        self.world.started_long_ago()
+        self.world.back_end(port=PORT + 1)
+        self.world.run_program([self.world.bin / "systemctl", "restart",
+                                "backend-deployment.service"], check=True)
+        self.push_and_deploy(0, SERVES + "# there\n")
+        self.assertEqual(self.listens(), [str(PORT + 1)])
+
+
 class Quick(Serving):
     def test_the_first_deployment_records_where_services_listen(self):
         self.assertEqual(self.listens(), [str(PORT)])

@@ -171,7 +171,7 @@ class Static(Deployed):
     def test_a_push_is_deployed(self):
         second = self.world.push_version(2)
         plan = json.loads(self.world.run("--dry-run", "--json").stdout)
-        self.assertEqual(plan["steps"][-1]["name"], "skip")
+        self.assertEqual(plan["steps"][-1]["step"], "skip")
         self.deploy(0)
         self.assertEqual(self.made_from(), made_from(2)[0])
         self.assertEqual(self.world.commit(), second)
@@ -193,7 +193,6 @@ class Static(Deployed):
         self.assertEqual(self.world.calls(), [])
 
     def test_a_push_that_cannot_be_checked_moves_nothing(self):
-        self.configure(more="")
         self.world.config(STATIC.format(more="") + "check = false\n")
         self.world.link_tool("false")
         self.world.push("Bad", files_of(2))

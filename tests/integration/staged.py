@@ -179,6 +179,41 @@ class Staged(unittest.TestCase):
         self.assertTrue(modules.is_dir() and not modules.is_symlink())
         self.assertEqual(sorted(shared.iterdir()), before)
 
+    def test_a_link_on_an_adopted_host_gives_way_to_force(self):
+        world = self.world
+        world.record.unlink()
+        shared = world.root / "shared"
+        venv = world.checkout / "backend/venv"
+        venv.rename(shared)
+        venv.symlink_to(shared)
+        second = world.push_version(2)
+        self.assertIn("the venv of backend is a link to ", self.deploy(1))
+        self.deploy(0, "--force")
+        self.assert_runs(second, 2)
+
+    def test_a_folder_that_nobody_may_write_to_is_copied_from(self):
+        world = self.world
+        world.config("settle = 0\ncopy = keys/*\n")
+        world.trust_every_owner()
+        keys = world.checkout / "keys"
+        keys.mkdir()
+        (keys / "key").write_text("mine\n")
+        world.give_to(NOBODY)
+        for version, mode in ((2, 0o500), (3, 0o744)):
+            if mode == 0o744:  # of root: others see the names, and no more
+                os.chown(keys, 0, 0)
+            keys.chmod(mode)
+            commit = world.push_version(version)
+            text = self.deploy(0)
+            self.assertEqual("keys/key (Permission denied)" in text,
+                             mode == 0o744, text)
+            self.assert_runs(commit, version)
+            self.assert_clean_of_stage()
+
+    def assert_clean_of_stage(self):
+        self.assertFalse((self.world.checkout
+                          / ".git/deployment-update/stage").exists())
+
     def test_a_program_that_is_missing_is_no_reason_to_build_in_place(self):
         world = self.world
         (world.bin / "true").unlink()

@@ -2,8 +2,9 @@
 
     shape.py SOURCE_DIRECTORY
 
-No file has more than LINES lines, no function more than FUNCTION, and no
-comment begins with a word of SUBJECTS: it says what the code does, verb first.
+No file has more than LINES lines, no function more than FUNCTION, no comment
+begins with a word of SUBJECTS: it says what the code does, verb first; and no
+source declares a name for its own use that it does not use.
 Prints one line for each breach, and exits 1 when there is one.
 """
 
@@ -16,6 +17,8 @@ FUNCTION = 60
 
 SUBJECTS = re.compile(r"\s*// ?(What|Where|Why|Whether|Who|How|Those)\b")
 COMMENT = re.compile(r"\s*//")
+ALIAS = re.compile(r" *(?:namespace (\w+) = |using (?:\w+::)+(\w+);$"
+                   r"|using (\w+) = )")
 
 # In Google's format the head of a function ends with a brace after a
 # parenthesis or a qualifier. Its end is a brace indented like its first line.
@@ -46,6 +49,17 @@ def complaints_of(name, lines):
             if end - i > FUNCTION:
                 yield (f"{name}:{i + 1}: a function of {end - i} lines; at "
                        f"most {FUNCTION}")
+    if name.suffix == ".cpp":
+        yield from unused_aliases(name, lines)
+
+
+def unused_aliases(name, lines):
+    for i, line in enumerate(lines):
+        if alias := ALIAS.match(line):
+            word = re.compile(rf"\b{alias[1] or alias[2] or alias[3]}\b")
+            if not any(word.search(other) for other in lines[:i]
+                       + lines[i + 1:]):
+                yield f"{name}:{i + 1}: not used: {line.strip()}"
 
 
 def main():

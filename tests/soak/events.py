@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable
 from typing import NamedTuple
 
-from soak.host import PARTS, call_git
+from soak.host import PARTS, call_git, move_by_git
 
 KINDS: dict[str, tuple[int, Callable]] = {}  # name: (how often, function)
 LENGTHS = range(6, 21)
@@ -227,7 +227,7 @@ def checkout(host, chance, number):
 
 @person("somebody pulls", 3)
 def pull(host, chance, number):
-    could = call_git(host, "pull", "-q", "--ff-only", "origin", "prod")
+    could = move_by_git(host, "pull", "-q", "--ff-only", "origin", "prod")
     return host.commit()[:12] if could else "which fails"
 
 
@@ -238,8 +238,8 @@ def fetch(host, chance, number):
 
 @person("somebody resets to the commit before", 2)
 def reset_back(host, chance, number):
-    call_git(host, "reset", "-q", "--hard", "HEAD~1")
-    return host.commit()[:12]
+    could = move_by_git(host, "reset", "-q", "--hard", "HEAD~1")
+    return host.commit()[:12] if could else "which fails"
 
 
 @person("somebody resets to the remote", 3)
@@ -247,8 +247,8 @@ def reset_to_remote(host, chance, number):
     if host.is_away():
         return "nothing"
     call_git(host, "fetch", "-q", "origin")
-    call_git(host, "reset", "-q", "--hard", "origin/prod")
-    return host.commit()[:12]
+    could = move_by_git(host, "reset", "-q", "--hard", "origin/prod")
+    return host.commit()[:12] if could else "which fails"
 
 
 @person("somebody removes an environment", 3)

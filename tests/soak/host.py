@@ -217,12 +217,17 @@ class SoakHost(World):
         """A person's commit; returns it, or None when git could not."""
         before = self.commit()
         path = self.checkout / name
+        was = path.read_text() if path.exists() else None
         path.write_text(text)
         self.git(self.checkout, "add", "--", name, check=False)
         self.git(self.checkout, "commit", "-q", "-m", f"Own {name}", "--",
                  name, check=False)
         commit = self.commit()
-        if commit == before:
+        if commit == before:  # a killed run left a lock, for one
+            self.git(self.checkout, "reset", "-q", "--", name, check=False)
+            path.unlink()
+            if was is not None:
+                path.write_text(was)
             return None
         self.parents[commit] = before
         self.trees[commit] = self.trees[before] | {name: text}
@@ -380,6 +385,16 @@ def write_tree(folder, tree):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+
+
+def move_by_git(host, *arguments):
+    """Of a person who moves the checkout; True when git could. Where a killed
+    run left a lock, git may fail when it has written files: they are taken
+    back."""
+    could = call_git(host, *arguments)
+    if not could and any((host.checkout / ".git").rglob("*.lock")):
+        call_git(host, "read-tree", "--reset", "-u", "HEAD")
+    return could
 
 
 def call_git(host, *arguments):

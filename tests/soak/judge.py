@@ -348,6 +348,9 @@ class Judge:
         ways = set()
         if self.held.get(tip):
             ways.add("held")
+            # Who moved the checkout is told so by each run.
+            if self.may_be_deployed != {host.commit()}:
+                ways.add("refused")
             if self.held[tip] == "yes":
                 return ways
         follows = host.settings["reset"]
@@ -384,8 +387,9 @@ class Judge:
         self.require_nothing_is_left()
         status = self.status()
         commit = self.host.commit()
-        require(status["deployed"]["commit"] in self.own_on_top(commit),
-                f"--status says: {status['deployed']}")
+        if self.host.record.exists():  # else what stands there was adopted
+            require(status["deployed"]["commit"] in self.own_on_top(commit),
+                    f"--status says: {status['deployed']}")
         require(status["pending"] is None, f"--status says: {status}")
         require(status["quarantined"] != self.host.tip,
                 f"--status says: {status}")
@@ -448,7 +452,8 @@ class Judge:
     def status(self):
         run = self.host.run_of("--status", "--json")
         require(run.returncode == 0, "--status failed")
-        record = entries(self.host.record)
+        record = (entries(self.host.record) if self.host.record.exists()
+                  else {})  # what stands there was adopted
         for name in ("running", "roll-back-to"):
             require(name not in record, f"recorded: {record}")
         return json.loads(run.stdout)

@@ -72,6 +72,16 @@ WorkingDirectory={checkout}/frontend
 ExecStart=/usr/bin/python3 -c "import signal; signal.pause()"
 """
 
+# It listens nowhere.
+WORKER = """[Service]
+WorkingDirectory={checkout}/backend
+ExecStart=/usr/bin/python3 -c "import pathlib, signal; \
+  pathlib.Path('{folder}/cgroup.procs').write_text('0'); signal.pause()"
+
+[X-Show]
+ControlGroup={group}
+"""
+
 BACK_END = """[Service]
 WorkingDirectory={checkout}/backend
 ExecStart=/usr/bin/python3 {reloader} {arguments}
@@ -162,12 +172,17 @@ class ServingWorld(World):
         shutil.copy(SERVICE_MANAGER, self.bin / "systemctl")
         (self.root / "reloader").write_text(RELOADER)
         self.unit("frontend-deployment.service", FRONT_END)
+        self.worker_group, self.worker_folder = own_group(
+            f"{self.folder.name}-worker")
+        self.unit("worker.service", WORKER, group=self.worker_group,
+                  folder=self.worker_folder)
         self.unit("backend.socket", SOCKET, port=PORT)
         self.back_end()
 
     def __enter__(self):
         try:
             self.folder.mkdir()
+            self.worker_folder.mkdir()
         except OSError as error:
             raise unittest.SkipTest(
                 "no control group can be made") from error
@@ -189,7 +204,9 @@ class ServingWorld(World):
 
     def _is_removed(self):
         try:
-            self.folder.rmdir()
+            for folder in (self.folder, self.worker_folder):
+                if folder.exists():
+                    folder.rmdir()
         except OSError:  # it is busy
             return False
         return True

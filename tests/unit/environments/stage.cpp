@@ -105,10 +105,10 @@ class Stage : public FakeHost {
     return copies;
   }
 
-  static std::string copying(const std::string& files) {
-    return "cp -a --reflink=auto --parents -t .git/deployment-update/stage/"
-           "tree -- " +
-           files;
+  static std::string copying(const std::string& folder,
+                             const std::string& files) {
+    return "cp -a --reflink=auto -t .git/deployment-update/stage/tree" +
+           folder + " -- " + files;
   }
 
   fs::path tree = host.store.staged_tree();
@@ -192,11 +192,13 @@ TEST_CASE("asks git for the untracked files that patterns name") {
 
 TEST_CASE("copies untracked files, but for those that the commit has") {
   Stage stage;
-  for (const char* file : {".env", "web/.npmrc", "web/package.json"}) {
+  for (const char* file : {".env", "web/.npmrc", "web/package.json",
+                           "web/node_modules/x/.env", "api/venv/.env"}) {
     stage.add_untracked(file);
   }
   stage.lay_out();
-  CHECK(stage.copies() == Lines{Stage::copying(".env web/.npmrc")});
+  CHECK(stage.copies() == Lines{Stage::copying("", ".env"),
+                                Stage::copying("/web", "web/.npmrc")});
   CHECK(stage.left_out.empty());
 }
 
@@ -210,7 +212,7 @@ TEST_CASE("leaves out files that are gone, large or not to be read") {
   fs::permissions(stage.checkout() / ".env.locked", fs::perms::none);
   stage.lay_out();
   Lines expected = {
-      ".env.gone (it is gone)",
+      ".env.gone (No such file or directory)",
       ".env.large (it has 128 MiB, and at most 64 MiB are copied)",
       ".env.locked (Permission denied)"};
   if (is_root()) {
@@ -230,9 +232,9 @@ TEST_CASE("copies the rest when a file goes while others are copied") {
                : CommandResult{};
   });
   stage.lay_out();
-  CHECK(stage.copies() ==
-        Lines{Stage::copying(".env .env.local"), Stage::copying(".env")});
-  CHECK(stage.left_out == Lines{".env.local (it is gone)"});
+  CHECK(stage.copies() == Lines{Stage::copying("", ".env .env.local"),
+                                Stage::copying("", ".env")});
+  CHECK(stage.left_out == Lines{".env.local (No such file or directory)"});
 }
 
 TEST_CASE("fails when nothing is wrong with the files that are not copied") {

@@ -233,8 +233,9 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
        "a.conf: [web]: the value of release is in quotes: 'migrate all'; "
        "write it without them"},
       {"check = a\n",
-       "a.conf: unknown key 'check'; allowed: branch, build, git-timeout, "
-       "health-timeout, install-timeout, new-privileges, on-divergence, "
+       "a.conf: unknown key 'check'; allowed: branch, build, copy, "
+       "git-timeout, health-timeout, install-timeout, new-privileges, "
+       "on-divergence, "
        "pass-environment, remote, repo-dir, run-as, settle, state-dir, "
        "submodules, systemctl-timeout, verify-signatures"},
       {"[web]\ndirectory =\n",
@@ -246,7 +247,16 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
       {web + "service = web.service\n",
        "a.conf: [web]: service = 'web.service' is not allowed; it takes each "
        "service once"},
-      {web + "directory = x\n[b]\ntype = npm\ndirectory = x/.\n",
+      {"[web]\ntype = npm\nhealth-check = http://a/\n",
+       "a.conf: component web has health-check and no service, which it is "
+       "about"},
+      {"[web]\ntype = npm\naction = reload\n",
+       "a.conf: component web has action and no service, which it is about"},
+      {"copy = a ./\n",
+       "a.conf: copy = 'a ./' is not allowed; it takes names of files beside "
+       "manifests, or paths inside the checkout, with blanks between them; * "
+       "stands for any part of a name"},
+      {web + "directory = x\n[b]\ntype = npm\ndirectory = x/\n",
        "a.conf: [web] and [b] have the same node_modules in x; one component "
        "may have several services: repeat service ="},
       {"[web]\nservice = w.service\n",
@@ -344,8 +354,9 @@ TEST_CASE("a value in quotes is refused by name") {
 
 TEST_CASE("a refused file leaves the components as they were") {
   Config config;
-  CHECK_THROWS_AS(apply_config_file(config, "[web]\ntype = npm\n", "a.conf"),
-                  UsageError);
+  CHECK_THROWS_AS(
+      apply_config_file(config, "[web]\nservice = w.service\n", "a.conf"),
+      UsageError);
   CHECK(config.components == Config::default_components());
 }
 

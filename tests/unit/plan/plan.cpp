@@ -932,8 +932,7 @@ TEST_CASE("a component without a service is deployed without a restart") {
   CHECK(in_turn[5] == restart_nothing);
 
   Record done = settled_record();
-  done.components["frontend"] = {.commit = after,
-                                 .inputs = npm_facts('8').inputs};
+  done.components["frontend"] = {.commit = after, .inputs = npm_facts().inputs};
   CHECK(std::ranges::count(lines_of(plan(half_deployed(), done, config)),
                            restart_nothing) == 0);
 }

@@ -175,6 +175,24 @@ TEST_CASE("another service takes over while a push waits") {
   CHECK(decided() == Verdict::waiting);
   config.components.back().services = {"api.service"};
   CHECK(decided() == Verdict::repair);
+  config.components.back().services = {"backend-deployment.service",
+                                       "worker.service"};
+  CHECK(decided() == Verdict::repair);
+  record.components["backend"].configured =
+      configured_as(config.components.back());
+  CHECK(decided() == Verdict::waiting);
+  config.components.back().services.pop_back();
+  CHECK(decided() == Verdict::repair);
+  record.components["backend"].configured =
+      configured_without_services(config.components.back()) + "no service";
+  CHECK(decided() == Verdict::repair);
+  // What it is made of may be something that only the push brings.
+  config.components.back().paths = {"new"};
+  CHECK(decided() == Verdict::waiting);
+  config.components.back().paths.clear();
+  record.components["backend"].configured =
+      "python backend [requirements.txt] (old) backend-deployment.service";
+  CHECK(decided() == Verdict::waiting);
   // Another folder may be one that only the push brings.
   config.components.back().directory = "api";
   CHECK(decided() == Verdict::waiting);

@@ -183,9 +183,11 @@ TEST_CASE("a service that listens elsewhere already was moved by hand") {
   const Endpoint gone = on_all(free_port());
   const Server server(on_all(free_port()));
   const Endpoints recorded = {gone, server.endpoint()};
-  CHECK(still_in_use(recorded, own_unit(), {}) == Endpoints{server.endpoint()});
+  CHECK(still_in_use(recorded, listeners_of(own_unit(), {})) ==
+        Endpoints{server.endpoint()});
   // One that is down was not moved.
-  CHECK(still_in_use(recorded, silent_unit(group), {}) == recorded);
+  CHECK(still_in_use(recorded, listeners_of(silent_unit(group), {})) ==
+        recorded);
 }
 
 }  // namespace

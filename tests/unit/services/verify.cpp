@@ -204,6 +204,7 @@ TEST_CASE("each of several services has to stay up, and its name is told") {
   const Component both = {.name = "both",
                           .services = {"web.service", "api.service"}};
   CHECK(host.trouble_of(both).empty());
+  CHECK(host.count("web.service") > 0);
   CHECK(host.count("web.service") == host.count("api.service"));
   host.runner.answer("api.service", printed(running_unit("2", 1)));
   CHECK(host.trouble_of(both) ==
