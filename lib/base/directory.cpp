@@ -267,12 +267,16 @@ std::vector<std::string> Directory::names() const {
   return names;
 }
 
-void Directory::replace(const std::string& name, std::string_view content) {
+void Directory::remove_left_aside(const std::string& name) {
   for (const std::string& other : names()) {
-    if (is_random_name(other, name)) {  // a run that was killed left it
+    if (is_random_name(other, name)) {
       unlinkat(fd_.get(), other.c_str(), 0);
     }
   }
+}
+
+void Directory::replace(const std::string& name, std::string_view content) {
+  remove_left_aside(name);
   // Somebody else may have put anything in the place of a name that he knows.
   const std::string aside = random_name(name);
   const std::string full = (path_ / aside).string();

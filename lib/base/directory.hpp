@@ -86,9 +86,11 @@ class Directory {
 
   // Replaces a file by `content` so that after a crash or a power loss either
   // the old or the new content is there: write aside, fsync, rename, fsync of
-  // the folder. Removes what a write that was killed has left aside. Throws
-  // Error, and then the old file is as it was.
+  // the folder. Throws Error, and then the old file is as it was.
   void replace(const std::string& name, std::string_view content);
+
+  // Removes what a replace() of the file that was killed has left aside.
+  void remove_left_aside(const std::string& name);
 
   // Makes the folder `below` and those on the way to it that are not there.
   void make_folders(const std::filesystem::path& below);

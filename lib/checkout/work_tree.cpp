@@ -201,14 +201,14 @@ Paths half_written_by(const std::filesystem::path& place, const GitReader& git,
   return half_written;
 }
 
-}  // namespace
-
-Paths changes_in_the_way(const GitReader& git, const CommitId& from,
-                         const CommitId& to) {
+// Returns the local changes that moving between the commits touches, of those
+// that `counts`, and the files that git does not track.
+template <typename Counts>
+Paths changes_between(const GitReader& git, const CommitId& from,
+                      const CommitId& to, const Counts& counts) {
   std::set<std::string> dirty;
   for (const LocalChange& change : git.local_changes()) {
-    // A file that is only missing is not in the way; a folder in its place is.
-    if (!change.missing || exists_at(change.path, git.checkout())) {
+    if (counts(change)) {
       dirty.insert(change.path);
     }
   }
@@ -221,6 +221,22 @@ Paths changes_in_the_way(const GitReader& git, const CommitId& from,
   }
   add_untracked(git, from, to, found);
   return {found.begin(), found.end()};
+}
+
+}  // namespace
+
+Paths changes_in_the_way(const GitReader& git, const CommitId& from,
+                         const CommitId& to) {
+  // A file that is only missing is not in the way; a folder in its place is.
+  return changes_between(git, from, to, [&](const LocalChange& change) {
+    return !change.missing || exists_at(change.path, git.checkout());
+  });
+}
+
+Paths changes_of_stopped_move(const GitReader& git, const CommitId& from,
+                              const CommitId& to) {
+  return changes_between(git, from, to,
+                         [](const LocalChange& /*change*/) { return true; });
 }
 
 Paths half_written_files(const GitReader& git, const CommitId& commit,

@@ -19,7 +19,8 @@ void take_back_half_written(const CommitId& commit, Work& work) {
   try {
     Git& git = work.host.git;
     const auto written = half_written_files(
-        git, commit, changes_in_the_way(git, git.current_commit(), commit));
+        git, commit,
+        changes_of_stopped_move(git, git.current_commit(), commit));
     if (!written.empty()) {
       git.restore(written);
       work.host.log.info(fmt::format("the move failed halfway; took back {}",

@@ -22,6 +22,7 @@ void remove_what_is_old(Host& host, const Record& record) {
   host.store.remove_stage();
   const std::set<CommitId> commits = commits_to_keep(record);
   for (const Component& component : host.config.components) {
+    host.store.remove_left_of_labels(component);
     host.store.prune(component, kept_environments, commits, [&] {
       std::vector<User> users;
       for (const std::string& unit : component.services) {

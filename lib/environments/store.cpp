@@ -246,6 +246,14 @@ void Store::put_aside(const Component& component) {
   }
 }
 
+void Store::remove_left_of_labels(const Component& component) {
+  const ActingAs user(user_);
+  checkout_->folder(live(component)).remove_left_aside(label_name);
+  for (const auto& [number, environment] : kept_of(component)) {
+    checkout_->folder(environment).remove_left_aside(label_name);
+  }
+}
+
 void Store::prune(const Component& component, std::size_t most,
                   const std::set<CommitId>& commits,
                   const AskUsers& service_users) {

@@ -83,6 +83,9 @@ class Store {
   // Takes the environment in use out of it, and keeps it.
   void put_aside(const Component& component);
 
+  // Removes what runs that were killed left aside of labels.
+  void remove_left_of_labels(const Component& component);
+
   // Removes all kept environments but the `most` that were put there last and
   // those that served one of `commits`.
   // `service_users` tells the users of the component's services, which leave

@@ -124,21 +124,20 @@ ComponentFacts facts_of(Component component, const CommitId& commit,
 Paths in_the_way(const GitReader& objects, const Record& record,
                  const Heads& heads, const CommitId& from, const CommitId& to) {
   std::set<std::string> paths;
-  const auto add_those_to = [&](const CommitId& commit) {
-    const Paths more = changes_in_the_way(objects, from, commit);
+  const auto add = [&](const Paths& more) {
     paths.insert(more.begin(), more.end());
   };
   if (from != to) {
-    add_those_to(to);
+    add(changes_in_the_way(objects, from, to));
   }
   // From another branch git goes to this one first.
   if (!heads.on_branch && heads.local && heads.local != from &&
       heads.local != to) {
-    add_those_to(*heads.local);
+    add(changes_in_the_way(objects, from, *heads.local));
   }
   if (record.moving_to && record.moving_to != to &&
       objects.has_commit(*record.moving_to)) {
-    add_those_to(*record.moving_to);
+    add(changes_of_stopped_move(objects, from, *record.moving_to));
   }
   return {paths.begin(), paths.end()};
 }

@@ -58,11 +58,11 @@ Ports::Ports(Endpoints expected, bool may_move, std::string way_to_move)
   std::erase_if(expected_, std::not_fn(lasts));
 }
 
-void Ports::look(std::optional<Endpoints> listeners, bool is_early) {
-  listeners_ = std::move(listeners);
-  if (is_early && listeners_) {
-    early_ = *listeners_;
+void Ports::look(const std::optional<Endpoints>& listeners, bool is_early) {
+  if (is_early && listeners) {
+    early_ = *listeners;
   }
+  listeners_ = listeners;
 }
 
 std::optional<std::string> Ports::why_not_listening() const {

@@ -26,7 +26,7 @@ class Ports {
   // Takes what was seen: where the service listens now; nullopt when that
   // cannot be told. What is seen in an early look can be expected to be there
   // as soon after the next restart.
-  void look(std::optional<Endpoints> listeners, bool is_early);
+  void look(const std::optional<Endpoints>& listeners, bool is_early);
 
   // Says where it does not listen as expected; nullopt when it does, and when
   // that cannot be told.

@@ -47,12 +47,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   for (const std::string& name : config.pass_environment) {
     REQUIRE(is_variable_name(name));
   }
+  for (const std::string& pattern : config.copy) {
+    REQUIRE(stays_inside(pattern));
+  }
   REQUIRE(!config.components.empty());
   for (const Component& component : config.components) {
     REQUIRE(is_no_option(component.name));
     REQUIRE(component.name.find('/') == std::string::npos);
-    REQUIRE(is_no_option(component.service));
-    REQUIRE(component.service.ends_with(".service"));
+    for (const std::string& service : component.services) {
+      REQUIRE(is_no_option(service));
+      REQUIRE(service.ends_with(".service"));
+    }
     REQUIRE(stays_inside(component.directory));
     REQUIRE(!component.manifests.empty());
     for (const auto& manifest : component.manifests) {

@@ -184,6 +184,21 @@ class KilledMove(unittest.TestCase):
             self.assertEqual(run.returncode, 0, run.stderr)
             self.assertEqual(self.world.commit(), to)
 
+    def test_another_push_takes_back_what_it_made(self):
+        """git writes nothing for files that are as before the move again."""
+        for halfway in (self.branch_is_behind, self.index_is_behind,
+                        self.files_are_removed, self.files_are_cut_short):
+            with self.subTest(halfway=halfway.__name__), World() as self.world:
+                self.half_move(halfway, True)
+                self.world.commit_files("Nothing", {
+                    name: None for name, text in self.AFTER.items() if text})
+                third = self.world.push("Third", self.BEFORE)
+                run = self.world.run()
+                self.assertEqual(run.returncode, 0, run.stderr)
+                self.assertEqual(self.world.commit(), third)
+                self.assertEqual(self.world.git(
+                    self.world.checkout, "status", "--porcelain"), "")
+
     def test_a_dry_run_plans_it_and_writes_nothing(self):
         with World() as self.world:
             self.half_move(self.files_are_cut_short, True)

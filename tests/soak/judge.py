@@ -48,6 +48,16 @@ class Judge:
         # By tip: "yes" when a person took it back, "maybe" when that was
         # begun, or another tip came in between.
         self.held = {}
+        # Tips of runs that failed while no service stayed up: who is ended in
+        # between has seen no more than that, and blames the commit.
+        self.may_be_blamed = set()
+        # Tips of runs that were stopped: what they moved may be in the way.
+        self.stopped_at = set()
+        self.record_was_lost = False
+        # Somebody changed what the next run adopted: what services run, nobody
+        # knows then.
+        self.is_unknown = False
+        self.was_cloned = False  # the clone knows no component
         # What people did since the last run that said where everything is:
         # they moved the checkout, removed something, or changed the
         # configuration.
@@ -133,9 +143,15 @@ class Judge:
         """An event that is no run."""
         if event.kind.startswith(("somebody", "a ")):
             self.disturbed.add(DISTURBS.get(event.kind, "moved"))
+        if self.record_was_lost and not self.host.record.exists() and (
+                self.disturbed & {"moved", "environments"}):
+            self.is_unknown = True
+        if event.kind == "somebody clones anew":
+            self.was_cloned = True
         if (event.kind == "the record is lost"
                 and not self.host.record.exists()):
             self.held = {tip: "maybe" for tip in self.held}
+            self.record_was_lost = True
         if self.host.tip != self.tip_before:
             for tip in self.held:
                 self.held[tip] = "maybe"
@@ -158,6 +174,10 @@ class Judge:
         stops = {"kill": (-9, 137), "end ": (143, -15)}.get(event.kind[:4], ())
         require(run.returncode in (0, 1, *stops),
                 f"exit code {run.returncode}")
+        if stops:
+            self.stopped_at.add(self.host.tip)
+        if run.returncode != 0 and self.host.down.exists():
+            self.may_be_blamed.add(self.host.tip)
         if "--rollback" in event.kind:
             self.after_roll_back(run, "COMMIT" in event.kind
                                  and self.host.asked)
@@ -200,7 +220,7 @@ class Judge:
                 and "is quarantined" in run.stderr)
 
     def require_way_back(self, commit):
-        require(commit in self.may_be_deployed,
+        require(self.is_unknown or commit in self.may_be_deployed,
                 f"{commit} is checked out, and {self.may_be_deployed} must be")
         self.all_is_well_at(commit)
 
@@ -230,11 +250,13 @@ class Judge:
             require(tip in self.host.ancestors(commit),
                     f"the exit code is 0, the tip is {tip}, and {commit} is "
                     "checked out")
-        self.require_serves(commit)
+        if not self.is_unknown:
+            self.require_serves(commit)
         self.deployed = tip or self.own_on_top(commit)[-1]
         self.may_be_deployed = set(self.own_on_top(commit))
         self.ever_deployed |= self.may_be_deployed
         self.disturbed = set()
+        self.stopped_at = set()
         self.host.is_well = True
 
     # What a host must be like
@@ -328,7 +350,14 @@ class Judge:
     def judge(self, run):
         """`run` is the last one; returns how the history ended."""
         expected = self.expected()
-        if run.returncode != 0:
+        if self.is_unknown:
+            return "unknown"
+        if (run.returncode != 0 and self.was_moved()
+                and "moved the checkout" in run.stderr):
+            observed = "refused"
+            if "bad" in expected:  # and quarantined
+                expected.add("refused")
+        elif run.returncode != 0:
             observed = "bad" if "bad" in expected else "refused"
         elif self.is_held(run):
             observed = "held"
@@ -340,6 +369,10 @@ class Judge:
         getattr(self, "judge_" + observed)(run)
         return observed
 
+    def was_moved(self):
+        """By a person, from what was deployed."""
+        return self.may_be_deployed != {self.host.commit()}
+
     def expected(self):
         host = self.host
         tip, local = host.tip, host.local()
@@ -349,7 +382,7 @@ class Judge:
         if self.held.get(tip):
             ways.add("held")
             # Who moved the checkout is told so by each run.
-            if self.may_be_deployed != {host.commit()}:
+            if self.was_moved():
                 ways.add("refused")
             if self.held[tip] == "yes":
                 return ways
@@ -366,6 +399,13 @@ class Judge:
         # From another branch git goes to the branch first.
         if self.is_in_the_way(local, tip if is_move else local):
             return ways | {"refused"}
+        if any(self.is_in_the_way(local, one) for one in self.stopped_at):
+            ways.add("refused")  # it could be what that left of the file
+        if tip in self.may_be_blamed:
+            ways.add("bad")
+        folders = {path.partition("/")[0] for path in host.trees[tip]}
+        if self.was_cloned and not folders.issuperset(host.components()):
+            ways.add("refused")  # it could be a typing error
         if not self.is_good(tip):
             return ways | {"bad"}
         if "crash" in host.trees[tip]:
@@ -387,9 +427,10 @@ class Judge:
         self.require_nothing_is_left()
         status = self.status()
         commit = self.host.commit()
-        if self.host.record.exists():  # else what stands there was adopted
-            require(status["deployed"]["commit"] in self.own_on_top(commit),
-                    f"--status says: {status['deployed']}")
+        deployed = status["deployed"]["commit"]
+        was_adopted = self.record_was_lost and not deployed
+        require(was_adopted or deployed in self.own_on_top(commit),
+                f"--status says: {status['deployed']}")
         require(status["pending"] is None, f"--status says: {status}")
         require(status["quarantined"] != self.host.tip,
                 f"--status says: {status}")
@@ -403,13 +444,14 @@ class Judge:
         if self.host.settings["in-place"] or self.is_stuck() or (
                 tip in self.may_be_deployed):  # in another configuration
             return
-        if not any(map(self.is_here, self.may_be_deployed)):
+        if not all(map(self.is_here, self.may_be_deployed)):
             self.judge_without_way_back()
             return
-        if "crash" in self.host.trees[tip]:
+        status = self.status()
+        if "crash" in self.host.trees[tip] or (
+                tip in self.may_be_blamed and status["quarantined"] == tip):
             self.judge_quarantined()
             return
-        status = self.status()
         require((status["pending"] or {}).get("commit") == tip,
                 f"--status says: {status}")
         self.require_nothing_is_left()

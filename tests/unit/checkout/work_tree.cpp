@@ -49,6 +49,13 @@ struct Moving {
                               commit('b'));
   }
 
+  Paths left(const Checkout& checkout) {
+    runner.answer("status", printed(std::string(status)));
+    runner.answer("diff-tree", printed(std::string(changed)));
+    return changes_of_stopped_move(reader(runner, checkout.path()), commit('a'),
+                                   commit('b'));
+  }
+
   FakeRunner runner = {};
 };
 
@@ -91,6 +98,11 @@ TEST_CASE("a file that is only missing is not in the way") {
         "x\0"sv,
         {{"x/mine", ""}},
         {"x"}}});
+}
+
+TEST_CASE("a stopped move may have left a file that is missing") {
+  Moving moving{.status = " D x\0 D y\0 M z\0"sv, .changed = "x\0z\0"sv};
+  CHECK(moving.left(Checkout()) == Paths{"x", "z"});
 }
 
 TEST_CASE(

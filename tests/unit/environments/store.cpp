@@ -101,6 +101,24 @@ TEST_CASE("where none is in use the kept one moves in") {
   CHECK(checkout.in_use() == "new");
 }
 
+TEST_CASE("what killed runs left aside of labels is removed") {
+  const Checkout checkout;
+  Store store = checkout.store();
+  store.remove_left_of_labels(web);  // there is nothing
+  checkout.keep(first, "one");
+  const fs::path kept = *store.find(web, first, commit('a'));
+  for (const fs::path& environment : {kept, store.live(web)}) {
+    write_file(environment / ".deployment-update.0123456789abcdef", "half");
+  }
+  store.remove_left_of_labels(web);
+  for (const fs::path& environment : {kept, store.live(web)}) {
+    CHECK_FALSE(
+        fs::exists(environment / ".deployment-update.0123456789abcdef"));
+    CHECK(fs::exists(environment / "what"));
+  }
+  CHECK(store.find(web, first, commit('a')) == kept);
+}
+
 TEST_CASE("pruning keeps those that came last") {
   const Checkout checkout;
   for (const char digit : {'1', '2', '3', '4'}) {
