@@ -8,6 +8,19 @@
 
 namespace deployment {
 
+namespace {
+
+// A run that is killed may leave git at work, which ends what it began: then
+// services run another commit than the one that is checked out.
+void recognize_move(const Host& host, Journal& journal) {
+  const std::optional<CommitId> to = journal.record().moving_to;
+  if (to && host.git.current_commit() == *to) {
+    journal.write(transition::move_ended);
+  }
+}
+
+}  // namespace
+
 Standing recognize_checkout(Host& host, Journal& journal) {
   host.require_own(journal.record());
   Standing standing = host.standing(journal.record());
@@ -15,6 +28,7 @@ Standing recognize_checkout(Host& host, Journal& journal) {
     refuse_other_record(host);
   }
   if (!standing.is_another_clone) {
+    recognize_move(host, journal);
     return standing;
   }
   host.log.warning(

@@ -7,8 +7,9 @@
 namespace deployment {
 
 // Returns what of the record stands in the checkout. The record forgets what it
-// says of another clone. Throws Error when it is that of another checkout, or
-// when it does not know this one yet and another record does.
+// says of another clone, and learns that a move has ended. Throws Error when it
+// is that of another checkout, or when it does not know this one yet and
+// another record does.
 Standing recognize_checkout(Host& host, Journal& journal);
 
 // Lets the record name the checkout. Comes before it first speaks of what is in

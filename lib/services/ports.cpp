@@ -121,21 +121,25 @@ std::optional<Endpoints> Ports::accepting() {
   }
   const auto deadline = steady_clock::now() + 1s;
   Endpoints found;
-  for (const Endpoint& listener : *listeners_) {
-    if (!lasts(listener) ||
-        !(is_expected(listener) || std::ranges::count(early_, listener) != 0)) {
-      continue;
+  Endpoints silent = *listeners_;
+  std::erase_if(silent, [&](const Endpoint& listener) {
+    return !lasts(listener) || !(is_expected(listener) ||
+                                 std::ranges::count(early_, listener) != 0);
+  });
+  for (;;) {  // all have the same time
+    std::erase_if(silent, [&](const Endpoint& listener) {
+      const bool answers = !ask(listener);
+      if (answers) {
+        found.push_back(listener);
+      }
+      return answers;
+    });
+    if (silent.empty() || steady_clock::now() >= deadline) {
+      std::ranges::sort(found);
+      return found;
     }
-    bool answers = !ask(listener);
-    while (!answers && steady_clock::now() < deadline) {
-      wait_for(50ms);
-      answers = !ask(listener);
-    }
-    if (answers) {
-      found.push_back(listener);
-    }
+    wait_for(50ms);
   }
-  return found;
 }
 
 bool Ports::is_expected(const Endpoint& endpoint) const {

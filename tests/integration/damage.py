@@ -184,6 +184,24 @@ class KilledMove(unittest.TestCase):
             self.assertEqual(run.returncode, 0, run.stderr)
             self.assertEqual(self.world.commit(), to)
 
+    def test_one_that_git_ended_is_taken_back_when_the_next_push_fails(self):
+        """The run was killed, not its git: services run another commit than
+        that which is checked out."""
+        with World() as self.world:
+            world = self.world
+            first = world.push("First", {"README": "1\n"})
+            self.assertEqual(world.run("--force").returncode, 0)
+            second = world.push("Second", {"README": "2\n"})
+            world.git(world.checkout, "pull", "-q", "--ff-only")
+            note_killed_move(world.record, second, second)
+            world.record.write_text(world.record.read_text().replace(
+                "reached = moved\n", ""))
+            world.push("Third", {"backend/requirements.txt": "missing==1\n"})
+            run = world.run()
+            self.assertEqual(run.returncode, 1, run.stderr)
+            self.assertIn(f"rolled back to {first[:12]}", run.stderr)
+            self.assertEqual(world.commit(), first)
+
     def test_another_push_takes_back_what_it_made(self):
         """git writes nothing for files that are as before the move again."""
         for halfway in (self.branch_is_behind, self.index_is_behind,
