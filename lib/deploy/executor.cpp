@@ -171,7 +171,9 @@ void apply_step(const Build& step, Work& work) {
   Layout layout{.commit = step.commit,
                 .has_submodules = step.has_submodules,
                 .components = step.tried,
-                .copied = host.config.copy};
+                .copied = {read_by_builds.begin(), read_by_builds.end()}};
+  layout.copied.insert(layout.copied.end(), host.config.copy.begin(),
+                       host.config.copy.end());
   for (const Install& install : step.installs) {
     layout.components.push_back(install.component);
   }

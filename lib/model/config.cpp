@@ -40,9 +40,12 @@ std::filesystem::path folder_of(const std::optional<std::string>& instance,
 }  // namespace
 
 std::string describe_services(const Component& component) {
-  return component.services.empty()
-             ? "no service"
-             : fmt::format("{}", fmt::join(component.services, ", "));
+  std::string names;
+  for (const std::string& service : component.services) {
+    names += names.empty() ? "" : ", ";
+    names += service;
+  }
+  return names.empty() ? "no service" : names;
 }
 
 std::string configured_without_services(const Component& component) {
@@ -78,16 +81,19 @@ std::string environment_name(Component::Type type) {
 }
 
 std::vector<Component> Config::default_components() {
-  return {{.name = "frontend",
-           .type = Component::Type::npm,
-           .directory = "frontend",
-           .manifests = {"package.json"},
-           .services = {"frontend-deployment.service"}},
-          {.name = "backend",
-           .type = Component::Type::python,
-           .directory = "backend",
-           .manifests = {"requirements.txt"},
-           .services = {"backend-deployment.service"}}};
+  std::vector<Component> components;
+  components.reserve(2);
+  components.push_back({.name = "frontend",
+                        .type = Component::Type::npm,
+                        .directory = "frontend",
+                        .manifests = {"package.json"},
+                        .services = {"frontend-deployment.service"}});
+  components.push_back({.name = "backend",
+                        .type = Component::Type::python,
+                        .directory = "backend",
+                        .manifests = {"requirements.txt"},
+                        .services = {"backend-deployment.service"}});
+  return components;
 }
 
 std::filesystem::path default_state_dir(

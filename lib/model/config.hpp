@@ -1,6 +1,7 @@
 // The settings, and the defaults of the original script.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <map>
@@ -70,6 +71,13 @@ enum class OnDivergence { fail, reset };
 // Decides about a commit that has submodules (gitmodules(5)).
 enum class Submodules { refuse, update };
 
+// Files beside manifests, and at the top of the checkout, that builds are known
+// to read and git often does not track: patterns of gitglossary(7), glob.
+inline constexpr std::array read_by_builds = {
+    ".env*",   ".netrc",        ".node-version",   ".npmrc",
+    ".nvmrc",  ".pnpmfile.cjs", ".python-version", ".tool-versions",
+    ".yarnrc", ".yarnrc.yml",   "pip.conf"};
+
 struct Config {
   std::filesystem::path repo_dir = "/home/ubuntu/sinesiAI";
   std::string remote = "origin";
@@ -80,12 +88,9 @@ struct Config {
   bool new_privileges = false;  // that user's commands may use sudo
   std::vector<std::string> pass_environment = {};  // names of variables
   BuildMode build = BuildMode::staged;
-  // Patterns of what git does not track and builds read (gitglossary(7), glob):
-  // names beside manifests and at the top or, with a slash, paths.
-  std::vector<std::string> copy = {
-      ".env*",   ".netrc",        ".node-version",   ".npmrc",
-      ".nvmrc",  ".pnpmfile.cjs", ".python-version", ".tool-versions",
-      ".yarnrc", ".yarnrc.yml",   "pip.conf"};
+  // Patterns of files that builds read and git does not track, besides
+  // read_by_builds.
+  std::vector<std::string> copy = {};
   OnDivergence on_divergence = OnDivergence::fail;
   Submodules submodules = Submodules::refuse;
   bool verify_signatures = false;

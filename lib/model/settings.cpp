@@ -7,6 +7,7 @@
 #include <functional>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <set>
 #include <sstream>
 
@@ -105,10 +106,12 @@ Setter<Target> to(Member Target::*member, bool accepts(std::string_view),
 template <typename Target, typename Member>
 Setter<Target> to_one_of(Member Target::*member,
                          const std::map<std::string, Member>& values) {
+  // The table of setters is copied as it is made.
+  const auto shared = std::make_shared<std::map<std::string, Member>>(values);
   return to(member, [=](const std::string& name) {
-    const auto found = values.find(name);
-    if (found == values.end()) {
-      throw Refused{fmt::format("{}", fmt::join(names_of(values), " or "))};
+    const auto found = shared->find(name);
+    if (found == shared->end()) {
+      throw Refused{fmt::format("{}", fmt::join(names_of(*shared), " or "))};
     }
     return found->second;
   });

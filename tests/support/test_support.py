@@ -31,7 +31,9 @@ class Worlds(unittest.TestCase):
         for more in ((), ("--dry-run",)):
             with self.subTest(more=more), World() as world:
                 world.push_version(2)
-                (world.bin / "true").unlink()  # nothing can be tried by it
+                (world.checkout / ".git").rename(world.root / "moved.git")
+                (world.checkout / ".git").write_text(
+                    f"gitdir: {world.root / 'moved.git'}\n")
                 with self.assertRaisesRegex(AssertionError,
                                             "nobody asked to build in place"):
                     world.run(*more)

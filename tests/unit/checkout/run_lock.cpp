@@ -380,7 +380,7 @@ TEST_CASE("git's leftover locks are found with their age") {
   write_file(branch, "");
   write_file(checkout / ".git/refs/heads/other.lock", "");
   std::filesystem::last_write_time(
-      index, std::filesystem::file_time_type::clock::now() - 1h);
+      index, std::filesystem::file_time_type::clock::now() - 1h - 1min);
   const auto locks = find_git_locks({}, Directory(checkout.path()));
   REQUIRE(locks.size() == 2);
   CHECK(locks[0].path == index);

@@ -120,12 +120,9 @@ TEST_CASE("a component may have several services, or none") {
         "npm b [package.json] x.service, y.service");
 }
 
-TEST_CASE("files to copy are added to those that builds are known to read") {
-  const std::vector<std::string> known = Config().copy;
-  std::vector<std::string> expected = known;
-  expected.insert(expected.end(), {"*.pem", "seed/**/*.sql", "a b"});
-  CHECK(read("copy = *.pem\ncopy = seed/**/*.sql 'a b'\n").copy == expected);
-  CHECK(std::ranges::find(known, ".npmrc") != known.end());
+TEST_CASE("files to copy may be named in several lines") {
+  CHECK(read("copy = *.pem\ncopy = seed/**/*.sql 'a b'\n").copy ==
+        std::vector<std::string>{"*.pem", "seed/**/*.sql", "a b"});
 }
 
 TEST_CASE("variables to pass may be named in several lines") {
