@@ -103,44 +103,53 @@ std::map<fs::path, Paths> by_folder(const Paths& files) {
   return folders;
 }
 
-// Copies files of the checkout to the same places in the stage. Returns those
-// that cannot be copied. Some may go while others are copied.
+// Copies files of the checkout to the same places in the stage. Returns the
+// last failure.
+std::optional<CommandError> try_to_copy(const Paths& files, Store& store,
+                                        CommandRunner& runner,
+                                        const Context& context) {
+  std::optional<CommandError> failure;
+  for (const auto& [folder, names] : by_folder(files)) {
+    const fs::path tree = store.staged_tree();
+    const fs::path place = folder.empty() ? tree : tree / folder;
+    store.make_folder_in_stage(place.lexically_relative(store.stage()));
+    for (const Paths& some : batches_of(names)) {
+      const Command copying =
+          copy("copying files that git does not track",
+               joined({"-t", place.lexically_relative(context.directory), "--"},
+                      some),
+               context);
+      const CommandResult result = runner.run(copying);
+      if (!result.status.success()) {
+        failure = CommandError(copying, result);
+      }
+    }
+  }
+  return failure;
+}
+
+// Copies those that can be copied. Returns the others, each with the reason.
+// Some may go while others are copied.
 std::vector<std::string> copy_files(Paths files, Store& store,
                                     CommandRunner& runner,
                                     const Context& context) {
   std::vector<std::string> left_out;
-  for (std::optional<CommandError> failure;;) {
-    const std::size_t count = std::erase_if(files, [&](const auto& file) {
+  const auto leave_out = [&] {
+    return std::erase_if(files, [&](const std::string& file) {
       const auto why = why_left_out(file, context);
       if (why) {
         left_out.push_back(fmt::format("{} ({})", escaped(file), *why));
       }
       return why.has_value();
     });
-    if (failure && count == 0) {
+  };
+  leave_out();
+  while (const auto failure = try_to_copy(files, store, runner, context)) {
+    if (leave_out() == 0) {  // it is not the files
       throw CommandError(*failure);
     }
-    failure.reset();
-    for (const auto& [folder, names] : by_folder(files)) {
-      const fs::path place =
-          (store.staged_tree() / folder / ".").lexically_normal().parent_path();
-      store.make_folder_in_stage(place.lexically_relative(store.stage()));
-      for (const Paths& some : batches_of(names)) {
-        const Command copying = copy(
-            "copying files that git does not track",
-            joined({"-t", place.lexically_relative(context.directory), "--"},
-                   some),
-            context);
-        const CommandResult result = runner.run(copying);
-        if (!result.status.success()) {
-          failure = CommandError(copying, result);
-        }
-      }
-    }
-    if (!failure) {
-      return left_out;
-    }
   }
+  return left_out;
 }
 
 // A sparse checkout leaves folders out (git-sparse-checkout(1)).

@@ -10,8 +10,8 @@ namespace deployment {
 
 // Says why nothing can be built aside here: the kernel makes no mount namespace
 // for this process (EPERM, EACCES, ENOSYS, EINVAL or ENOSPC), or .git is not a
-// folder; nullopt when it can. `context` has the checkout as its
-// directory, and its user. Throws Error when that cannot be told.
+// folder; nullopt when it can. `context` has the checkout as its directory, and
+// its user. Throws Error when that cannot be told.
 std::optional<std::string> why_not_staged(CommandRunner& runner,
                                           Context context);
 

@@ -11,7 +11,7 @@ import unittest
 from support import NOBODY, PATIENCE, needs_root, needs_staging, until
 from support.record import entries, make_due
 from support.serving import RAISES, SERVES, ServingWorld
-from support.world import World, made_from, started_by
+from support.world import World, made_from, started_by, WorldCase
 
 IMPORTS = 'check = venv/bin/python -c "import server"\n'
 
@@ -59,7 +59,7 @@ def config(frontend="", backend="", more=""):
             f"service = backend-deployment.service\n{backend}")
 
 
-class Case(unittest.TestCase):
+class Case(WorldCase):
     """A world whose first version is deployed, without a check."""
 
     more = ""  # of the configuration
@@ -83,11 +83,6 @@ class Case(unittest.TestCase):
 
     def configure(self, frontend="", backend=""):
         self.world.config(config(frontend, backend, self.more))
-
-    def deploy(self, promised, *more):
-        run = self.world.run(*more)
-        self.assertEqual(run.returncode, promised, run.stderr)
-        return run.stderr
 
     def calls_but_installs(self):
         return [call for call in self.world.calls()

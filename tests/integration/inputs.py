@@ -8,11 +8,10 @@ Deployments are built aside, and git is the real one.
 import os
 import shutil
 import subprocess
-import unittest
 
 from support import needs_staging
 from support.record import make_due
-from support.world import World, made_from
+from support.world import World, made_from, WorldCase
 
 ROOT = '{"workspaces": ["front*", "!frontend-old"]}\n'
 
@@ -33,7 +32,7 @@ exec {git} "$@"
 """
 
 
-class Deployed(unittest.TestCase):
+class Deployed(WorldCase):
     """A world whose first commit is deployed."""
 
     config = "settle = 0\n"
@@ -47,11 +46,6 @@ class Deployed(unittest.TestCase):
 
     def prepare(self):
         pass
-
-    def deploy(self, promised, *more):
-        run = self.world.run(*more)
-        self.assertEqual(run.returncode, promised, run.stderr)
-        return run.stderr
 
     def installs(self):
         return [call for call in self.world.calls() if "install" in call]

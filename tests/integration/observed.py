@@ -5,12 +5,11 @@ what the configuration names has to be there.
 import json
 import re
 import shutil
-import unittest
 
 from support import needs_staging
 from support.record import entries, make_due
 from support.world import (COMPONENTS, CONFIG, FRONTEND_SECTION, IN_PLACE,
-                           World, made_from)
+                           World, made_from, WorldCase)
 
 FRONTEND = "systemctl restart frontend-deployment.service"
 BACKEND = "systemctl restart backend-deployment.service"
@@ -26,14 +25,9 @@ exec "$0.real" "$@"
 """
 
 
-class Observed(unittest.TestCase):
+class Observed(WorldCase):
     def setUp(self):
         self.world = self.enterContext(World())
-
-    def deploy(self, promised, *more):
-        run = self.world.run(*more)
-        self.assertEqual(run.returncode, promised, run.stderr)
-        return run.stderr
 
     def restarts(self):
         return [call for call in self.world.calls()

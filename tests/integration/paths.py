@@ -5,7 +5,7 @@ import unittest
 
 from support import needs_staging
 from support.record import entries, make_due
-from support.world import World, made_from
+from support.world import World, made_from, WorldCase
 
 FRONTEND = "systemctl restart frontend-deployment.service"
 BACKEND = "systemctl restart backend-deployment.service"
@@ -25,7 +25,7 @@ service = backend-deployment.service
 """
 
 
-class Deployed(unittest.TestCase):
+class Deployed(WorldCase):
     """The first version is deployed."""
 
     backend = ""  # of its section
@@ -42,11 +42,6 @@ class Deployed(unittest.TestCase):
     def configure(self, **more):
         self.world.config(CONFIG.format(
             **{"backend": self.backend, "more": self.more} | more))
-
-    def deploy(self, promised, *more):
-        run = self.world.run(*more)
-        self.assertEqual(run.returncode, promised, run.stderr)
-        return run.stderr
 
     def actions(self):
         return [call for call in self.world.calls()

@@ -13,6 +13,7 @@ from support.record import entries, make_due
 from support.serving import (DIES_ELSEWHERE, LEAVES, PORT, RAISES, SERVES,
                              SERVES_ELSEWHERE, SERVES_HTTPS, SERVES_MORE,
                              ServingWorld)
+from support.world import WorldCase
 
 DEFAULTS = ""
 QUICK = "settle = 1\nhealth-timeout = 4\n"  # seconds
@@ -23,7 +24,7 @@ SILENT = f"it takes no connection at 0.0.0.0:{PORT}: nobody accepts it"
 
 
 @needs_staging
-class Serving(unittest.TestCase):
+class Serving(WorldCase):
     config = QUICK
     held = False
 
@@ -31,11 +32,6 @@ class Serving(unittest.TestCase):
         self.world = self.enterContext(ServingWorld(self.config, self.held))
         self.first = self.world.push_server(SERVES)
         self.deploy(0, "--force")
-
-    def deploy(self, promised, *more, **options):
-        run = self.world.run(*more, **options)
-        self.assertEqual(run.returncode, promised, run.stderr)
-        return run.stderr
 
     def push_and_deploy(self, promised, server):
         commit = self.world.push_server(server)

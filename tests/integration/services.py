@@ -5,7 +5,7 @@ import unittest
 
 from support import needs_staging
 from support.record import entries
-from support.world import World, files_of, made_from
+from support.world import World, files_of, made_from, WorldCase
 
 API = "backend-api.service"
 WORKER = "backend-worker.service"
@@ -30,7 +30,7 @@ type = npm
 """
 
 
-class Deployed(unittest.TestCase):
+class Deployed(WorldCase):
     """The first version is deployed."""
 
     template = CONFIG
@@ -46,11 +46,6 @@ class Deployed(unittest.TestCase):
     def configure(self, **more):
         self.world.config(self.template.format(
             **{"more": self.more, "frontend": ""} | more))
-
-    def deploy(self, promised, *more):
-        run = self.world.run(*more)
-        self.assertEqual(run.returncode, promised, run.stderr)
-        return run.stderr
 
     def restarts(self):
         return [call for call in self.world.calls()

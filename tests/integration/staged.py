@@ -5,11 +5,10 @@ They need a mount namespace of their own, so root.
 
 import os
 import subprocess
-import unittest
 
 from support import NOBODY, PATIENCE, needs_staging, until
 from support.record import entries, make_due
-from support.world import World, made_from
+from support.world import World, made_from, WorldCase
 
 # Tries what a build may not do, and tells what it saw.
 CURIOUS_NPM = """#!/bin/sh
@@ -36,17 +35,12 @@ exec "$0.real" "$@"
 
 
 @needs_staging
-class Staged(unittest.TestCase):
+class Staged(WorldCase):
     def setUp(self):
         self.world = self.enterContext(World())
         self.first = self.world.commit()
         self.deploy(0, "--force")
         self.world.calls()
-
-    def deploy(self, promised, *more):
-        run = self.world.run(*more)
-        self.assertEqual(run.returncode, promised, run.stderr)
-        return run.stderr
 
     def kept(self, component):
         folder = (self.world.checkout / ".git/deployment-update/environments"

@@ -10,14 +10,14 @@ import unittest
 from support import PATIENCE, needs_staging
 from support.record import entries, make_due
 from support.world import (COMPONENTS, IN_PLACE, World, files_of,
-                           made_from)
+                           made_from, WorldCase)
 
 ASKED = {"SUDO_USER": "alice"}
 BACK_END = "backend-deployment.service"
 NO_BACK_END = {"backend/requirements.txt": None}
 
 
-class Deployed(unittest.TestCase):
+class Deployed(WorldCase):
     """The first version is deployed."""
 
     def setUp(self):
@@ -25,11 +25,6 @@ class Deployed(unittest.TestCase):
         self.deploy(0, "--force")
         self.first = self.world.commit()
         self.world.calls()
-
-    def deploy(self, promised, *more, **options):
-        run = self.world.run(*more, **options)
-        self.assertEqual(run.returncode, promised, run.stderr)
-        return run.stderr
 
     def push_and_deploy(self, version, promised=0, **more):
         commit = self.world.push_version(version, **more)

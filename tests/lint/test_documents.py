@@ -32,6 +32,17 @@ class Packages(unittest.TestCase):
         self.assertEqual(self.in_readme(), self.in_script())
 
 
+class Copied(unittest.TestCase):
+    def test_the_man_page_names_what_builds_are_known_to_read(self):
+        code = (TOP / "lib/model/config.hpp").read_text()
+        known = re.search(r"read_by_builds = \{([^}]*)\}", code)[1]
+        page = (TOP / "docs/deployment-update.8").read_text()
+        key = page.partition("\n.It Cm copy\n")[2].partition("\n.It ")[0]
+        named = [word for line in key.splitlines() if line.startswith(".Pa ")
+                 for word in line.split()[1:] if word != ","]
+        self.assertEqual(named, re.findall(r'"([^"]+)"', known))
+
+
 class Conclusions(unittest.TestCase):
     NUMBER = re.compile(r"\d(?:[\d,.]*\d)?(?: m?s\b)?")
 

@@ -18,6 +18,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import unittest
 from pathlib import Path
 
 from support import BINARY, PATIENCE, can_stage, require
@@ -187,6 +188,19 @@ class World(Repositories):
         lines = self.calls_file.read_text(encoding="utf-8").splitlines()
         os.truncate(self.calls_file, 0)
         return lines
+
+
+class WorldCase(unittest.TestCase):
+    """Tests in a world of their own."""
+
+    world: World
+
+    def deploy(self, promised, *more, **options):
+        """Runs the program, which ends with the exit code that is promised;
+        returns what it says."""
+        run = self.world.run(*more, **options)
+        self.assertEqual(run.returncode, promised, run.stderr)
+        return run.stderr
 
 
 def files_of(version):

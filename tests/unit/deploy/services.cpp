@@ -73,6 +73,12 @@ TEST_CASE("refuses a service of a configuration that systemd does not know") {
           "nothing was changed");
     CHECK(contains(*error.advice(), "correct the service of [api]"));
   }
+  Component several = web;
+  several.services.push_back("api.service");
+  const Plan of_several{.steps = {Restart{.component = several}}};
+  CHECK(contains(error_of<Obstacle>([&] { check(of_several, unknown); }).what(),
+                 "component web: systemd does not know its service "
+                 "api.service"));
   CHECK_THROWS_AS(check(restarts, known), Obstacle);
   CHECK_NOTHROW(check(skips, known));
   Record way_back;
