@@ -7,10 +7,16 @@
 
 #include "cmd/options.hpp"
 #include "cmd/version.hpp"
+#include "lib/base/journal_socket.hpp"
 #include "lib/base/signals.hpp"
 #include "lib/base/text.hpp"
 #include "lib/base/time.hpp"
 #include "lib/base/watchdog.hpp"
+#include "lib/check/check.hpp"
+#include "lib/deploy/history.hpp"
+#include "lib/deploy/hold.hpp"
+#include "lib/deploy/metrics.hpp"
+#include "lib/deploy/poll.hpp"
 #include "lib/deploy/status.hpp"
 #include "lib/process/runner.hpp"
 
@@ -50,12 +56,40 @@ int carry_out(const Options& options, Log& log, Watchdog& watchdog) {
     return 0;
   }
   limit_calls(watchdog, options.config, log);
+  if (options.history) {
+    print(describe_history(options.config,
+                           static_cast<std::size_t>(options.count),
+                           options.request.json, log));
+    return 0;
+  }
+  if (options.hold || options.release) {
+    const int code = options.hold
+                         ? begin_hold(options.config, *options.hold, log)
+                         : end_hold(options.config, log);
+    write_stale_metrics(options.config,
+                        metrics_writer(options.config, version, log));
+    return code;
+  }
   ProcessRunner runner(log);
+  if (options.poll) {
+    return poll(options.config, *options.poll, log, runner);
+  }
   if (options.status) {
     print(describe_status(options.config, options.request.json, log, runner));
     return 0;
   }
+  if (options.check) {
+    return check(options.config, options.request.json, log, runner);
+  }
   return run(options.config, options.request, log, runner);
+}
+
+// Lets a run that may change something be told of in the journal, wherever its
+// output goes.
+void copy_to_journal(Log& log, const Options& options) {
+  if (!options.help && !options.version && !only_looks(options)) {
+    log.copy_to(std::make_shared<JournalSocket>("deployment-update"));
+  }
 }
 
 }  // namespace
@@ -71,8 +105,12 @@ int main(int argc, char* argv[]) {
         first_limit,
         last_words(log, first_limit, "the configuration",
                    "look at the file system of the configuration file"));
-    const Options options = parse_options(argc, argv);
+    Options options = parse_options(argc, argv);
+    options.request.version = version;
     log = Log(stderr, target, options.verbose);
+    if (target != Log::Target::journal) {
+      copy_to_journal(log, options);
+    }
     return carry_out(options, log, *watchdog);
   } catch (const Interrupted& interruption) {
     log.error(interruption.text());

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "cmd/instances.hpp"
 #include "lib/base/file.hpp"
 #include "lib/base/text.hpp"
 #include "lib/model/paths.hpp"
@@ -23,7 +23,6 @@ namespace po = boost::program_options;
 namespace {
 
 constexpr const char* default_config_file = "/etc/deployment-update.conf";
-constexpr const char* config_suffix = ".conf";  // of an instance
 
 // The value of an option, which the help calls `name`.
 auto* takes(const char* name) {
@@ -46,9 +45,9 @@ po::options_description settings() {
   return options;
 }
 
-// Options of one run, which are read into `options`.
-po::options_description actions(Options& options) {
-  Request& request = options.request;
+// Options of one run. A switch with a value is made, defaulted and noted by
+// each run: these have none.
+po::options_description actions() {
   po::options_description actions("Options");
   actions.add_options()  //
       ("config", takes("FILE"),
@@ -56,34 +55,63 @@ po::options_description actions(Options& options) {
       ("instance", takes("NAME"),
        "one of several applications on this host: its configuration is "
        "/etc/deployment-update/NAME.conf, its record in the folder NAME of "
-       "the default state directory")  //
-      ("dry-run", po::bool_switch(&request.dry_run),
-       "print the plan and change nothing")  //
-      ("force", po::bool_switch(&request.force),
+       "the default state directory")                   //
+      ("dry-run", "print the plan and change nothing")  //
+      ("force",
        "install and restart every component at the remote's tip even if "
        "nothing changed, and try a failed deployment again now")  //
-      ("rollback", po::bool_switch(&request.roll_back),
-       "return to the deployment before this one, or go to COMMIT of the "
-       "history (its first digits), and quarantine the remote's commit")  //
-      ("status", po::bool_switch(&options.status),
-       "print what is deployed and what is pending")  //
-      ("json", po::bool_switch(&request.json),
-       "with --dry-run and --status: print JSON")                             //
+      ("rollback",
+       "return to the deployment before this one, or go to COMMIT of the last "
+       "ten (its first digits), and quarantine the remote's commit")  //
+      ("hold", takes("REASON"),
+       "let runs change nothing, but those with --force and --rollback, until "
+       "--release; they say the reason")  //
+      ("release", "end the hold")         //
+      ("status",
+       "print whether production is on what was pushed and, if not, why")  //
+      ("check",
+       "look at all that a deployment needs, and print what is in the way, "
+       "each with its remedy")  //
+      ("history",
+       "print the last N deployments (10; 100 are kept), with their steps")  //
+      ("poll", takes("UNIT"),
+       "look whether a run has something to do, and let systemd start UNIT if "
+       "so")  //
+      ("json",
+       "with --dry-run, --status, --history and --check: print JSON")         //
       ("wait", takes("SECONDS"), "wait for another run that holds the lock")  //
-      ("verbose,v", po::bool_switch(&options.verbose), "log every command")   //
-      ("help,h", po::bool_switch(&options.help), "print this help")           //
-      ("version", po::bool_switch(&options.version), "print the version");
+      ("verbose,v", "log every command")                                      //
+      ("help,h", "print this help")                                           //
+      ("version", "print the version");
   return actions;
 }
 
-// Only a rollback takes an argument: the first digits of a commit.
-void read_arguments(Request& request, const std::vector<std::string>& words) {
+void read_count(Options& options, const std::string& word) {
+  const std::optional<int> count = parse_number(word);
+  if (!count || *count == 0) {
+    throw UsageError(
+        fmt::format("command line: --history '{}' is not allowed; it takes how "
+                    "many deployments to print",
+                    escaped(word)));
+  }
+  options.count = *count;
+}
+
+// Only a rollback, the first digits of a commit, and the history, a number,
+// take an argument.
+void read_arguments(Options& options, const std::vector<std::string>& words) {
   constexpr std::size_t least_digits = 7;
+  Request& request = options.request;
+  const bool takes_one = request.roll_back || options.history;
   const std::string& word = words.front();
-  if (!request.roll_back || words.size() > 1) {
+  if (!takes_one || words.size() > 1) {
     throw UsageError(
         fmt::format("command line: '{}' is not an option; see --help",
-                    escaped(request.roll_back ? words[1] : word)));
+                    escaped(takes_one ? words[1] : word)));
+  }
+  if (options.history) {
+    read_count(options, word);
+    return;
   }
   if (word.size() < least_digits ||
       word.find_first_not_of("0123456789abcdef") != std::string::npos) {
@@ -95,11 +123,28 @@ void read_arguments(Request& request, const std::vector<std::string>& words) {
   request.commit = word;
 }
 
+void read_flags(Options& options, const po::variables_map& values) {
+  Request& request = options.request;
+  for (const auto& [name, value] : {std::pair("dry-run", &request.dry_run),
+                                    {"force", &request.force},
+                                    {"rollback", &request.roll_back},
+                                    {"json", &request.json},
+                                    {"release", &options.release},
+                                    {"status", &options.status},
+                                    {"check", &options.check},
+                                    {"history", &options.history},
+                                    {"verbose", &options.verbose},
+                                    {"help", &options.help},
+                                    {"version", &options.version}}) {
+    *value = values.contains(name);
+  }
+}
+
 po::variables_map parse_command_line(Options& options, int argc,
                                      const char* const argv[]) {
   namespace style = po::command_line_style;
   po::options_description all;
-  all.add(actions(options)).add(settings());
+  all.add(actions()).add(settings());
   all.add_options()("argument", po::value<std::vector<std::string>>());
   po::positional_options_description arguments;
   arguments.add("argument", -1);
@@ -124,9 +169,9 @@ po::variables_map parse_command_line(Options& options, int argc,
                                      : "an argument is not understood"));
   }
   po::notify(values);
+  read_flags(options, values);
   if (values.contains("argument")) {
-    read_arguments(options.request,
-                   values["argument"].as<std::vector<std::string>>());
+    read_arguments(options, values["argument"].as<std::vector<std::string>>());
   }
   return values;
 }
@@ -149,10 +194,6 @@ void read_config_file(Config& config, const std::string& path, bool required) {
   apply_config_file(config, read_all(fd.get(), path), path);
 }
 
-bool only_looks(const Options& options) {
-  return options.request.dry_run || options.status;
-}
-
 std::chrono::seconds parse_wait(const std::string& value) {
   const std::optional<int> seconds = parse_number(value);
   if (!seconds) {
@@ -162,74 +203,6 @@ std::chrono::seconds parse_wait(const std::string& value) {
         escaped(value)));
   }
   return std::chrono::seconds(*seconds);
-}
-
-void require_sense(const Options& options, const po::variables_map& values) {
-  const Request& request = options.request;
-  if (request.json && !only_looks(options)) {
-    throw UsageError("command line: --json goes with --dry-run or --status");
-  }
-  if (options.status && (request.dry_run || request.force ||
-                         request.roll_back || request.wait.count() != 0)) {
-    throw UsageError("command line: --status goes with --json alone");
-  }
-  if (values.contains("instance") && values.contains("config")) {
-    throw UsageError(
-        "command line: --instance does not go with --config: it names the "
-        "configuration");
-  }
-  if (request.roll_back && (request.dry_run || request.force)) {
-    throw UsageError(
-        "command line: --rollback goes neither with --dry-run nor --force");
-  }
-}
-
-UsageError no_instance_name(const std::string& option,
-                            const std::string& value) {
-  return UsageError(fmt::format(
-      "command line: {} '{}' is not allowed; an instance is configured in "
-      "NAME.conf, where NAME has at most 200 letters, digits, -, _ and ., "
-      "begins with a letter or digit, and is neither {} nor begins with {}.",
-      option, escaped(value), record_name, record_name));
-}
-
-bool is_link(const std::string& file) {
-  struct stat status {};
-  return lstat(file.c_str(), &status) == 0 && S_ISLNK(status.st_mode);
-}
-
-// `file` is an absolute path, which may lead through links.
-bool is_in_instance_folder(const std::string& file) {
-  struct stat folder {};
-  struct stat of_instances {};
-  return stat(file.substr(0, file.rfind('/') + 1).c_str(), &folder) == 0 &&
-         stat(instance_folder, &of_instances) == 0 &&
-         folder.st_dev == of_instances.st_dev &&
-         folder.st_ino == of_instances.st_ino;
-}
-
-// Finds the instance whose configuration `file` is.
-std::optional<std::string> instance_of(const std::string& file) {
-  // Each run with --config looks here, and few are of an instance.
-  std::error_code error;
-  const bool may_be_one = !file.starts_with('/') ||
-                          contains_any(file, {"/deployment-update/"}) ||
-                          is_link(file) || is_in_instance_folder(file);
-  if (!may_be_one) {
-    return std::nullopt;
-  }
-  fs::path path =
-      fs::is_symlink(file, error) ? fs::canonical(file, error) : fs::path(file);
-  path = fs::absolute(path).lexically_normal();
-  if (path.parent_path() != instance_folder &&
-      !fs::equivalent(path.parent_path(), instance_folder, error)) {
-    return std::nullopt;
-  }
-  const std::string name = path.stem();
-  if (path.extension() != config_suffix || !is_instance_name(name)) {
-    throw no_instance_name("--config", file);
-  }
-  return name;
 }
 
 // Reads which instance the command line names, if any, and returns the path of
@@ -249,7 +222,7 @@ std::optional<std::string> read_instance(Config& config,
     throw no_instance_name("--instance", name);
   }
   config.instance = name;
-  return fs::path(instance_folder) / (name + config_suffix);
+  return fs::path(instance_folder) / (name + ".conf");
 }
 
 // Reads the configuration file, over it the settings of the command line.
@@ -257,9 +230,9 @@ void read_settings(Config& config, const po::variables_map& values) {
   const std::optional<std::string> named = read_instance(config, values);
   read_config_file(config, named.value_or(default_config_file),
                    named.has_value());
-  for (const std::string& name : setting_names()) {
-    if (values.contains(name)) {
-      set(config, name, values[name].as<std::string>(), "command line");
+  for (const auto& [name, value] : values) {
+    if (is_setting(name)) {
+      set(config, name, value.as<std::string>(), "command line");
     }
   }
 }
@@ -275,9 +248,20 @@ Options parse_options(int argc, const char* const argv[]) {
   if (values.contains("wait")) {
     options.request.wait = parse_wait(values["wait"].as<std::string>());
   }
+  if (values.contains("hold")) {
+    options.hold = values["hold"].as<std::string>();
+  }
+  if (values.contains("poll")) {
+    options.poll = values["poll"].as<std::string>();
+  }
   // systemd sets it for each process that it starts (systemd.exec(5)).
   options.request.by_hand = std::getenv("INVOCATION_ID") == nullptr;
-  require_sense(options, values);
+  if (values.contains("instance") && values.contains("config")) {
+    throw UsageError(
+        "command line: --instance does not go with --config: it names the "
+        "configuration");
+  }
+  require_sense(options);
   read_settings(options.config, values);
   Config& config = options.config;
   if (!config.state_dir) {
@@ -289,19 +273,22 @@ Options parse_options(int argc, const char* const argv[]) {
 }
 
 std::string help_text() {
-  Options ignored;
   std::ostringstream text;
   text << "Usage: deployment-update [OPTION]...\n"
-          "       deployment-update --rollback [COMMIT] [OPTION]...\n\n"
+          "       deployment-update --rollback [COMMIT] [OPTION]...\n"
+          "       deployment-update --history [N] [OPTION]...\n"
+          "       deployment-update --hold REASON | --release\n\n"
           "Deploys what a remote's branch holds to this host: fetch, "
           "fast-forward, install\nwhat changed, restart the services, verify "
           "that they stay up. Without options it\ndeploys branch prod of "
           "origin to /home/ubuntu/sinesiAI.\n\n"
-       << actions(ignored) << '\n'
+       << actions() << '\n'
        << settings()
        << "\nExit codes:\n"
-          "  0   up to date, deployed, or rolled back by a person\n"
-          "  1   failed, pending or quarantined, or the remote is away\n"
+          "  0   up to date, deployed, held, put off by the gate, or rolled "
+          "back\n"
+          "      by a person\n"
+          "  1   failed, pending or quarantined, remote away, or obstacles\n"
           "  2   usage or configuration\n"
           "  75  another run holds the lock\n"
           "  128+N  ended by signal N\n";

@@ -7,6 +7,7 @@ find_program(FLAKE8 NAMES flake8 REQUIRED)
 find_program(MYPY NAMES mypy REQUIRED)
 find_program(SHELLCHECK NAMES shellcheck REQUIRED)
 find_program(MANDOC NAMES mandoc REQUIRED)
+find_program(LINTIAN NAMES lintian REQUIRED)
 
 # The same tests, built by clang with AddressSanitizer and UBSan; a few large
 # sources (CMAKE_UNITY_BUILD) take a third of the time of many small ones.
@@ -65,7 +66,11 @@ else()
   # What another systemd, npm, pip or python3 may change.
   add_binary_test(trixie.host trixie 640 host Changes.test_code
                   Changes.test_package_json Changes.test_requirements_txt
-                  Serving.test_exception_at_import)
+                  Serving.test_exception_at_import
+                  Packaged.test_installed_it_waits_until_it_is_enabled
+                  Packaged.test_an_upgrade_lets_a_deployment_run_to_its_end
+                  Packaged.test_removed_it_leaves_what_is_deployed
+                  Packaged.test_purged_it_leaves_the_application_alone)
   set_property(TEST trixie.host APPEND PROPERTY ENVIRONMENT
     HOST_RELEASE=trixie HOST_PROGRAM=${trixie_build}/g++/deployment-update)
 
@@ -117,5 +122,8 @@ add_test(NAME lint.mypy COMMAND ${MYPY}
   --cache-dir ${CMAKE_CURRENT_BINARY_DIR}/mypy
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
 
-# The man page has what the program's own words promise.
+# The man pages have what the program's own words promise.
 add_binary_test(lint.man lint 1 lint.test_man)
+
+# lintian, on the package.
+add_binary_test(lint.package lint 30 support -v lint.test_package)

@@ -132,7 +132,8 @@ Directory Directory::open_protected(const std::filesystem::path& path) {
     throw Error(
         fmt::format("the directory {} can be written by others than root",
                     path.string()),
-        fmt::format("chown root: {0} && chmod 755 {0}", quoted(path)));
+        fmt::format("give it to root: chown root:root {0} && chmod 755 {0}",
+                    quoted(path)));
   }
   return directory;
 }
@@ -275,7 +276,8 @@ void Directory::remove_left_aside(const std::string& name) {
   }
 }
 
-void Directory::replace(const std::string& name, std::string_view content) {
+void Directory::replace(const std::string& name, std::string_view content,
+                        const std::optional<timespec>& changed) {
   remove_left_aside(name);
   // Somebody else may have put anything in the place of a name that he knows.
   const std::string aside = random_name(name);
@@ -286,7 +288,11 @@ void Directory::replace(const std::string& name, std::string_view content) {
   }
   try {
     write_all(fd.get(), content, full);
-    if (fchmod(fd.get(), 0644) != 0 || fsync(fd.get()) != 0 ||
+    const timespec as_it_is{.tv_sec = 0, .tv_nsec = UTIME_OMIT};
+    const std::array<timespec, 2> times = {as_it_is,
+                                           changed.value_or(as_it_is)};
+    if ((changed && futimens(fd.get(), times.data()) != 0) ||
+        fchmod(fd.get(), 0644) != 0 || fsync(fd.get()) != 0 ||
         renameat(fd_.get(), aside.c_str(), fd_.get(), name.c_str()) != 0 ||
         fsync(fd_.get()) != 0) {
       throw_errno(fmt::format("replace {}", (path_ / name).string()));

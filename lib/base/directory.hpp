@@ -86,8 +86,10 @@ class Directory {
 
   // Replaces a file by `content` so that after a crash or a power loss either
   // the old or the new content is there: write aside, fsync, rename, fsync of
-  // the folder. Throws Error, and then the old file is as it was.
-  void replace(const std::string& name, std::string_view content);
+  // the folder. Throws Error, and then the old file is as it was. With
+  // `changed` the file says that it was changed then, and not now.
+  void replace(const std::string& name, std::string_view content,
+               const std::optional<timespec>& changed = std::nullopt);
 
   // Removes what a replace() of the file that was killed has left aside.
   void remove_left_aside(const std::string& name);

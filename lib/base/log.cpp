@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "lib/base/journal_socket.hpp"
 #include "lib/base/text.hpp"
 
 namespace deployment {
@@ -50,6 +51,21 @@ void Log::write(Level level, std::string_view text) {
   clear_activity();
   std::fputs(lines(level, text).c_str(), stream_);
   std::fflush(stream_);
+  copy(level, text);
+}
+
+void Log::print_result(const std::string& text) {
+  print(text);
+  copy(Level::info, text);
+}
+
+void Log::copy(Level level, std::string_view text) {
+  if (!journal_) {
+    return;
+  }
+  for (const std::string_view line : split(text, '\n')) {
+    journal_->send(static_cast<int>(level), line);
+  }
 }
 
 std::string Log::last_words(std::string_view text) const {

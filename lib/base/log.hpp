@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,8 @@ void print(const std::string& text);
 
 // Numbers are those of syslog(3) and of sd-daemon(3)'s line prefix.
 enum class Level { critical = 2, error, warning, info = 6, debug };
+
+class JournalSocket;
 
 // Writes whole lines, escaped, so that foreign text can neither move the
 // cursor nor forge a line. When the stream is the journal each line begins
@@ -36,6 +39,14 @@ class Log {
   void info(std::string_view text) { write(Level::info, text); }
   void debug(std::string_view text) { write(Level::debug, text); }
 
+  // Sends a copy of all that is written from here on to the journal.
+  void copy_to(std::shared_ptr<JournalSocket> journal) {
+    journal_ = std::move(journal);
+  }
+
+  // Prints what a run has found on standard output.
+  void print_result(const std::string& text);
+
   // Returns what error() would write then, for a program that can no longer ask
   // for it.
   std::string last_words(std::string_view text) const;
@@ -48,10 +59,13 @@ class Log {
   void clear_activity();
   std::string lines(Level level, std::string_view text) const;
 
+  void copy(Level level, std::string_view text);
+
   std::FILE* stream_;
   Target target_;
   bool verbose_;
   bool activity_shown_ = false;
+  std::shared_ptr<JournalSocket> journal_ = {};
 };
 
 // Returns what systemd calls this run (systemd.exec(5)); empty when its output

@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <cstdlib>
 #include <exception>
+#include <fstream>
+#include <limits>
 
 #include "lib/base/error.hpp"
 
@@ -57,6 +59,19 @@ User find_user(const std::string& name) {
   return find(getpwnam_r, name.c_str(), fmt::format("'{}'", name));
 }
 
+namespace {
+
+// Returns the user who logged in, whoever he became since (proc(5)); nullopt:
+// nobody did, as when a timer starts the process.
+std::optional<uid_t> login_user() {
+  std::ifstream file("/proc/self/loginuid");
+  constexpr uid_t nobody = std::numeric_limits<uid_t>::max();
+  uid_t uid = nobody;
+  return file >> uid && uid != nobody ? std::optional(uid) : std::nullopt;
+}
+
+}  // namespace
+
 std::string name_of_person() {
   const char* caller = std::getenv("SUDO_USER");
   std::string name = caller == nullptr ? "" : caller;
@@ -67,10 +82,11 @@ std::string name_of_person() {
   if (is_word) {
     return name;
   }
+  const uid_t uid = login_user().value_or(getuid());
   try {
-    return find_user(getuid()).name;
+    return find_user(uid).name;
   } catch (const Error&) {  // there need be no such user
-    return fmt::format("#{}", getuid());
+    return fmt::format("#{}", uid);
   }
 }
 

@@ -25,7 +25,7 @@ User find_user(uid_t uid);
 User find_user(const std::string& name);
 
 // Returns the name of the person who started this process: who called sudo(8),
-// else the user that it belongs to. One word.
+// else who logged in, else the user that it belongs to. One word.
 std::string name_of_person();
 
 // While it lives, this process touches files with the rights of `user`

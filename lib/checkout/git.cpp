@@ -91,6 +91,19 @@ void Git::write_tree(const CommitId& commit, const std::filesystem::path& tree,
   run_checked(write);
 }
 
+Paths GitReader::untracked_in(const std::filesystem::path& tree,
+                              const std::filesystem::path& index) const {
+  Command listing =
+      command("looking for what was built",
+              {"-c", "core.fsmonitor=false", "ls-files", "-z", "--others",
+               "--directory", "--no-empty-directory"});
+  listing.context.variables["GIT_DIR"] = from(tree, directory() / ".git");
+  listing.context.variables["GIT_WORK_TREE"] = ".";
+  listing.context.variables["GIT_INDEX_FILE"] = from(tree, index);
+  listing.context.directory = tree;
+  return parse_paths(run_checked(listing).out, "ls-files");
+}
+
 void Git::remove_submodules(const Paths& paths) {
   change("removing submodules",
          joined({"submodule", "--quiet", "deinit", "--"}, paths));

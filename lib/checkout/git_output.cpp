@@ -59,6 +59,18 @@ std::optional<CommitId> parse_ls_remote(std::string_view text,
   return std::nullopt;
 }
 
+std::optional<CommitId> parse_packed_refs(std::string_view text,
+                                          const std::string& ref) {
+  while (!text.empty()) {
+    const std::string_view line = take_part(text, '\n');
+    const std::size_t blank = line.find(' ');
+    if (blank != std::string_view::npos && line.substr(blank + 1) == ref) {
+      return CommitId::parse(line.substr(0, blank));
+    }
+  }
+  return std::nullopt;
+}
+
 Heads parse_for_each_ref(std::string_view text, const std::string& local_ref,
                          const CommitId& tip) {
   Heads heads{.tip = tip};

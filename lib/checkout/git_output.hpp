@@ -16,6 +16,11 @@ constexpr int most_entries = 100'000;
 std::optional<CommitId> parse_ls_remote(std::string_view text,
                                         const std::string& ref);
 
+// The same of the file packed-refs (git-pack-refs(1)), except that it throws
+// nothing: a line that is no ref is passed over.
+std::optional<CommitId> parse_packed_refs(std::string_view text,
+                                          const std::string& ref);
+
 // Returns heads with `tip` as the remote's commit.
 Heads parse_for_each_ref(std::string_view text, const std::string& local_ref,
                          const CommitId& tip);
@@ -44,6 +49,7 @@ struct TreeEntry {
   std::string mode = {};
   std::string id = {};
 
+  bool is_folder() const { return mode == "040000"; }
   bool is_link() const { return mode == "120000"; }
   bool is_submodule() const { return mode == "160000"; }
 };

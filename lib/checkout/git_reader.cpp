@@ -7,8 +7,12 @@
 namespace deployment {
 namespace {
 
-// Of a commit's subject; it may be all of a long message.
-constexpr std::size_t longest_subject = 1000;
+// Shortens a subject, which may be all of a long message, or a name.
+std::string bounded(std::string_view text) {
+  constexpr std::size_t longest = 1000;
+  return text.size() <= longest ? std::string(text)
+                                : fmt::format("{}…", text.substr(0, longest));
+}
 // Paths that are gone through one by one: untracked ones may be many.
 constexpr std::size_t longest_listing = 16 << 20;
 
@@ -90,6 +94,11 @@ Command GitReader::heads_query() const {
        remote_ref(), fmt::format("refs/remotes/{}/{}", remote_, branch_)});
 }
 
+std::string GitReader::remote_url() const {
+  return std::string(trimmed(ask("looking for the address of " + remote_,
+                                 {"ls-remote", "--get-url", "--", remote_})));
+}
+
 Heads GitReader::heads_here(const CommitId& tip) const {
   return parse_for_each_ref(runner_->run_checked(heads_query()).out,
                             remote_ref(), tip);
@@ -138,12 +147,23 @@ std::optional<CommitId> GitReader::checked_out_branch() const {
       "ref: " + ref + "\n") {
     return std::nullopt;
   }
-  const auto content =
-      checkout().read_regular_file(".git/" + ref, longest_line);
-  if (!content || !content->ends_with('\n')) {
+  const std::string file = ".git/" + ref;
+  const auto content = checkout().read_regular_file(file, longest_line);
+  if (!content) {
+    return checkout().has(file) ? std::nullopt : packed_branch();
+  }
+  return content->ends_with('\n') ? CommitId::parse(trimmed(*content))
+                                  : std::nullopt;
+}
+
+std::optional<CommitId> GitReader::packed_branch() const {
+  constexpr std::size_t most = 1 << 20;
+  try {
+    const auto refs = checkout().read_regular_file(".git/packed-refs", most);
+    return refs ? parse_packed_refs(*refs, remote_ref()) : std::nullopt;
+  } catch (const Error&) {  // git reads more
     return std::nullopt;
   }
-  return CommitId::parse(trimmed(*content));
 }
 
 bool GitReader::has_commit(const CommitId& id) const {
@@ -196,14 +216,15 @@ bool GitReader::has_commits_without_ref() const {
                           "--tags", "--remotes", "--"})) > 0;
 }
 
-std::string GitReader::subject(const CommitId& id) const {
-  const std::string answer =
-      ask("reading the subject of " + id.str(),
-          {"log", "-1", "--no-show-signature", "--format=%s", id.str(), "--"});
-  const std::string_view subject = trimmed(answer);
-  return subject.size() <= longest_subject
-             ? std::string(subject)
-             : fmt::format("{}…", subject.substr(0, longest_subject));
+Headline GitReader::headline(const CommitId& id) const {
+  const std::string answer = ask(
+      "reading the subject of " + id.str(),
+      {"log", "-1", "--no-show-signature", "--format=%s%n%an", id.str(), "--"});
+  std::string_view author = answer;
+  const std::string_view subject =
+      author.empty() ? "" : take_part(author, '\n');
+  return {.subject = bounded(trimmed(subject)),
+          .author = bounded(trimmed(author))};
 }
 
 std::vector<LocalChange> GitReader::local_changes() const {

@@ -15,6 +15,12 @@ class RemoteUnreachable : public CommandError {
   using CommandError::CommandError;
 };
 
+// Tells people which commit it is.
+struct Headline {
+  std::string subject;
+  std::string author;
+};
+
 // Only asks questions: it cannot change the checkout even by mistake. Each
 // function throws CommandError when git fails, unless it says otherwise.
 class GitReader {
@@ -28,6 +34,10 @@ class GitReader {
   // is not at the tip. Throws RemoteUnreachable; Error when the remote has no
   // such branch. `tracking` is not looked up when the branch is at the tip.
   Heads heads() const;
+
+  // Returns the address of the remote as git uses it; its name when there is no
+  // such remote.
+  std::string remote_url() const;
 
   // Looks up the branch of the checkout only; takes `tip` as the remote's.
   Heads heads_here(const CommitId& tip) const;
@@ -44,7 +54,8 @@ class GitReader {
                     const std::vector<CommitId>& others) const;
   // Returns true when to what is checked out no branch and no tag leads.
   bool has_commits_without_ref() const;
-  std::string subject(const CommitId& id) const;
+  Headline headline(const CommitId& id) const;
+  std::string subject(const CommitId& id) const { return headline(id).subject; }
 
   // Throws CommandError unless the commit has a good signature.
   void verify_signature(const CommitId& commit) const;
@@ -59,6 +70,15 @@ class GitReader {
   // Returns those of `paths` that `revision` has.
   std::map<std::string, TreeEntry> list_tree(const std::string& revision,
                                              const Paths& paths) const;
+
+  // Returns those of `paths` at which `revision` has something: a file, a
+  // folder or, on the way there, a file.
+  std::set<std::string> tracked(const std::string& revision,
+                                const Paths& paths) const;
+
+  // Returns the id of the tree of `folder` in `commit`; empty: it has none.
+  std::string tree_id(const CommitId& commit,
+                      const std::filesystem::path& folder) const;
 
   // Follows the links on the way to `folder`: those that `commit` has and,
   // where it has nothing, those of the checkout. Throws Error for one that
@@ -86,6 +106,12 @@ class GitReader {
   // match one of `patterns` (gitglossary(7), glob). A folder that is named
   // without wildcards stands for all files in it.
   Paths untracked_files(const Paths& patterns) const;
+
+  // Lists what git does not track in `tree`, where Git::write_tree() wrote a
+  // commit with its `index`; ignored files, too. A path with a slash at the end
+  // stands for a folder in which nothing is tracked.
+  Paths untracked_in(const std::filesystem::path& tree,
+                     const std::filesystem::path& index) const;
 
   // Returns a reader that also sees the remote's branch, which it fetches into
   // `objects`. Nothing in the repository changes.
@@ -128,10 +154,11 @@ class GitReader {
   void write_aside(const Words& words, const Paths& files,
                    const std::filesystem::path& folder) const;
   // Returns the commit of the branch when it is checked out and its ref is a
-  // file of its own (gitrepository-layout(5)). This spares a run that finds
-  // nothing to do one of two git processes. nullopt: git has to be asked, as
-  // for packed refs, linked work trees and the reftable format.
+  // file of its own or packed (gitrepository-layout(5)). This spares a run that
+  // finds nothing to do one of two git processes. nullopt: git has to be asked,
+  // as for linked work trees and the reftable format.
   std::optional<CommitId> checked_out_branch() const;
+  std::optional<CommitId> packed_branch() const;
   std::optional<std::string> advice_about(std::string_view error) const;
   bool is_damaged(std::string_view error) const;
   std::string how_to_fetch_anew() const;

@@ -1,4 +1,7 @@
 // The part of GitReader that reads the tree of a commit.
+#include <algorithm>
+#include <iterator>
+
 #include "lib/base/text.hpp"
 #include "lib/checkout/git_reader.hpp"
 
@@ -45,6 +48,42 @@ std::map<std::string, TreeEntry> GitReader::list_tree(
             joined({"ls-tree", "-z", "--full-tree", revision, "--"}, some))));
   }
   return entries;
+}
+
+std::set<std::string> GitReader::tracked(const std::string& revision,
+                                         const Paths& paths) const {
+  std::set<std::string> asked;
+  for (const std::string& path : paths) {
+    for (const fs::path& place : places_on_the_way_to(path)) {
+      asked.insert(place);
+    }
+  }
+  // Of a folder git lists itself or, when something in it is asked for, that.
+  const auto entries = list_tree(revision, {asked.begin(), asked.end()});
+  const auto is_tracked = [&](const std::string& path) {
+    const auto below = entries.lower_bound(path + '/');
+    return entries.contains(path) ||
+           (below != entries.end() && below->first.starts_with(path + '/')) ||
+           std::ranges::any_of(
+               places_on_the_way_to(path), [&](const fs::path& place) {
+                 const auto entry = entries.find(place);
+                 return entry != entries.end() && !entry->second.is_folder();
+               });
+  };
+  std::set<std::string> found;
+  std::ranges::copy_if(paths, std::inserter(found, found.end()), is_tracked);
+  return found;
+}
+
+std::string GitReader::tree_id(const CommitId& commit,
+                               const fs::path& folder) const {
+  const fs::path path = folder.lexically_normal();
+  const std::string name = path == "." ? "" : path.generic_string();
+  const CommandResult result = runner_->run(
+      command("looking at the folder " + folder.string(),
+              {"rev-parse", "--quiet", "--verify", "--end-of-options",
+               fmt::format("{}:{}", commit, name)}));
+  return std::string(trimmed(result.out));
 }
 
 std::string GitReader::read_blob(const std::string& path, const std::string& id,

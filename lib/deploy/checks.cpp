@@ -5,6 +5,7 @@
 #include "lib/environments/installs.hpp"
 #include "lib/environments/stage.hpp"
 #include "lib/model/transitions.hpp"
+#include "lib/plan/homes.hpp"
 
 namespace deployment {
 namespace {
@@ -16,15 +17,16 @@ std::vector<Mount> mounts_of(const Step& step, Work& work) {
   if (work.stage.empty()) {
     return {};
   }
-  const Component& component = step.component;
+  const Component home = home_of(step.component, step.facts);
   Store& store = work.host.store;
   const std::filesystem::path environment =
-      step.in_use ? store.live(component)
-                  : kept_environment(component, step.facts.inputs, work);
-  std::vector<Mount> mounts = work.stage;
+      step.in_use ? store.live(home) : kept_environment(home, step.facts, work);
+  std::vector<Mount> mounts =
+      show_outputs(home, environment, step.facts.tracked, store,
+                   work.host.runner, work.host.as_user);
+  mounts.insert(mounts.end(), work.stage.begin(), work.stage.end());
   if (store.has(environment)) {
-    mounts.insert(mounts.begin(),
-                  show_read_only(component, environment, store));
+    mounts.insert(mounts.begin(), show_read_only(home, environment, store));
   }
   return mounts;
 }
@@ -34,9 +36,7 @@ void run(const Step& step, const std::vector<CommandWords>& commands,
          const std::string& purpose, const std::string& advice, Work& work) {
   const Host& host = work.host;
   const Component& component = step.component;
-  Context context = host.logged(component.name, host.config.install_timeout);
-  context.directory /= component.directory;
-  context = in_environment(std::move(context), component.type);
+  Context context = context_of(component, step.facts, host);
   context.mounts = mounts_of(step, work);
   for (const CommandWords& words : commands) {
     const Command command{.purpose = purpose,
@@ -51,6 +51,18 @@ void run(const Step& step, const std::vector<CommandWords>& commands,
 }
 
 }  // namespace
+
+Context context_of(const Component& component, const ComponentFacts& facts,
+                   const Host& host) {
+  Context context = host.logged(component.name, host.config.install_timeout);
+  const std::filesystem::path checkout = context.directory;
+  if (facts.root) {  // as npm runs scripts of a workspace
+    context.directory = checkout / *facts.root;
+    context = in_environment(std::move(context), component);
+  }
+  context.directory = checkout / component.directory;
+  return in_environment(std::move(context), component);
+}
 
 void run_checks(const Check& step, Work& work) {
   const std::string& name = step.component.name;
@@ -74,15 +86,16 @@ void run_releases(const Release& step, Work& work) {
 }
 
 std::filesystem::path kept_environment(const Component& component,
-                                       const Inputs& inputs, const Work& work) {
+                                       const ComponentFacts& facts,
+                                       const Work& work) {
   const auto trials = work.journal.record().roll_back_to
                           ? Store::Trials::left_out
                           : Store::Trials::allowed;
-  const auto kept =
-      work.host.store.find(component, inputs, work.change->to, trials);
+  const auto kept = work.host.store.find(
+      component, facts.inputs, work.change->to, trials, facts.tracked);
   if (!kept) {
     throw Error(fmt::format("cannot find the {} of {} to put into use",
-                            environment_name(component.type), component.name));
+                            environment_of(component), component.name));
   }
   return *kept;
 }

@@ -5,11 +5,12 @@
 #include "lib/base/signals.hpp"
 #include "lib/base/text.hpp"
 #include "lib/base/watchdog.hpp"
-#include "lib/checkout/run_lock.hpp"
-#include "lib/deploy/dry_run.hpp"
 #include "lib/deploy/executor.hpp"
+#include "lib/deploy/gate.hpp"
+#include "lib/deploy/history.hpp"
 #include "lib/deploy/housekeeping.hpp"
 #include "lib/deploy/other_records.hpp"
+#include "lib/deploy/outputs.hpp"
 #include "lib/deploy/recognition.hpp"
 #include "lib/deploy/report.hpp"
 #include "lib/deploy/rollback.hpp"
@@ -17,21 +18,13 @@
 #include "lib/model/transitions.hpp"
 #include "lib/plan/plan_text.hpp"
 #include "lib/plan/verdict.hpp"
-#include "lib/process/orphan.hpp"
 
 namespace deployment {
 namespace {
 
-using std::chrono::milliseconds;
-using std::chrono::steady_clock;
-
 constexpr const char* planning = "planning";  // the step before all others
 
-milliseconds since(steady_clock::time_point start) {
-  return std::chrono::duration_cast<milliseconds>(steady_clock::now() - start);
-}
-
-// Makes a failure of the run of an exception that no code here throws.
+// Makes a failure of an exception that no code here throws.
 Error unexpected(const std::exception& error) {
   return Error(fmt::format("something unexpected: {}", error.what()));
 }
@@ -39,8 +32,8 @@ Error unexpected(const std::exception& error) {
 // A run that may change something. The caller holds the lock.
 class Run {
  public:
-  Run(Host& host, const Request& request)
-      : host_(host), request_(request), journal_(*host.config.state_dir) {}
+  Run(Host& host, const Request& request, Journal& journal)
+      : host_(host), request_(request), journal_(journal) {}
 
   int deploy_tip() {
     const Standing standing = recognize_checkout(host_, journal_);
@@ -48,10 +41,7 @@ class Run {
     if (is_away && !request_.force) {
       heads_ = heads_under_way(host_, record(), standing);
     }
-    if (!heads_) {
-      return exit_failed;
-    }
-    const int code = deploy_heads(standing);
+    const int code = heads_ ? deploy_heads(standing) : exit_failed;
     return is_away ? exit_failed : code;
   }
 
@@ -70,8 +60,8 @@ class Run {
       journal_.write(transition::overtake_roll_back, to, true);
       journal_.write(transition::begin, to, now(), true);
     } else {
-      journal_.write(transition::roll_back_requested, to, heads_->tip, person_,
-                     now());
+      journal_.write(transition::roll_back_requested, to, heads_->tip,
+                     work_.person, now());
     }
     return deploy_or_fail();
   }
@@ -81,7 +71,10 @@ class Run {
     const Verdict verdict = decide(host_.config, record(), standing, *heads_,
                                    now(), request_.force);
     if (verdict == Verdict::up_to_date) {
-      print(no_changes);
+      if (record().quarantined) {
+        journal_.write(transition::quarantine_left, heads_->tip);
+      }
+      host_.log.print_result(no_changes);
       return 0;
     }
     if (verdict == Verdict::quarantined || verdict == Verdict::waiting) {
@@ -107,7 +100,7 @@ class Run {
 
   int deploy_or_fail() {
     try {
-      end_orphans_of_a_killed_run();
+      end_orphans_of_a_killed_run(host_, record());
       return deploy();
     } catch (const Interrupted& interruption) {
       // As long as it plans, what a killed run left is still there.
@@ -117,6 +110,8 @@ class Run {
                        now());
       }
       throw;
+    } catch (const NotNow& answer) {
+      return put_off(answer, request_.by_hand, host_, journal_);
     } catch (const Error& error) {
       return fail(error);
     } catch (const std::exception& error) {
@@ -124,23 +119,17 @@ class Run {
     }
   }
 
-  void end_orphans_of_a_killed_run() {
-    if (!record().pending || !record().pending->running) {
-      return;
-    }
-    const ActingAs user(host_.user);
-    const int ended = end_orphans(host_.config.repo_dir);
-    if (ended > 0) {
-      host_.log.warning(fmt::format("ended {} that a killed run had left",
-                                    counted(ended, "process")));
-    }
-  }
-
   int deploy() {
+    // Nothing is built or checked again as long as the gate says not now.
+    if (!request_.force && is_put_off(host_.config, record(), heads_->tip)) {
+      step_ = Gate::name;
+      ask_gate(host_, record(), record().deployed, heads_->tip);
+    }
     for (;; heads_ = host_.git.heads_here(heads_->tip)) {
       step_ = planning;
       // A rollback builds nothing that is kept.
       const bool force = request_.force && !record().roll_back_to;
+      take_back_halves(host_, record());
       const Plan plan = make_plan(force);
       if (!plan.steps.empty() || plan.change) {
         if (plan.change || plan.look_again) {
@@ -169,12 +158,14 @@ class Run {
     Record seen = record();
     transition::configuration_changed(seen,
                                       configured_as(host_.config.components));
-    Plan plan = host_.plan(seen, *heads_, host_.git, force);
+    const Observation facts = host_.observe(seen, *heads_, host_.git, force);
+    Plan plan = host_.plan(seen, facts, force);
     require_services(plan, seen, host_);
     return plan;
   }
 
   void apply(const Plan& plan) {
+    work_.plan = plan.change ? &plan : nullptr;
     if (plan.change) {
       work_.change = plan.change;
       set_expectations(request_, goes_back_, work_);
@@ -186,7 +177,7 @@ class Run {
       touch_watchdog();
       step_ = label_of(step);
       host_.log.info(describe(step));
-      const auto start = steady_clock::now();
+      const Stopwatch watch(step_, work_);
       try {
         carry_out(step, work_);
       } catch (const Error&) {
@@ -195,7 +186,7 @@ class Run {
         throw unexpected(error);
       }
       host_.log.info(fmt::format("{}: done in {}", step_,
-                                 describe_duration(since(start))));
+                                 describe_duration(watch.time())));
     }
   }
 
@@ -218,33 +209,18 @@ class Run {
         is_of_services(error) && host_.standing(record()).gone.empty() &&
         plan.change->to != back.to && !record().roll_back_to;
     journal_.write(transition::roll_back_decided, heads_->tip,
-                   Failure{.step = step_, .error = one_line(error.what())},
-                   now(), ended(Deployment::Outcome::failed), *back.to,
+                   Failure{.step = step_, .error = one_line(error)}, now(),
+                   ended(work_, Deployment::Outcome::failed), *back.to,
                    is_to_blame);
+    keep_history(work_);
     say_failure(host_, error);
     return true;
-  }
-
-  // Describes the present deployment as one that has ended now; nullopt when
-  // its commit is not known yet.
-  std::optional<Deployment> ended(Deployment::Outcome outcome) const {
-    if (!work_.change) {
-      return std::nullopt;
-    }
-    return Deployment{
-        .ended = now(),
-        .outcome = outcome,
-        .duration = std::chrono::round<std::chrono::seconds>(since(started_)),
-        .from = work_.change->from,
-        .to = work_.change->to,
-        .by = person_,
-        .invocation_id = invocation_id()};
   }
 
   int finish(const Plan& plan) {
     if (!plan.change) {
       journal_.write(transition::nothing_to_deploy);
-      print(no_changes);
+      host_.log.print_result(no_changes);
       return 0;
     }
     step_ = "labelling environments";
@@ -253,13 +229,15 @@ class Run {
                    configured_as(host_.config.components));
     const std::string what = fmt::format(
         "{} in {}", describe(plan.change->to, plan.change->to_subject),
-        describe_duration(since(started_)));
+        describe_duration(time_since(work_.started)));
     end_trials(host_, plan);
     if (record().roll_back_to) {
       return finish_roll_back(what);
     }
     const int failures = record().pending->attempts;
-    journal_.write(transition::deployed, *ended(Deployment::Outcome::deployed));
+    journal_.write(transition::deployed,
+                   *ended(work_, Deployment::Outcome::deployed));
+    keep_history(work_);
     host_.log.info(
         "deployed " + what +
         (failures == 0 ? "" : ", after it had failed " + times(failures)));
@@ -271,8 +249,10 @@ class Run {
     const bool repairs = record().pending->repairs;
     journal_.write(
         transition::rolled_back,
-        told_as_it_was(*ended(Deployment::Outcome::rolled_back), record(),
-                       request_.roll_back && !goes_back_ ? person_ : ""));
+        told_as_it_was(*ended(work_, Deployment::Outcome::rolled_back),
+                       record(),
+                       request_.roll_back && !goes_back_ ? work_.person : ""));
+    keep_history(work_);
     host_.log.write(repairs ? Level::info : Level::warning,
                     (repairs ? "repaired " : "rolled back to ") + what);
     tidy(host_, record());
@@ -284,7 +264,7 @@ class Run {
   // Says a new failure in full, and a known one only as pending, unless a
   // person asks.
   int fail(const Error& error) {
-    const std::string line = one_line(error.what());
+    const std::string line = one_line(error);
     const std::optional<Pending>& pending = record().pending;
     const bool is_known = pending && pending->tip == heads_->tip &&
                           pending->failure && pending->failure->error == line;
@@ -293,7 +273,8 @@ class Run {
       journal_.write(transition::obstructed, heads_->tip, failure, now());
     } else {
       journal_.write(transition::failed, heads_->tip, failure, now(),
-                     ended(Deployment::Outcome::failed));
+                     ended(work_, Deployment::Outcome::failed));
+      keep_history(work_);
     }
     if (const auto left = commit_to_acquit(record());
         left && is_of_services(error) && !work_.is_asked) {
@@ -305,44 +286,34 @@ class Run {
         host_.log.warning("not rolled back: " + why_no_way_back_);
       }
       if (record().roll_back_to && has_moved(record())) {
-        say_mixture(host_, *record().roll_back_to, step_);
+        say_mixture(host_, record(), step_);
       }
     }
-    const int code = report_stuck(record(), host_.log);
     prune(host_, record());
-    return code;
+    return report_stuck(record(), host_.log);
   }
 
   const Record& record() const { return journal_.record(); }
 
   Host& host_;
   const Request& request_;
-  Journal journal_;
-  Work work_{host_, journal_};
-  steady_clock::time_point started_ = steady_clock::now();
+  Journal& journal_;
+  Work work_{
+      .host = host_,
+      .journal = journal_,
+      .person = request_.force || request_.roll_back ? name_of_person() : ""};
   std::string step_ = planning;  // that this run is at
   std::string why_no_way_back_ = {};
   // The run before; planning begins anew after a fetch.
   const bool was_killed_ = record().pending && record().pending->running;
-  bool goes_back_ = false;  // what this run deployed failed
-  // Asked for this run; empty: the timer did.
-  const std::string person_ =
-      request_.force || request_.roll_back ? name_of_person() : "";
+  bool goes_back_ = false;      // what this run deployed failed
   std::optional<Heads> heads_;  // nullopt: the remote is away
 };
 
 }  // namespace
 
-int run(const Config& config, const Request& request, Log& log,
-        CommandRunner& runner) {
-  if (request.dry_run) {
-    Host host(config, log, runner);
-    return dry_run(host, Journal(*config.state_dir).record(), request);
-  }
-  refuse_beside_root(config);
-  Host host(config, log, runner);
-  const Lock lock(*host.checkout, host.user, request.wait);
-  Run run(host, request);
+int deploy(Host& host, const Request& request, Journal& journal) {
+  Run run(host, request, journal);
   return request.roll_back ? run.roll_back() : run.deploy_tip();
 }
 

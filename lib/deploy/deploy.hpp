@@ -1,18 +1,16 @@
-// Carries out one run: lock, observe, plan, apply, verify, record.
+// Deploys the remote's tip, or rolls back: observe, plan, apply, verify,
+// record.
 #pragma once
 
-#include "lib/base/log.hpp"
-#include "lib/model/config.hpp"
+#include "lib/deploy/host.hpp"
+#include "lib/deploy/journal.hpp"
 #include "lib/model/request.hpp"
-#include "lib/process/command.hpp"
 
 namespace deployment {
 
-// Carries out one run and returns its exit code: 0 up to date, deployed, or
-// rolled back by a person; 1 the remote is away, or its commit is pending or
-// quarantined. Throws Error for everything that ends a run before it began to
-// plan, and Interrupted.
-int run(const Config& config, const Request& request, Log& log,
-        CommandRunner& runner);
+// Does what a run that may change something was started for, and returns its
+// exit code. The caller holds the lock. Throws Error for everything that ends a
+// run before it began to plan, and Interrupted.
+int deploy(Host& host, const Request& request, Journal& journal);
 
 }  // namespace deployment

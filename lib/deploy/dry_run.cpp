@@ -7,28 +7,15 @@
 #include "lib/base/file.hpp"
 #include "lib/base/json.hpp"
 #include "lib/base/text.hpp"
+#include "lib/deploy/hold.hpp"
 #include "lib/deploy/other_records.hpp"
 #include "lib/deploy/report.hpp"
 #include "lib/deploy/services.hpp"
 #include "lib/model/transitions.hpp"
 #include "lib/plan/plan_text.hpp"
-#include "lib/plan/verdict.hpp"
 
 namespace deployment {
 namespace {
-
-// Plans without touching the repository: a tip that is not here is fetched into
-// a temporary object directory.
-Plan plan_aside(Host& host, const Record& record, const Heads& heads,
-                bool force) {
-  GitReader objects = host.git;
-  std::optional<TemporaryDirectory> folder;
-  if (!host.git.has_commit(heads.tip)) {
-    folder.emplace(host.user);
-    objects = host.git.with_objects_aside(folder->path());
-  }
-  return host.plan(record, heads, objects, force);
-}
 
 Json to_json(const Step& step) {
   Json json = {{"step", name_of(step)}};
@@ -39,7 +26,8 @@ Json to_json(const Step& step) {
   return json;
 }
 
-Json to_json(Verdict verdict, const Record& record, const Plan& plan) {
+Json to_json(Verdict verdict, const Record& record, const Plan& plan,
+             const Config& config) {
   const bool deploys = plan.change.has_value();
   Json steps = Json::array();
   for (const Step& step : plan.steps) {
@@ -57,7 +45,9 @@ Json to_json(Verdict verdict, const Record& record, const Plan& plan) {
   const bool is_quarantined =
       record.quarantined &&
       (verdict == Verdict::quarantined || verdict == Verdict::repair);
-  return {{"verdict", to_string(verdict)},
+  const std::optional<Hold> hold = look_at_hold(config);
+  return {{"held", hold ? to_json(*hold) : Json()},
+          {"verdict", to_string(verdict)},
           {"from", deploys ? plan.change->from.str() : ""},
           {"from_subject", deploys ? plan.change->from_subject : ""},
           {"to", deploys ? plan.change->to.str() : ""},
@@ -87,6 +77,33 @@ void print_lines(const Plan& plan) {
 
 }  // namespace
 
+Observation observe_aside(const Host& host, const Record& record,
+                          const Heads& heads, bool force) {
+  GitReader objects = host.git;
+  std::optional<TemporaryDirectory> folder;
+  if (!host.git.has_commit(heads.tip)) {
+    folder.emplace(host.user);
+    objects = host.git.with_objects_aside(folder->path());
+  }
+  return host.observe(record, heads, objects, force);
+}
+
+Verdict foresee(const Host& host, Record& record, const Heads& heads,
+                bool force) {
+  if (host.standing(record).is_another_clone) {
+    transition::cloned_anew(record);
+  }
+  transition::configuration_changed(record,
+                                    configured_as(host.config.components));
+  transition::overtake_roll_back(record, heads.tip, force);
+  const Verdict verdict =
+      decide(host.config, record, host.standing(record), heads, now(), force);
+  if (verdict == Verdict::repair) {
+    transition::repair_began(record, heads.tip, now());
+  }
+  return verdict;
+}
+
 int dry_run(Host& host, const Record& record, const Request& request) {
   host.require_own(record);
   if (geteuid() == 0) {  // anybody else only looks at what root deploys
@@ -101,20 +118,12 @@ int dry_run(Host& host, const Record& record, const Request& request) {
     return exit_failed;
   }
   Record seen = record;
-  if (host.standing(seen).is_another_clone) {
-    transition::cloned_anew(seen);
+  Verdict verdict = foresee(host, seen, *heads, request.force);
+  Plan plan;
+  if (verdict == Verdict::deploy || verdict == Verdict::repair) {
+    plan = host.plan(seen, observe_aside(host, seen, *heads, request.force),
+                     request.force);
   }
-  transition::configuration_changed(seen,
-                                    configured_as(host.config.components));
-  transition::overtake_roll_back(seen, heads->tip, request.force);
-  Verdict verdict = decide(host.config, seen, host.standing(seen), *heads,
-                           now(), request.force);
-  if (verdict == Verdict::repair) {
-    transition::repair_began(seen, heads->tip, now());
-  }
-  const Plan plan = verdict == Verdict::deploy || verdict == Verdict::repair
-                        ? plan_aside(host, seen, *heads, request.force)
-                        : Plan{};
   require_services(plan, seen, host);
   if (verdict == Verdict::deploy && !plan.change) {
     verdict = Verdict::up_to_date;  // the branch here has all of the tip
@@ -128,7 +137,7 @@ int dry_run(Host& host, const Record& record, const Request& request) {
                         : report_stuck(seen, host.log, here);
   }
   if (request.json) {
-    print(json_line(to_json(verdict, seen, plan)));
+    print(json_line(to_json(verdict, seen, plan, host.config)));
   } else if (!is_stuck) {
     print_lines(plan);
   }

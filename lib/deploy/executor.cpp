@@ -2,12 +2,16 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "lib/checkout/work_tree.hpp"
+#include "lib/deploy/builds.hpp"
 #include "lib/deploy/checks.hpp"
+#include "lib/deploy/gate.hpp"
+#include "lib/deploy/outputs.hpp"
 #include "lib/deploy/report.hpp"
 #include "lib/deploy/services.hpp"
-#include "lib/environments/installs.hpp"
-#include "lib/environments/stage.hpp"
 #include "lib/model/transitions.hpp"
 
 namespace deployment {
@@ -46,63 +50,46 @@ void move_to(const CommitId& commit, bool from_another, Work& work,
   work.journal.write(transition::move_ended);
 }
 
-Sequence install_commands(const Install& install, const Host& host) {
-  const Component& component = install.component;
-  const std::string purpose = fmt::format("installing {}", component.name);
-  Context context = host.logged(component.name, host.config.install_timeout);
-  context.directory /= component.directory;
-  switch (component.type) {
-    case Component::Type::npm:
-      return npm_install(purpose, context);
-    case Component::Type::python:
-      return rebuild_venv(purpose, context, install.facts.manifests);
-  }
-  return {};
-}
-
 // Lets a rollback find the environment in use, and know the one at `kept` for
 // what took its place. One without a label gets it from the record, unless the
 // record speaks of another one.
 void prepare_way_back(const Component& component,
-                      const std::filesystem::path& kept, Work& work) {
+                      const std::filesystem::path& kept,
+                      const ComponentFacts& facts, Work& work) {
   Store& store = work.host.store;
   const bool is_way_back = work.journal.record().roll_back_to.has_value();
   auto components = work.journal.record().components;
   const ComponentRecord& known = components[component.name];
   const auto label = store.live_label(component);
   const bool is_told = label && (is_way_back || label->on_trial);
+  const bool is_known = known.root == facts.root.value_or("").string();
   if (store.is_folder(store.live(component)) &&
       store.has_interpreter(component) && !is_told &&
-      (label || known.configured.empty())) {
-    store.set_live_label(component,
-                         {.inputs = label ? label->inputs : known.inputs,
-                          .served = work.change->from});
+      (label || known.configured.empty() || !is_known)) {
+    Label leaving =
+        label.value_or(Label{.inputs = is_known ? known.inputs : Inputs{}});
+    leaving.served = work.change->from;
+    store.set_live_label(component, leaving);
   }
   if (!is_way_back) {
     store.begin_trial(kept);
   }
 }
 
-// Exchanges two folders on a file system that cannot do it at once.
-void move_in_turn(const Component& component, const std::filesystem::path& kept,
-                  Host& host) {
-  host.log.info(
-      fmt::format("{}: the file system cannot exchange two folders; they are "
-                  "moved one after the other",
-                  component.name));
-  const std::filesystem::path live = host.store.live(component);
-  const auto here = [&](const std::filesystem::path& path) {
-    return host.checkout->relative(path).string();
-  };
-  Command move{
-      .purpose = "moving " + live.string(),
-      .program = "mv",
-      .arguments = {"-T", "--", here(live),
-                    here(host.store.free_place(component))},
-      .context = host.logged(component.name, host.config.install_timeout)};
-  host.runner.run_checked(move);
-  move.arguments = {"-T", "--", here(kept), here(live)};
-  host.runner.run_checked(move);
+void begin_exchange(const std::vector<std::string>& users, Work& work) {
+  for (const std::string& name : users) {
+    work.journal.write(transition::exchange_began, name);
+  }
+}
+
+void note_ready(const std::vector<std::string>& users,
+                const ComponentFacts& facts, const Inputs& inputs,
+                bool has_outputs, Work& work) {
+  const std::string root = facts.root.value_or("").string();
+  for (const std::string& name : users) {
+    work.journal.write(transition::environment_ready, name, inputs, root,
+                       has_outputs);
+  }
 }
 
 // One function for each kind of step.
@@ -156,62 +143,20 @@ void apply_step(const UpdateSubmodules& /*step*/, Work& work) {
 }
 
 void apply_step(const Install& step, Work& work) {
-  const std::string& name = step.component.name;
-  work.journal.write(transition::install_began, name);
+  const std::vector<std::string> users = users_of(step);
+  for (const std::string& name : users) {
+    work.journal.write(transition::install_began, name);
+  }
   work.host.store.remove_live_label(step.component);
-  const Sequence commands = install_commands(step, work.host);
+  const Sequence commands = commands_of(step, work.host);
   require_success({&commands, 1},
                   work.host.runner.run_sequences({&commands, 1}));
   work.host.store.set_live_label(step.component, {.inputs = step.facts.inputs});
-  work.journal.write(transition::environment_ready, name, step.facts.inputs);
+  note_ready(users, step.facts, step.facts.inputs, false, work);
 }
 
 void apply_step(const Build& step, Work& work) {
-  Host& host = work.host;
-  Layout layout{.commit = step.commit,
-                .has_submodules = step.has_submodules,
-                .components = step.tried,
-                .copied = {read_by_builds.begin(), read_by_builds.end()}};
-  layout.copied.insert(layout.copied.end(), host.config.copy.begin(),
-                       host.config.copy.end());
-  for (const Install& install : step.installs) {
-    layout.components.push_back(install.component);
-  }
-  const auto [mounts, left_out] =
-      lay_out(layout, host.git, host.store, host.runner, host.as_user);
-  if (!left_out.empty()) {
-    host.log.warning(
-        fmt::format("not copied for the build: {}", fmt::join(left_out, ", ")));
-  }
-  std::vector<Sequence> builds;
-  for (const Install& install : step.installs) {
-    copy_node_modules(install.component, host.store, host.runner, host.as_user,
-                      host.log);
-    Sequence& build = builds.emplace_back(install_commands(install, host));
-    for (Command& command : build) {
-      command.context.mounts = mounts;
-    }
-  }
-  const auto results = host.runner.run_sequences(builds);
-  for (std::size_t i = 0; i < builds.size(); ++i) {
-    if (succeeded(results[i])) {  // kept for the next try if another one failed
-      const Install& install = step.installs[i];
-      host.store.keep_staged(install.component, install.facts.inputs);
-    }
-  }
-  if (step.tried.empty()) {
-    host.store.remove_stage();
-  }
-  require_success(builds, results);
-  if (!step.tried.empty()) {
-    // Leave out what installs wrote beside the environments, as the switch
-    // will.
-    layout.components = step.tried;
-    work.stage = builds.empty() ? mounts
-                                : lay_out(layout, host.git, host.store,
-                                          host.runner, host.as_user)
-                                      .mounts;
-  }
+  build_aside(step, work);
 }
 
 void apply_step(const Check& step, Work& work) {
@@ -222,28 +167,51 @@ void apply_step(const Release& step, Work& work) {
   run_releases(step, work);
 }
 
+void apply_step(const Gate& /*step*/, Work& work) {
+  ask_gate(work.host, work.journal.record(), work.change->from,
+           work.change->to);
+}
+
 void apply_step(const Exchange& step, Work& work) {
   const Component& component = step.component;
   Store& store = work.host.store;
   const std::filesystem::path kept =
-      kept_environment(component, step.facts.inputs, work);
-  prepare_way_back(component, kept, work);
-  work.journal.write(transition::exchange_began, component.name);
-  if (!store.exchange(component, kept)) {
-    move_in_turn(component, kept, work.host);
-  }
+      kept_environment(component, step.facts, work);
+  prepare_way_back(component, kept, step.facts, work);
+  const std::vector<std::string> users = users_of(step);
+  begin_exchange(users, work);
+  exchange(component, kept, work.host);
   Inputs inputs = step.facts.inputs;
+  const Label label = store.live_label(component).value_or(Label{});
   if (inputs.empty()) {  // the commit has nothing of the component
-    inputs = store.live_label(component).value_or(Label{}).inputs;
+    inputs = label.inputs;
   }
-  work.journal.write(transition::environment_ready, component.name, inputs);
+  note_ready(users, step.facts, inputs, !label.outputs.empty(), work);
 }
 
+// Puts what was in use at that place before in its place, on the way back.
 void apply_step(const PutAside& step, Work& work) {
-  work.journal.write(transition::exchange_began, step.component.name);
-  work.host.store.put_aside(step.component);
-  work.journal.write(transition::environment_ready, step.component.name,
-                     Inputs{});
+  Store& store = work.host.store;
+  const bool is_way_back = work.journal.record().roll_back_to.has_value();
+  auto label = store.live_label(step.component);
+  if (label && !label->on_trial && !is_way_back) {
+    label->served = work.change->from;
+    store.set_live_label(step.component, *label);
+  }
+  const std::vector<std::string> users = users_of(step);
+  begin_exchange(users, work);
+  const auto kept = is_way_back
+                        ? store.find(step.component, {}, work.change->to,
+                                     Store::Trials::left_out, step.tracked)
+                        : std::nullopt;
+  if (kept) {
+    exchange(step.component, *kept, work.host);
+  } else {
+    store.put_aside(step.component, step.tracked);
+  }
+  for (const std::string& name : users) {
+    work.journal.write(transition::environment_lost, name);
+  }
 }
 
 void restart(const std::string& unit, bool reloads, Work& work) {
@@ -278,6 +246,9 @@ void apply_step(const Restart& step, Work& work) {
 }
 
 void apply_step(const Skip& step, Work& work) {
+  if (!step.unchanged && !step.has_no_service) {
+    say_what_goes_on(step.component, work);
+  }
   if (step.environment_is_gone) {
     work.journal.write(transition::environment_lost, step.component.name);
   }
@@ -291,6 +262,7 @@ void apply_step(const Verify& step, Work& work) {
 // Removes the stage before the first step that does not work in it.
 void leave_stage(const Step& step, Work& work) {
   const bool works_there = std::holds_alternative<Check>(step) ||
+                           std::holds_alternative<Gate>(step) ||
                            std::holds_alternative<Release>(step);
   if (!work.stage.empty() && !works_there) {
     work.stage.clear();
@@ -298,10 +270,42 @@ void leave_stage(const Step& step, Work& work) {
   }
 }
 
+bool installs_anew(const Plan& plan) {
+  return std::ranges::any_of(plan.steps, [](const Step& step) {
+    const auto* build = std::get_if<Build>(&step);
+    return build != nullptr && !build->installs.empty();
+  });
+}
+
+// Looks whether all can be moved, before the gate is asked and anything is
+// released, and before checks when nothing is built for them; and makes way
+// before the first step that moves something.
+void look_before_it_moves(const Step& step, Work& work) {
+  const bool prepares = std::holds_alternative<RemoveLock>(step) ||
+                        std::holds_alternative<Fetch>(step) ||
+                        std::holds_alternative<Restore>(step);
+  const bool builds = std::holds_alternative<Build>(step) ||
+                      std::holds_alternative<Check>(step);
+  const bool moves = !builds && !std::holds_alternative<Gate>(step) &&
+                     !std::holds_alternative<Release>(step);
+  if (work.plan == nullptr || prepares ||
+      (builds && installs_anew(*work.plan))) {
+    return;
+  }
+  const bool is_way_back = work.journal.record().roll_back_to.has_value();
+  if (!is_way_back && !std::exchange(work.has_looked, true)) {
+    look_at_outputs(*work.plan, work);
+  }
+  if (moves) {
+    make_way(*std::exchange(work.plan, nullptr), work);
+  }
+}
+
 }  // namespace
 
 void carry_out(const Step& step, Work& work) {
   leave_stage(step, work);
+  look_before_it_moves(step, work);
   std::visit([&](const auto& s) { apply_step(s, work); }, step);
 }
 

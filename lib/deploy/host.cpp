@@ -25,6 +25,14 @@ Context removing(Context context, const Config& config) {
 
 }  // namespace
 
+Systemd make_systemd(const Config& config, CommandRunner& runner) {
+  return {runner,
+          {.directory = "/",
+           .variables = common_variables(),
+           .no_new_privileges = !config.new_privileges && geteuid() != 0,
+           .timeout = config.systemctl_timeout}};
+}
+
 Host::Host(const Config& the_config, Log& the_log, CommandRunner& the_runner)
     : config(the_config),
       log(the_log),
@@ -42,11 +50,7 @@ Host::Host(const Config& the_config, Log& the_log, CommandRunner& the_runner)
       git(runner, logged("git", config.git_timeout), config.remote,
           config.branch),
       store(checkout, runner, removing(as_user, config)),
-      systemd(runner,
-              {.directory = "/",
-               .variables = common_variables(),
-               .no_new_privileges = !config.new_privileges && geteuid() != 0,
-               .timeout = config.systemctl_timeout}) {}
+      systemd(make_systemd(config, runner)) {}
 
 Context Host::logged(const std::string& tag, milliseconds timeout) const {
   Context logged = as_user;
@@ -79,31 +83,35 @@ Standing Host::standing(const Record& record) const {
   return look_at_standing(config, record, *checkout, store);
 }
 
-Plan Host::plan(const Record& record, const Heads& heads,
-                const GitReader& objects, bool force) const {
-  const auto once = [this](auto ask) {
-    return [this, ask, asked = std::string()]() mutable {
-      if (asked.empty()) {
-        Context context = as_user;
-        context.timeout = config.git_timeout;
-        asked = ask(runner, context);
-      }
-      return asked;
-    };
+Observation Host::observe(const Record& record, const Heads& heads,
+                          const GitReader& objects, bool force) const {
+  std::map<std::string, std::string> versions;
+  const auto ask_once = [&](std::string_view runtime) {
+    std::string& version = versions[std::string(runtime)];
+    if (version.empty()) {
+      Context context = as_user;
+      context.timeout = config.git_timeout;
+      version = version_of(runtime, runner, context);
+    }
+    return version;
   };
   const auto in_place_reason = [this] {
     return config.build == BuildMode::in_place
                ? std::optional<std::string>("build = in-place")
                : why_not_staged(runner, as_user);
   };
-  Observation seen = observe(config, record, heads, force,
-                             {.git = git,
-                              .objects = objects,
-                              .store = store,
-                              .python_version = once(python_version),
-                              .node_version = once(node_version),
-                              .in_place_reason = in_place_reason});
+  Observation seen = deployment::observe(config, record, heads, force,
+                                         {.git = git,
+                                          .objects = objects,
+                                          .store = store,
+                                          .version_of = ask_once,
+                                          .in_place_reason = in_place_reason});
   seen.git_user = user ? std::optional(user->name) : std::nullopt;
+  return seen;
+}
+
+Plan Host::plan(const Record& record, const Observation& seen,
+                bool force) const {
   Plan plan = make_plan(config, record, seen, force);
   // On the way back from what was changed nothing stops a run.
   const bool is_way_back = record.roll_back_to && has_moved(record);

@@ -9,6 +9,9 @@
 
 namespace deployment {
 
+// Makes the one through which a run asks systemd.
+Systemd make_systemd(const Config& config, CommandRunner& runner);
+
 struct Host {
   // Opens the checkout. Throws Error when that or its user cannot be had.
   Host(const Config& the_config, Log& the_log, CommandRunner& the_runner);
@@ -18,10 +21,13 @@ struct Host {
   Context logged(const std::string& tag,
                  std::chrono::milliseconds timeout) const;
 
-  // Gathers all facts and plans. `objects` also sees the remote's tip, or is
-  // `git`. Throws Error when git fails, or when nothing may be done.
-  Plan plan(const Record& record, const Heads& heads, const GitReader& objects,
-            bool force) const;
+  // Gathers all facts. `objects` also sees the remote's tip, or is `git`.
+  // Throws Error when git fails.
+  Observation observe(const Record& record, const Heads& heads,
+                      const GitReader& objects, bool force) const;
+
+  // Plans from these facts. Throws Error when nothing may be done.
+  Plan plan(const Record& record, const Observation& seen, bool force) const;
 
   // Throws Error when the record speaks of a checkout at another path.
   void require_own(const Record& record) const;

@@ -16,7 +16,8 @@ void label_environments(Host& host, const Plan& plan, Journal& journal);
 // Labels the environments in use of a plan's components as verified.
 void end_trials(Host& host, const Plan& plan);
 
-// Removes the stage, and kept environments but those that were put aside last
+// After a failure: moves back what an exchange that failed halfway has moved,
+// removes the stage, and kept environments but those that were put aside last
 // and those that a rollback may need.
 void prune(Host& host, const Record& record);
 

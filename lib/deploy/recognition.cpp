@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "lib/base/text.hpp"
 #include "lib/checkout/identifier.hpp"
 #include "lib/deploy/other_records.hpp"
 #include "lib/model/transitions.hpp"
+#include "lib/process/orphan.hpp"
 
 namespace deployment {
 
@@ -37,6 +39,18 @@ Standing recognize_checkout(Host& host, Journal& journal) {
                   host.config.repo_dir.string()));
   journal.write(transition::cloned_anew);
   return host.standing(journal.record());
+}
+
+void end_orphans_of_a_killed_run(Host& host, const Record& record) {
+  if (!record.pending || !record.pending->running) {
+    return;
+  }
+  const ActingAs user(host.user);
+  const int ended = end_orphans(host.config.repo_dir);
+  if (ended > 0) {
+    host.log.warning(fmt::format("ended {} that a killed run had left",
+                                 counted(ended, "process")));
+  }
 }
 
 void name_checkout(Host& host, Journal& journal) {

@@ -21,4 +21,7 @@ void name_checkout(Host& host, Journal& journal);
 // program. A commit that the remote never had is none.
 void adopt_what_stands(const Host& host, const Heads& heads, Journal& journal);
 
+// Ends the processes of the checkout's user that a killed run has left.
+void end_orphans_of_a_killed_run(Host& host, const Record& record);
+
 }  // namespace deployment

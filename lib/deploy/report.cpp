@@ -4,12 +4,16 @@
 
 #include "lib/base/text.hpp"
 #include "lib/checkout/ownership.hpp"
+#include "lib/plan/homes.hpp"
 #include "lib/plan/inputs_text.hpp"
 #include "lib/plan/plan_text.hpp"
 #include "lib/plan/verdict.hpp"
 
 namespace deployment {
 namespace {
+
+// Lines of an error that are told as one.
+constexpr std::size_t most_parts = 20;
 
 bool calls_itself_an_error(std::string_view line) {
   return line.starts_with("fatal: ") || line.starts_with("error: ") ||
@@ -75,7 +79,8 @@ std::string answer(const Question& question) {
   }
 }
 
-std::string describe_state(const Host& host, const Component& component) {
+std::string describe_state(const Host& host, const Record& record,
+                           const Component& component) {
   std::vector<std::string> services;
   for (const std::string& name : component.services) {
     services.push_back(fmt::format(
@@ -85,13 +90,16 @@ std::string describe_state(const Host& host, const Component& component) {
         })));
   }
   const std::string made_from = answer([&] {
-    const auto label = host.store.live_label(component);
+    const auto known = record.components.find(component.name);
+    const auto label = host.store.live_label(
+        known == record.components.end() ? component
+                                         : home_of(component, known->second));
     return !label                  ? "not known"
            : label->inputs.empty() ? one_line(to_text(*label))
                                    : list_inputs(label->inputs);
   });
   return fmt::format("{}: {}{} was made from: {}", component.name,
-                     fmt::join(services, ""), environment_name(component.type),
+                     fmt::join(services, ""), environment_of(component),
                      made_from);
 }
 
@@ -118,6 +126,22 @@ std::string one_line(std::string_view text) {
   return fmt::format("{}: {}", what, *why);
 }
 
+std::string one_line(const Error& error) {
+  const std::string text = error.what();
+  const auto parts = split(trimmed(text), '\n');
+  if (dynamic_cast<const CommandError*>(&error) != nullptr ||
+      parts.size() > most_parts) {
+    return one_line(text);
+  }
+  std::string line;
+  for (const std::string_view part : parts) {
+    line += line.empty() || line.ends_with(": ") ? "" : ", ";
+    line += part;
+    line += line.ends_with(':') ? " " : "";
+  }
+  return line;
+}
+
 std::string describe_stuck(const Record& record,
                            const std::optional<CommitId>& checked_out) {
   if (const std::optional<Pending>& pending = record.pending) {
@@ -129,6 +153,13 @@ std::string describe_stuck(const Record& record,
         : record.roll_back_to ? "rollback to"
                               : "deployment of",
         record.roll_back_to.value_or(pending->tip).abbreviated(), failure.step);
+    if (pending->deferred_since) {
+      return fmt::format(
+          "the deployment of {} waits since {}: the gate says not now: {}; "
+          "each run asks again",
+          pending->tip.abbreviated(), to_string(*pending->deferred_since),
+          failure.error);
+    }
     if (pending->failure && pending->attempts == 0) {
       return fmt::format("{}: {}; each run looks again", what, failure.error);
     }
@@ -167,6 +198,9 @@ std::string asked_by(const Record& record) {
 
 int exit_code_of_stuck(const Record& record,
                        const std::optional<CommitId>& checked_out) {
+  if (record.pending && record.pending->deferred_since) {
+    return 0;
+  }
   return record.pending || asked_by(record).empty() ||
                  was_moved(record, checked_out)
              ? exit_failed
@@ -233,7 +267,7 @@ void say_what_begins(const Host& host, const Record& record, const Plan& plan) {
   const std::string by = asked_by(record);
   host.log.info(
       !record.roll_back_to ? "deploying " + describe(change)
-      : record.pending->repairs
+      : record.pending && record.pending->repairs
           ? "repairing " + describe(change.to, change.to_subject)
       : by.empty() || record.roll_back_to == record.deployed
           ? "rolling back to " + describe(change.to, change.to_subject)
@@ -261,14 +295,14 @@ void say_failure(const Host& host, const Error& error) {
   host.log.error("what to do: " + advice);
 }
 
-void say_mixture(const Host& host, const CommitId& roll_back_to,
+void say_mixture(const Host& host, const Record& record,
                  const std::string& step) {
   std::string lines =
       fmt::format("the rollback to {} failed at '{}'\nthe checkout is at {}",
-                  roll_back_to.abbreviated(), step,
+                  record.roll_back_to->abbreviated(), step,
                   answer([&] { return host.git.current_commit().str(); }));
   for (const Component& component : host.config.components) {
-    lines += '\n' + describe_state(host, component);
+    lines += '\n' + describe_state(host, record, component);
   }
   host.log.write(Level::critical, lines);
 }

@@ -12,6 +12,10 @@ constexpr const char* no_changes = "No changes detected in the repository.\n";
 // the one that says why: the first that calls itself an error, or the last.
 std::string one_line(std::string_view text);
 
+// The same for an error: of one that is not a command's each line counts, as
+// each file that is in the way.
+std::string one_line(const Error& error);
+
 // "the deployment of … is pending: …", or "… is quarantined, …". The record has
 // one of the two. Somebody may have `checked_out` another one than is deployed.
 std::string describe_stuck(const Record& record,
@@ -22,7 +26,8 @@ std::string describe_stuck(const Record& record,
 std::string asked_by(const Record& record);
 
 // Returns the exit code of a run that does not deploy the remote's tip: that is
-// no failure when a person asked for it, and nobody moved the checkout.
+// no failure when the gate says not now, or when a person asked for it and
+// nobody moved the checkout.
 int exit_code_of_stuck(const Record& record,
                        const std::optional<CommitId>& checked_out = {});
 
@@ -58,7 +63,7 @@ void say_failure(const Host& host, const Error& error);
 
 // Says where everything is after a rollback that failed at `step`: it leaves a
 // mixture of two commits, which a person has to mend.
-void say_mixture(const Host& host, const CommitId& roll_back_to,
+void say_mixture(const Host& host, const Record& record,
                  const std::string& step);
 
 }  // namespace deployment

@@ -41,14 +41,20 @@ std::optional<CommitId> deployed_before(const Record& record) {
 
 Trials trials_of(const Host& host, const Plan& plan) {
   Trials trials;
-  for (const Component& component : plan.components) {
-    const auto label = host.store.live_label(component);
+  for (const Component& home : plan.homes) {
+    const auto label = host.store.live_label(home);
     if (!label || !label->on_trial) {
       continue;
     }
+    const std::set<std::string> outputs = host.store.output_paths(home);
+    const std::set<std::string> tracked =
+        outputs.empty() ? std::set<std::string>()
+                        : host.git.tracked(plan.change->from.str(),
+                                           {outputs.begin(), outputs.end()});
     const auto is_kept = [&](const Inputs& inputs) {
       return host.store
-          .find(component, inputs, plan.change->from, Store::Trials::left_out)
+          .find(home, inputs, plan.change->from, Store::Trials::left_out,
+                tracked)
           .has_value();
     };
     trials.repeated += is_kept(label->inputs) ? 1 : 0;
@@ -122,7 +128,7 @@ Deployment told_as_it_was(Deployment ended, const Record& record,
 
 CommitId commit_asked_for(const Record& record, const std::string& digits,
                           const Config& config) {
-  const std::string advice = "look at: " + command_with(config, "--status");
+  const std::string advice = "look at: " + command_with(config, "--history");
   if (digits.empty()) {
     if (const auto before = commit_before(record)) {
       return *before;
@@ -140,6 +146,16 @@ CommitId commit_asked_for(const Record& record, const std::string& digits,
   if (found.size() == 1) {
     return found.front();
   }
+  const bool only_failed =
+      found.empty() &&
+      std::ranges::any_of(record.history, [&](const Deployment& past) {
+        return past.to.str().starts_with(digits);
+      });
+  if (only_failed) {
+    throw Error(fmt::format("{} was never deployed: it failed", digits),
+                fmt::format("to try the remote's commit again: {}; {}",
+                            command_with(config, "--force"), advice));
+  }
   throw Error(
       fmt::format(
           "{} commit that was deployed begins with {}; the history has: {}",
@@ -153,7 +169,7 @@ void require_here(const Host& host, const CommitId& commit) {
     throw Error(fmt::format("the commit {} to roll back to is not in the "
                             "checkout any more; nothing was changed",
                             commit),
-                "look at: " + command_with(host.config, "--status"));
+                "look at: " + command_with(host.config, "--history"));
   }
 }
 

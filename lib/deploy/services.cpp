@@ -4,27 +4,15 @@
 
 #include <algorithm>
 
+#include "lib/deploy/report.hpp"
 #include "lib/deploy/rollback.hpp"
 #include "lib/model/transitions.hpp"
+#include "lib/plan/inputs.hpp"
 #include "lib/plan/verdict.hpp"
 #include "lib/services/ports.hpp"
 
 namespace deployment {
 namespace {
-
-// A unit that systemd does not know, that is masked, or whose file it could not
-// read, would fail only when everything else has been moved.
-void require_loaded(const UnitState& state, const std::string& unit) {
-  if (state.load_state == "masked") {
-    throw Error(fmt::format("{} cannot be restarted: it is masked", unit),
-                fmt::format("unmask it: systemctl unmask {}", unit));
-  }
-  if (!state.load_state.empty() && state.load_state != "loaded") {
-    throw Error(fmt::format("{} cannot be restarted: systemd calls it {}", unit,
-                            state.load_state),
-                how_to_examine(unit));
-  }
-}
 
 // Returns the component whose services have to be known; nullptr: none. One
 // that is skipped may be of an application that has lost it.
@@ -58,33 +46,77 @@ bool is_about_to_change(const UnitState& unit) {
 // Returns where the services of a component are expected to listen again after
 // their restart. A person may have moved them: by another unit, or by another
 // start of the same.
-Endpoints expected_of(const Component& component, std::vector<UnitState> units,
-                      const Record& record, const Systemd& systemd) {
+ExpectedPorts expected_of(const Component& component,
+                          const std::vector<UnitState>& units,
+                          const Record& record, const Systemd& systemd) {
   const auto found = record.components.find(component.name);
   const ComponentRecord known =
       found == record.components.end() ? ComponentRecord{} : found->second;
-  if (has_moved(record)) {  // they may have been restarted since
-    return known.listens;
-  }
   const auto verified = last_verification(record);
   // Else nobody verified them as they are now, or an earlier version of this
   // program did.
   bool is_verified = known.commit && !known.configured.empty();
-  for (const UnitState& unit : units) {
-    is_verified = is_verified && !is_about_to_change(unit) &&
-                  !(verified && files_changed_since(unit, *verified));
-  }
-  if (!is_verified) {
-    std::erase_if(units, [](const UnitState& unit) {
-      return !start_of(unit) || is_about_to_change(unit);
-    });
-  }
+  bool changes = false;
+  bool one_is_silent = false;
   std::optional<Endpoints> listeners = Endpoints();
   for (const UnitState& unit : units) {
-    add_listeners(listeners, listeners_of(unit, systemd.held_for(unit)));
+    is_verified =
+        is_verified && !(verified && files_changed_since(unit, *verified));
+    changes = changes || is_about_to_change(unit);
+    const auto more = start_of(unit)
+                          ? listeners_of(unit, systemd.held_for(unit))
+                          : Endpoints();
+    one_is_silent = one_is_silent || (more && more->empty());
+    add_listeners(listeners, more);
   }
-  return is_verified ? still_in_use(known.listens, listeners)
-                     : accepting(listeners);
+  if (changes) {
+    return {
+        .listens = known.listens.empty() ? accepting(listeners) : known.listens,
+        .may_move = true};
+  }
+  return is_verified ? expected_again(known.listens, listeners, one_is_silent)
+                     : ExpectedPorts{.listens = accepting(listeners)};
+}
+
+bool is_checked(const Component& component) {
+  return component.health_check || component.health_command;
+}
+
+// Says what is not expected of the services of a component.
+void say_what_is_not_expected(const Component& component,
+                              const ExpectedPorts& expected, const Host& host) {
+  if (expected.may_move && !expected.listens.empty()) {
+    std::vector<std::string> places;
+    for (const Endpoint& endpoint : expected.listens) {
+      places.push_back(to_string(endpoint));
+    }
+    host.log.warning(fmt::format(
+        "{}: {} was changed, or started otherwise, since it listened on {}: "
+        "it may listen on another port after its restart",
+        component.name, describe_services(component), fmt::join(places, ", ")));
+  }
+  if (expected.came_late && !is_checked(component)) {
+    host.log.warning(fmt::format(
+        "{}: {} listens, but did not within {} after its restart: it is not "
+        "expected to listen again; set settle longer, or a health-check",
+        component.name, describe_services(component),
+        describe_duration(host.config.settle)));
+  }
+}
+
+// Notes what is expected of services that are to be restarted for the first
+// time in this deployment.
+void expect(const Component& component, const std::vector<UnitState>& units,
+            Work& work) {
+  const Record& record = work.journal.record();
+  if (has_moved(record)) {
+    return;
+  }
+  const ExpectedPorts expected =
+      expected_of(component, units, record, work.host.systemd);
+  say_what_is_not_expected(component, expected, work.host);
+  work.journal.write(transition::expected_to_listen, component.name,
+                     expected.listens, expected.may_move);
 }
 
 void look_at(const Restart& restart, Work& work) {
@@ -103,19 +135,22 @@ void look_at(const Restart& restart, Work& work) {
     work.states_before[unit] = state;
     states.push_back(state);
   }
-  work.journal.write(
-      transition::expected_to_listen, component.name,
-      expected_of(component, states, work.journal.record(), work.host.systemd));
+  expect(component, states, work);
 }
 
 Expectations expectations_of(const Work& work) {
   const Record& record = work.journal.record();
   Expectations expectations{.before = work.states_before,
                             .reloaded = work.reloaded,
-                            .may_move = work.may_move,
                             .may_have_moved = work.may_have_moved};
   for (const auto& [name, component] : record.components) {
     expectations.listens[name] = component.listens;
+    if (work.may_move || component.may_move) {
+      expectations.may_move.insert(name);
+    }
+    if (component.may_move) {
+      expectations.may_vanish.insert(name);
+    }
   }
   return expectations;
 }
@@ -147,6 +182,18 @@ void excuse_the_commit_left(const std::set<std::string>& moved, Work& work) {
 }
 
 }  // namespace
+
+void require_loaded(const UnitState& state, const std::string& unit) {
+  if (state.load_state == "masked") {
+    throw Error(fmt::format("{} cannot be restarted: it is masked", unit),
+                fmt::format("unmask it: systemctl unmask {}", unit));
+  }
+  if (!state.load_state.empty() && state.load_state != "loaded") {
+    throw Error(fmt::format("{} cannot be restarted: systemd calls it {}", unit,
+                            state.load_state),
+                how_to_examine(unit));
+  }
+}
 
 void require_services(const Plan& plan, const Record& record,
                       const Host& host) {
@@ -189,6 +236,22 @@ void look_at_services(const Plan& plan, Work& work) {
     if (restart != nullptr && !restart->may_fail) {
       look_at(*restart, work);
     }
+  }
+}
+
+void say_what_goes_on(const Component& component, const Work& work) {
+  const Change& change = *work.change;
+  try {
+    if (!component.services.empty() && change.from != change.to &&
+        !work.host.git.list_tree(change.from.str(), manifests_of(component))
+             .empty()) {
+      work.host.log.warning(
+          fmt::format("{}: {} may go on with what {} had: {} has nothing of it",
+                      component.name, describe_services(component),
+                      change.from.abbreviated(), change.to.abbreviated()));
+    }
+  } catch (const Error& error) {  // it is a hint
+    work.host.log.warning(one_line(error));
   }
 }
 

@@ -7,6 +7,11 @@
 
 namespace deployment {
 
+// Throws Error for a unit that systemd does not know, that is masked, or whose
+// file it could not read: it would fail only when everything else has been
+// moved.
+void require_loaded(const UnitState& state, const std::string& unit);
+
 // Throws Obstacle when systemd does not know a service that a
 // configuration file names and a plan restarts, or would if the new component
 // were not skipped.
@@ -19,6 +24,10 @@ void set_expectations(const Request& request, bool goes_back, Work& work);
 // Looks at the units that a plan restarts, before it is carried out. Throws
 // Error when one of them cannot be restarted.
 void look_at_services(const Plan& plan, Work& work);
+
+// Warns when the services of a component that is skipped may go on with what
+// the commit before had of it.
+void say_what_goes_on(const Component& component, const Work& work);
 
 // Verifies restarted services and writes the outcome to the journal. Throws
 // ServiceDown when one of them does not stay up or does not serve.

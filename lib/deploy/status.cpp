@@ -1,115 +1,71 @@
 #include "lib/deploy/status.hpp"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <nlohmann/json.hpp>
 
 #include "lib/base/json.hpp"
-#include "lib/base/text.hpp"
+#include "lib/deploy/hold.hpp"
 #include "lib/deploy/host.hpp"
 #include "lib/deploy/journal.hpp"
+#include "lib/deploy/status_text.hpp"
 #include "lib/model/paths.hpp"
-#include "lib/plan/plan_text.hpp"
+#include "lib/plan/inputs.hpp"
+#include "lib/plan/standing.hpp"
 
 namespace deployment {
 namespace {
 
-// Returns the subject of a commit; empty when it is not known.
-using Subject = std::function<std::string(const std::optional<CommitId>&)>;
-
-std::optional<Time> deployed_at(const Record& record) {
-  std::optional<Time> time;
-  for (const Deployment& past : record.history) {
-    if (past.outcome == Deployment::Outcome::deployed &&
-        past.to == record.deployed && !(time && is_repetition(past))) {
-      time = past.ended;
-    }
+// Calls `look`; what cannot be seen is not told.
+template <typename Look>
+void try_to(const Look& look) {
+  try {
+    look();
+  } catch (const Error&) {
+    return;
   }
-  return time;
 }
 
-std::string abbreviated_or_dash(const std::optional<CommitId>& commit) {
-  return commit ? std::string(commit->abbreviated()) : "-";
+// True when the deployed commit has nothing of the component.
+bool is_absent(Component component, const Record& record, const Host& host) {
+  return host.git.has_commit(*record.deployed) &&
+         inputs_behind_links(component, *record.deployed, host.git)
+             .manifests.empty();
 }
 
-// One line; without a key it goes on with the one before.
-std::string line(std::string_view key, std::string_view value) {
-  return fmt::format("{:<10} {}\n", key, escaped(value));
-}
-
-std::string describe_deployed(const Record& record, const Subject& subject) {
+Seen look_at(const Record& record, const Host& host) {
+  Seen seen;
   if (!record.deployed) {
-    return line("deployed", "nothing yet");
+    return seen;
   }
-  const std::optional<Time> time = deployed_at(record);
-  return line("deployed", describe(*record.deployed, subject(record.deployed)) +
-                              ", " + (time ? to_string(*time) : "-"));
-}
-
-std::string describe_pending(const Pending& pending, const Subject& subject) {
-  std::string text =
-      line("pending", describe(pending.tip, subject(pending.tip)));
-  if (pending.running) {
-    text += line("", "a run is in progress, or was killed");
-  }
-  if (pending.failure) {
-    text += line(
-        "", pending.attempts == 0
-                ? fmt::format("stopped at '{}' since {}; each run looks again",
-                              pending.failure->step, to_string(pending.since))
-                : fmt::format("failed at '{}', {} since {}; next try at {}",
-                              pending.failure->step, times(pending.attempts),
-                              to_string(pending.since),
-                              to_string(pending.next_try)));
-    text += line("", pending.failure->error);
-  }
-  return text;
-}
-
-std::string as_text(const std::string& path, const Record& record,
-                    const Subject& subject) {
-  std::string text = describe_deployed(record, subject);
-  if (record.pending) {
-    text += describe_pending(*record.pending, subject);
-  }
-  if (record.quarantined) {
-    text += line("quarantine",
-                 describe(*record.quarantined, subject(record.quarantined)) +
-                     as_asked(record.quarantined_by));
-  }
-  if (!record.checkout.empty()) {
-    text += line("checkout", record.checkout.string());
-  }
-  if (record.remote_away_since) {
-    text +=
-        line("remote", "away since " + to_string(*record.remote_away_since));
-  }
-  for (const auto& [name, commit] : record.released) {
-    text +=
-        line("released", fmt::format("{} for {}", commit.abbreviated(), name));
-  }
-  for (const auto& [name, component] : record.components) {
-    text += line(name, abbreviated_or_dash(component.commit));
-    for (const auto& [input, hash] : component.inputs) {
-      text += line("", fmt::format("{}  {}", hash, input));
+  try_to([&] { seen.checked_out = host.git.current_commit(); });
+  for (const Component& component : host.config.components) {
+    if (!record.components.contains(component.name)) {
+      continue;
     }
-    for (const Endpoint& endpoint : component.listens) {
-      text += line("", "listens on " + to_string(endpoint));
+    for (const std::string& unit : component.services) {
+      try_to([&] {
+        const UnitState state = host.systemd.state_of(unit);
+        seen.services[unit] =
+            fmt::format("{} ({})", state.active_state, state.sub_state);
+      });
     }
+    try_to([&] {
+      if (is_absent(component, record, host)) {
+        seen.troubles[component.name] = "the deployed commit has nothing of it";
+      } else if (is_environment_gone(component, record, host.store)) {
+        seen.gone.insert(component.name);
+        seen.troubles[component.name] =
+            fmt::format("its {} is not the one that was deployed",
+                        environment_of(component));
+      } else if (const auto gone = gone_outputs(component, record, host.store);
+                 !gone.empty()) {
+        seen.troubles[component.name] = fmt::format(
+            "its build made {}, which is gone", fmt::join(gone, ", "));
+      }
+    });
   }
-  for (const Deployment& past : record.history) {
-    text +=
-        line("history",
-             fmt::format("{}  {:<11} {} -> {}  {}{}", to_string(past.ended),
-                         to_string(past.outcome),
-                         abbreviated_or_dash(past.from), past.to.abbreviated(),
-                         describe_duration(past.duration), as_asked(past.by)));
-    if (!past.invocation_id.empty()) {
-      text +=
-          line("", "journalctl _SYSTEMD_INVOCATION_ID=" + past.invocation_id);
-    }
-  }
-  return text + line("record", path);
+  return seen;
 }
 
 // The record's JSON has empty strings for what is not known.
@@ -124,6 +80,9 @@ Json to_json(const Pending& pending, const Subject& subject) {
           {"running", pending.running},
           {"failed_step", failure.step},
           {"error", failure.error},
+          {"deferred_since", pending.deferred_since
+                                 ? Json(to_string(*pending.deferred_since))
+                                 : Json()},
           {"attempts", pending.attempts},
           {"since", to_string(pending.since)},
           {"next_try", to_string(pending.next_try)}};
@@ -139,8 +98,8 @@ Json to_json(const Deployment& past) {
           {"invocation_id", past.invocation_id}};
 }
 
-Json as_json(const std::string& path, const Record& record,
-             const Subject& subject) {
+Json as_json(const Config& config, const std::string& path,
+             const Record& record, const Subject& subject, const Seen& seen) {
   Json components = Json::object();
   for (const auto& [name, component] : record.components) {
     Json listens = Json::array();
@@ -149,7 +108,21 @@ Json as_json(const std::string& path, const Record& record,
     }
     components[name] = {{"commit", text_or_empty(component.commit)},
                         {"inputs", component.inputs},
-                        {"listens", listens}};
+                        {"root", component.root},
+                        {"listens", listens},
+                        {"services", Json::object()},
+                        {"trouble", nullptr}};
+  }
+  for (const Component& component : config.components) {
+    for (const std::string& unit : component.services) {
+      if (const auto state = seen.services.find(unit);
+          state != seen.services.end()) {
+        components[component.name]["services"][unit] = state->second;
+      }
+    }
+  }
+  for (const auto& [name, trouble] : seen.troubles) {
+    components[name]["trouble"] = trouble;
   }
   Json released = Json::object();
   for (const auto& [name, commit] : record.released) {
@@ -160,15 +133,21 @@ Json as_json(const std::string& path, const Record& record,
     history.push_back(to_json(past));
   }
   const std::optional<Time> time = deployed_at(record);
+  const std::optional<Hold> hold = look_at_hold(config);
+  const Failure quarantined_for = record.quarantined_for.value_or(Failure{});
   return {
+      {"held", hold ? to_json(*hold) : Json()},
       {"deployed",
        {{"commit", text_or_empty(record.deployed)},
         {"subject", subject(record.deployed)},
         {"time", time ? to_string(*time) : ""}}},
+      {"checked_out", text_or_empty(seen.checked_out)},
       {"pending", record.pending ? to_json(*record.pending, subject) : Json()},
       {"quarantined",
        record.quarantined ? Json(record.quarantined->str()) : Json()},
       {"quarantined_by", record.quarantined_by},
+      {"quarantined_step", quarantined_for.step},
+      {"quarantined_error", quarantined_for.error},
       {"remote_away_since", record.remote_away_since
                                 ? Json(to_string(*record.remote_away_since))
                                 : Json()},
@@ -194,8 +173,11 @@ std::string describe_status(const Config& config, bool json, Log& log,
     }
   };
   const std::string path = (*config.state_dir / record_name).string();
-  return json ? json_line(as_json(path, record, subject))
-              : as_text(path, record, subject);
+  Seen seen = look_at(record, host);
+  const std::optional<Hold> hold = look_at_hold(config);
+  seen.hold = hold ? describe(*hold) : "";
+  return json ? json_line(as_json(config, path, record, subject, seen))
+              : status_text(config, record, path, subject, seen);
 }
 
 }  // namespace deployment

@@ -3,13 +3,14 @@
 #include <fmt/format.h>
 
 #include "lib/base/text.hpp"
+#include "lib/model/label.hpp"
 
 namespace deployment {
 namespace {
 
 // Asks `program` for its version, which is a part of labels.
-std::string version_of(const std::string& program, const Words& arguments,
-                       CommandRunner& runner, Context context) {
+std::string answer_of(const std::string& program, const Words& arguments,
+                      CommandRunner& runner, Context context) {
   context.on_line = nullptr;
   context.longest_answer = longest_line;
   const CommandResult result = runner.run_checked(
@@ -20,6 +21,14 @@ std::string version_of(const std::string& program, const Words& arguments,
   return std::string(trimmed(result.out));
 }
 
+Command as_command(const std::string& purpose, const CommandWords& words,
+                   const Context& context) {
+  return {.purpose = purpose,
+          .program = words.front(),
+          .arguments = {words.begin() + 1, words.end()},
+          .context = context};
+}
+
 void put_first_in_path(Variables& variables, const std::string& folder) {
   std::string& path = variables["PATH"];
   path = path.empty() ? folder : folder + ":" + path;
@@ -27,30 +36,31 @@ void put_first_in_path(Variables& variables, const std::string& folder) {
 
 }  // namespace
 
-Sequence npm_install(const std::string& purpose, const Context& context) {
-  return {{purpose, "npm", {"install", "--no-save"}, context}};
-}
-
-Sequence rebuild_venv(const std::string& purpose, const Context& context,
-                      const std::vector<std::filesystem::path>& requirements) {
-  // Not venv/bin/pip: its first line names an interpreter by a path.
-  const std::string python = "venv/bin/python3";
-  Context inside = context;
-  inside.variables = activated(context.variables, context.directory / "venv");
-  Words install = {"-m", "pip", "install"};
-  for (const std::filesystem::path& file : requirements) {
-    install.insert(install.end(), {"-r", file});
+Sequence install_commands(const std::string& purpose, const Context& context,
+                          const Component& component,
+                          const std::vector<std::filesystem::path>& manifests) {
+  const Preset& preset = preset_of(component);
+  Sequence commands;
+  for (const std::string_view line : preset.prepares) {
+    commands.push_back(as_command(purpose, split_words(line).value(), context));
   }
-  return {
-      {purpose, "rm", {"-rf", "--", "venv"}, context},
-      {purpose, "python3", {"-m", "venv", "venv"}, context},
-      {purpose, python, {"-m", "pip", "install", "--upgrade", "pip"}, inside},
-      {purpose, python, install, inside}};
+  const Context inside =
+      preset.is_venv ? in_environment(context, component) : context;
+  for (const CommandWords& words : installs_of(component, manifests)) {
+    commands.push_back(as_command(purpose, words, inside));
+  }
+  if (preset.environment.empty()) {  // nobody knows what they do
+    const std::string environment{environment_of(component)};
+    commands.push_back(as_command(
+        fmt::format("looking for the {} that was to be installed", environment),
+        {"ls", "-d", "--", environment + "/"}, context));
+  }
+  return commands;
 }
 
 std::string python_version(CommandRunner& runner, const Context& context) {
   const std::string answer =
-      version_of("python3", {"--version"}, runner, context);
+      answer_of("python3", {"--version"}, runner, context);
   constexpr std::string_view prefix = "Python ";
   if (!answer.starts_with(prefix)) {
     throw Error(
@@ -60,7 +70,7 @@ std::string python_version(CommandRunner& runner, const Context& context) {
 }
 
 std::string node_version(CommandRunner& runner, const Context& context) {
-  const std::string answer = version_of(
+  const std::string answer = answer_of(
       "node",
       {"--print", "`${process.versions.node} ${process.versions.modules}`"},
       runner, context);
@@ -81,17 +91,22 @@ Variables activated(Variables variables, const std::filesystem::path& venv) {
   return variables;
 }
 
-Context in_environment(Context context, Component::Type type) {
-  const auto environment = context.directory / environment_name(type);
-  switch (type) {
-    case Component::Type::npm:
-      put_first_in_path(context.variables, environment / ".bin");
-      break;
-    case Component::Type::python:
-      context.variables = activated(context.variables, environment);
-      break;
+Context in_environment(Context context, const Component& component) {
+  const auto environment = context.directory / environment_of(component);
+  if (preset_of(component).is_venv) {
+    context.variables = activated(context.variables, environment);
+  } else {
+    const bool is_of_node = environment.filename() == "node_modules";
+    put_first_in_path(context.variables,
+                      environment / (is_of_node ? ".bin" : "bin"));
   }
   return context;
+}
+
+std::string version_of(std::string_view runtime, CommandRunner& runner,
+                       const Context& context) {
+  return runtime == node_input ? node_version(runner, context)
+                               : python_version(runner, context);
 }
 
 }  // namespace deployment

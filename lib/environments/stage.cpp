@@ -17,15 +17,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A command that copies from the checkout, and keeps links, modes and times.
-Command copy(std::string purpose, const Words& arguments, Context context) {
-  context.timeout = 10min;
-  return {.purpose = std::move(purpose),
-          .program = "cp",
-          .arguments = joined({"-a", "--reflink=auto"}, arguments),
-          .context = std::move(context)};
-}
-
 // `name` as a pattern that matches it alone.
 std::string as_pattern(const std::string& name) {
   std::string pattern;
@@ -64,9 +55,16 @@ bool is_in_environment(const std::string& file,
                        const std::vector<Component>& components) {
   return std::ranges::any_of(components, [&](const Component& component) {
     const fs::path environment =
-        (component.directory / environment_name(component.type) / "")
+        (component.directory / environment_of(component) / "")
             .lexically_normal();
     return file.starts_with(environment.string());
+  });
+}
+
+bool is_at_or_below(const std::string& file,
+                    const std::set<std::string>& paths) {
+  return std::ranges::any_of(paths, [&](const std::string& path) {
+    return file == path || file.starts_with(path + '/');
   });
 }
 
@@ -190,6 +188,14 @@ void lay_out_submodules(Git& git, Store& store, const fs::path& index) {
 
 }  // namespace
 
+Command copy(std::string purpose, const Words& arguments, Context context) {
+  context.timeout = 10min;
+  return {.purpose = std::move(purpose),
+          .program = "cp",
+          .arguments = joined({"-a", "--reflink=auto"}, arguments),
+          .context = std::move(context)};
+}
+
 std::optional<std::string> why_not_staged(CommandRunner& runner,
                                           Context context) {
   const fs::path checkout = context.directory;
@@ -233,9 +239,12 @@ StagedCommit lay_out(const Layout& layout, Git& git, Store& store,
   store.write_in_stage("HEAD", layout.commit.str() + '\n');
   Paths files = git.untracked_files(patterns_of_paths(layout));
   std::erase_if(files, [&](const auto& file) {
-    return store.has(tree / file) || is_in_environment(file, layout.components);
+    return store.has(tree / file) ||
+           is_in_environment(file, layout.components) ||
+           is_at_or_below(file, layout.outputs);
   });
-  StagedCommit staged{.left_out = copy_files(files, store, runner, context)};
+  StagedCommit staged{.left_out = copy_files(files, store, runner, context),
+                      .copied = files};
   std::vector<Mount>& mounts = staged.mounts;
   mounts = {
       {.source = git_directory, .target = tree / ".git", .read_only = true},
@@ -252,40 +261,6 @@ StagedCommit lay_out(const Layout& layout, Git& git, Store& store,
   }
   mounts.push_back({.source = tree, .target = context.directory});
   return staged;
-}
-
-void copy_node_modules(const Component& component, Store& store,
-                       CommandRunner& runner, const Context& context,
-                       Log& log) {
-  const fs::path from = store.live(component);
-  if (component.type != Component::Type::npm || !store.is_folder(from)) {
-    return;
-  }
-  const auto here = [&](const fs::path& path) {
-    return path.lexically_relative(context.directory).string();
-  };
-  const fs::path to = store.staged(component);
-  const CommandResult result = runner.run(copy(
-      "copying " + from.string(), {"-T", "--", here(from), here(to)}, context));
-  if (!result.status.success()) {
-    store.remove_staged(component);
-    log.warning(fmt::format("{} could not be copied; npm installs from scratch",
-                            from.string()));
-  }
-}
-
-Mount show_read_only(const Component& component, const fs::path& environment,
-                     Store& store) {
-  if (!store.is_folder(environment)) {
-    throw Error(
-        fmt::format("{} is no folder, and only a folder can be shown so that "
-                    "nothing can be written to it; nothing was moved",
-                    environment.string()),
-        "have one built in its place by a run with --force");
-  }
-  const fs::path place = store.staged(component);
-  store.make_folder_in_stage(place.lexically_relative(store.stage()));
-  return {.source = environment, .target = place, .read_only = true};
 }
 
 }  // namespace deployment

@@ -23,6 +23,8 @@ struct Layout {
   // Patterns of gitglossary(7), glob: of names of files at the top of the
   // checkout and in the folders of `components` or, with a slash, of paths.
   std::vector<std::string> copied = {};
+  // Paths of what builds made: they are not copied.
+  std::set<std::string> outputs = {};
 };
 
 // No larger file is copied into the stage.
@@ -35,6 +37,7 @@ struct StagedCommit {
   // Files that were to be copied and are not, each with the reason: they cannot
   // be read, are too large, or are gone.
   std::vector<std::string> left_out = {};
+  std::vector<std::string> copied = {};  // the others
 };
 
 // Writes a commit into the stage of `store`, with its submodules, and the files
@@ -42,10 +45,28 @@ struct StagedCommit {
 StagedCommit lay_out(const Layout& layout, Git& git, Store& store,
                      CommandRunner& runner, const Context& context);
 
-// Copies the node_modules in use into the stage, to spare a download. A copy
-// that fails is no failure: nothing of it stays, and npm downloads.
-void copy_node_modules(const Component& component, Store& store,
-                       CommandRunner& runner, const Context& context, Log& log);
+// Returns a command that copies from the checkout, and keeps links, modes and
+// times.
+Command copy(std::string purpose, const Words& arguments, Context context);
+
+// Copies the environment in use into the stage, where its type wants that, as
+// npm does to spare a download. A copy that fails is no failure: nothing of it
+// stays.
+void begin_with_copy(const Component& component, Store& store,
+                     CommandRunner& runner, const Context& context, Log& log);
+
+// Copies the environment in use into the stage, and what its install made
+// beside it. Returns false when that fails: nothing of it stays then.
+bool copy_environment(const Component& component, Store& store,
+                      CommandRunner& runner, const Context& context, Log& log);
+
+// Returns the mounts that show the outputs of `environment` at their places in
+// the stage, read-only. A link is copied instead.
+std::vector<Mount> show_outputs(const Component& component,
+                                const std::filesystem::path& environment,
+                                const std::set<std::string>& tracked,
+                                Store& store, CommandRunner& runner,
+                                const Context& context);
 
 // Returns the mount that shows `environment`, that of the component in use or a
 // kept one, at its place in the stage, where no command can write to it. Throws

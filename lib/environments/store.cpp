@@ -1,13 +1,12 @@
 #include "lib/environments/store.hpp"
 
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <limits>
 
 #include "lib/base/error.hpp"
 #include "lib/base/text.hpp"
+#include "lib/environments/outputs.hpp"
 #include "lib/model/paths.hpp"
 
 namespace deployment {
@@ -16,6 +15,42 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* label_name = ".deployment-update";
+
+// A longer label could not be read.
+void require_short(const Label& label, const Component& component) {
+  Label longest = label;
+  longest.on_trial = true;
+  longest.served = CommitId::parse(std::string(64, '0'));
+  if (to_text(longest).size() > longest_label) {
+    throw Error(
+        fmt::format("the build of {} makes {} beside its {}, more than a label "
+                    "can name",
+                    component.name,
+                    counted(static_cast<int>(label.outputs.size()), "file"),
+                    environment_of(component)),
+        "let it make them in a folder of their own");
+  }
+}
+
+// Leaves a folder as old as it is. npm takes its notes of what is installed for
+// outdated when node_modules is newer than they are.
+class KeepsTime {
+ public:
+  explicit KeepsTime(const Directory& folder)
+      : folder_(folder), before_(folder.look_at(".")) {}
+  KeepsTime(const KeepsTime&) = delete;
+  KeepsTime& operator=(const KeepsTime&) = delete;
+  ~KeepsTime() {
+    if (before_) {
+      const timespec times[] = {{0, UTIME_OMIT}, before_->st_mtim};
+      futimens(folder_.fd(), times);
+    }
+  }
+
+ private:
+  const Directory& folder_;
+  std::optional<struct stat> before_;
+};
 
 }  // namespace
 
@@ -36,13 +71,26 @@ bool Store::is_folder(const fs::path& path) const {
   return status && S_ISDIR(status->st_mode);
 }
 
+bool Store::is_file(const fs::path& path) const {
+  const auto status = checkout_->look_at(path);
+  return status && S_ISREG(status->st_mode);
+}
+
+std::optional<std::string> Store::text_of(const fs::path& path,
+                                          std::size_t longest) const {
+  const ActingAs user(user_);
+  const auto status = checkout_->look_at(path);
+  return status && static_cast<std::size_t>(status->st_size) <= longest
+             ? checkout_->read_regular_file(path, longest)
+             : std::nullopt;
+}
+
 fs::path Store::live(const Component& component) const {
-  return checkout_->path() / component.directory /
-         environment_name(component.type);
+  return checkout_->path() / component.directory / environment_of(component);
 }
 
 fs::path Store::staged(const Component& component) const {
-  return staged_tree() / component.directory / environment_name(component.type);
+  return staged_tree() / component.directory / environment_of(component);
 }
 
 fs::path Store::shelf(const Component& component) const {
@@ -74,8 +122,12 @@ void Store::remove_stage() {
 }
 
 void Store::remove_staged(const Component& component) {
-  remove_as(user_, staged(component));
-  require_removed(staged(component));
+  remove_from_stage(staged(component));
+}
+
+void Store::remove_from_stage(const fs::path& path) {
+  remove_as(user_, path);
+  require_removed(path);
 }
 
 std::optional<Label> Store::label_of(const fs::path& environment) const {
@@ -100,7 +152,9 @@ std::optional<CommitId> Store::served_by(const fs::path& environment) const {
 }
 
 void Store::write_label(const fs::path& environment, const Label& label) {
-  checkout_->folder(environment).replace(label_name, to_text(label));
+  Directory folder = checkout_->folder(environment);
+  const KeepsTime time(folder);
+  folder.replace(label_name, to_text(label));
 }
 
 std::optional<Label> Store::live_label(const Component& component) const {
@@ -135,21 +189,23 @@ bool Store::has_file_of(const Component& component,
                         std::string_view name) const {
   std::string file = component.directory.native();
   file += '/';
-  file += environment_name(component.type);
+  file += environment_of(component);
   file += '/';
   file += name;
   return checkout_->has_file(file);
 }
 
 bool Store::has_interpreter(const Component& component) const {
-  return component.type != Component::Type::python ||
-         has_file_of(component, "bin/python3") ||
+  const std::string_view interpreter = preset_of(component).interpreter;
+  return interpreter.empty() || has_file_of(component, interpreter) ||
          !is_folder(live(component));  // a link may lead out of the checkout
 }
 
 void Store::remove_live_label(const Component& component) {
   const ActingAs user(user_);
-  checkout_->remove(live(component) / label_name);
+  Directory folder = checkout_->folder(live(component));
+  const KeepsTime time(folder);
+  folder.remove(label_name);
 }
 
 Store::Kept Store::kept_of(const Component& component) const {
@@ -157,25 +213,52 @@ Store::Kept Store::kept_of(const Component& component) const {
   Kept found;
   const Directory folder = checkout_->folder(shelf(component));
   for (const std::string& name : folder.names()) {
-    const auto number = parse_number(name);
+    // Outputs may be there alone: of what moved in where nothing was in use.
+    const auto number = parse_number(name.substr(0, name.find('.')));
     if (number &&
         *number < std::numeric_limits<int>::max()) {  // room for a next one
-      found[*number] = folder.path() / name;
+      const fs::path environment = folder.path() / std::to_string(*number);
+      if (name == environment.filename() ||
+          folder.path() / name == outputs_folder(environment)) {
+        found[*number] = environment;
+      }
     }
   }
   return found;
 }
 
-std::optional<fs::path> Store::find(const Component& component,
-                                    const Inputs& inputs,
-                                    const CommitId& commit,
-                                    Trials trials) const {
+std::vector<fs::path> Store::kept_at(const Component& home) const {
   const ActingAs user(user_);
-  for (const auto& [number, environment] : kept_of(component)) {
+  std::vector<fs::path> found;
+  for (const auto& [number, environment] : kept_of(home)) {
+    found.push_back(environment);
+  }
+  const Directory shelves = checkout_->folder(root_ / "environments");
+  for (const std::string& name : shelves.names()) {
+    if (name == home.name) {
+      continue;
+    }
+    for (const auto& [number, environment] : kept_of({.name = name})) {
+      const std::optional<Label> label = label_of(environment);
+      if (label && label->folder == live(home)) {
+        found.push_back(environment);
+      }
+    }
+  }
+  return found;
+}
+
+std::optional<fs::path> Store::find(
+    const Component& component, const Inputs& inputs, const CommitId& commit,
+    Trials trials, const std::set<std::string>& tracked) const {
+  const ActingAs user(user_);
+  const std::string_view interpreter = preset_of(component).interpreter;
+  for (const fs::path& environment : kept_at(component)) {
     const std::optional<Label> label = label_for(component, environment);
-    const bool is_whole = component.type != Component::Type::python ||
-                          checkout_->has(environment / "bin/python3");
+    const bool is_whole =
+        interpreter.empty() || checkout_->has(environment / interpreter);
     if (is_whole && label && serves(*label, inputs, commit) &&
+        can_be_used(*label, environment, tracked) &&
         (trials == Trials::allowed || !label->on_trial)) {
       return environment;
     }
@@ -207,42 +290,32 @@ fs::path Store::free_place(const Component& component) {
   return shelf(component) / std::to_string(number);
 }
 
-void Store::keep_staged(const Component& component, const Inputs& inputs) {
+void Store::keep_staged(const Component& component, const Inputs& inputs,
+                        const Made& made,
+                        const std::set<std::string>& without) {
   const ActingAs user(user_);
   const fs::path built = staged(component);
   checkout_->make_folders(built);  // npm makes none without dependencies
-  write_label(built, {.inputs = inputs, .folder = live(component)});
-  if (!checkout_->rename(built, free_place(component))) {
+  Label label = {
+      .inputs = inputs, .folder = live(component), .without = without};
+  for (const auto& [path, by_command] : made) {
+    label.outputs[path] = {
+        .identity =
+            identity_at(*checkout_, staged_tree() / path).value_or("gone"),
+        .by_command = by_command};
+  }
+  require_short(label, component);
+  write_label(built, label);
+  const fs::path place = free_place(component);
+  if (!checkout_->rename(built, place)) {
     throw_errno(fmt::format("keep {}", built.string()));
   }
-}
-
-bool Store::exchange(const Component& component, const fs::path& kept) {
-  const ActingAs user(user_);
-  const fs::path newest = free_place(component);
-  const fs::path in_use = live(component);
-  if (!checkout_->has(in_use)) {
-    if (!checkout_->rename(kept, in_use)) {
-      throw_errno(fmt::format("put {} in place", in_use.string()));
+  for (const auto& [path, unused] : made) {
+    const fs::path held = place_of_output(place, path);
+    checkout_->make_folders(held.parent_path());
+    if (!checkout_->rename(staged_tree() / path, held)) {
+      throw_errno(fmt::format("keep {}", path));
     }
-    return true;
-  }
-  if (!checkout_->rename(kept, in_use, RENAME_EXCHANGE)) {
-    if (errno == EXDEV || errno == ENOSYS || errno == EINVAL) {
-      return false;
-    }
-    throw_errno(fmt::format("exchange {}", in_use.string()));
-  }
-  // If this fails, it only counts as older.
-  checkout_->rename(kept, newest);
-  return true;
-}
-
-void Store::put_aside(const Component& component) {
-  const fs::path place = free_place(component);
-  const ActingAs user(user_);
-  if (!checkout_->rename(live(component), place)) {
-    throw_errno(fmt::format("put {} aside", live(component).string()));
   }
 }
 
@@ -251,74 +324,6 @@ void Store::remove_left_of_labels(const Component& component) {
   checkout_->folder(live(component)).remove_left_aside(label_name);
   for (const auto& [number, environment] : kept_of(component)) {
     checkout_->folder(environment).remove_left_aside(label_name);
-  }
-}
-
-void Store::prune(const Component& component, std::size_t most,
-                  const std::set<CommitId>& commits,
-                  const AskUsers& service_users) {
-  std::optional<Error> failure;
-  for (const auto& [number, environment] : kept_of(component)) {
-    if (most > 0) {
-      --most;
-      continue;
-    }
-    try {
-      const auto commit = served_by(environment);
-      if (!commit || !commits.contains(*commit)) {
-        remove_environment(environment, service_users);
-      }
-    } catch (const Error& error) {
-      failure = error;
-    }
-  }
-  if (failure) {
-    throw *failure;
-  }
-}
-
-void Store::remove_environment(const fs::path& path,
-                               const AskUsers& service_users) {
-  remove_as(user_, path);
-  if (user_ && has(path)) {
-    for (const User& user : service_users()) {
-      if (!has(path)) {
-        break;
-      }
-      if (user.uid == geteuid()) {
-        checkout_->remove(path);
-      } else {
-        remove_as(user, path);
-        remove_as(user_, path);  // the folders around
-      }
-    }
-  }
-  require_removed(path);
-}
-
-void Store::remove_as(const std::optional<User>& user, const fs::path& path) {
-  if (!has(path)) {
-    return;
-  }
-  Command remove{
-      .purpose = "removing " + path.string(),
-      .program = "rm",
-      .arguments = {"-rf", "--one-file-system", "--", path.filename()},
-      .context = context_};
-  remove.context.user = user;
-  remove.context.directory = path.parent_path();
-  remove.context.top =
-      std::make_shared<Directory>(checkout_->folder(path.parent_path()));
-  runner_.run(remove);
-}
-
-void Store::require_removed(const fs::path& path) const {
-  if (has(path)) {
-    throw Error(
-        fmt::format("cannot remove all of {}: it holds files of other users, "
-                    "or another file system",
-                    path.string()),
-        "look at it, and remove it: rm -rf --one-file-system " + quoted(path));
   }
 }
 

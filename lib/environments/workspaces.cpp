@@ -15,9 +15,6 @@ namespace {
 
 using Parts = std::vector<std::string>;
 
-// Its JSON is some times as large.
-constexpr std::size_t longest_package = 256 << 10;
-
 // Names of folders; "./" and slashes at both ends do not count.
 Parts parts_of(const std::filesystem::path& path) {
   Parts parts;
@@ -47,10 +44,10 @@ bool matches(const Parts& pattern, const Parts& folder) {
   return reached.back();
 }
 
-// False for a pattern with braces, which fnmatch(3) does not know, and for one
-// that it might take for ever to compare.
+// False for a pattern with braces or parentheses, which fnmatch(3) does not
+// know, and for one that it might take for ever to compare.
 bool is_known(const std::string& pattern, const Parts& parts) {
-  return pattern.find('{') == std::string::npos &&
+  return pattern.find_first_of("{(") == std::string::npos &&
          std::ranges::all_of(parts, [](const std::string& part) {
            return std::ranges::count(part, '*') <= 3;
          });
@@ -77,13 +74,13 @@ Json patterns_of(std::string_view package_json) {
 
 }  // namespace
 
-bool has_workspace(std::string_view package_json,
-                   const std::filesystem::path& folder) {
-  if (package_json.size() > longest_package) {
-    return true;
+std::optional<bool> has_workspace(std::string_view package_json,
+                                  const std::filesystem::path& folder) {
+  if (package_json.size() > longest_package_json) {
+    return std::nullopt;
   }
   const Parts parts = parts_of(folder);
-  bool found = false;
+  std::optional<bool> found = false;
   for (const Json& entry : patterns_of(package_json)) {
     if (!entry.is_string()) {
       continue;
@@ -92,8 +89,11 @@ bool has_workspace(std::string_view package_json,
     const bool takes_out = pattern.starts_with('!');
     pattern.erase(0, takes_out ? 1 : 0);
     const Parts wanted = parts_of(pattern);
-    if (is_known(pattern, wanted) ? matches(wanted, parts) : !takes_out) {
+    const bool is_told = is_known(pattern, wanted);
+    if (is_told && matches(wanted, parts)) {
       found = !takes_out;
+    } else if (!is_told && found != !takes_out) {
+      found.reset();
     }
   }
   return found;

@@ -1,6 +1,6 @@
 #include "lib/model/config.hpp"
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -38,47 +38,6 @@ std::filesystem::path folder_of(const std::optional<std::string>& instance,
 }
 
 }  // namespace
-
-std::string describe_services(const Component& component) {
-  std::string names;
-  for (const std::string& service : component.services) {
-    names += names.empty() ? "" : ", ";
-    names += service;
-  }
-  return names.empty() ? "no service" : names;
-}
-
-std::string configured_without_services(const Component& component) {
-  std::vector<std::string> manifests;
-  for (const std::filesystem::path& manifest : component.manifests) {
-    manifests.push_back(manifest.string());
-  }
-  const std::string paths =
-      component.paths.empty()
-          ? ""
-          : fmt::format("({}) ", fmt::join(component.paths, ", "));
-  return fmt::format("{} {} [{}] {}",
-                     component.type == Component::Type::npm ? "npm" : "python",
-                     component.directory.string(), fmt::join(manifests, ", "),
-                     paths);
-}
-
-std::string configured_as(const Component& component) {
-  return configured_without_services(component) + describe_services(component);
-}
-
-std::map<std::string, std::string> configured_as(
-    const std::vector<Component>& components) {
-  std::map<std::string, std::string> configured;
-  for (const Component& component : components) {
-    configured[component.name] = configured_as(component);
-  }
-  return configured;
-}
-
-std::string environment_name(Component::Type type) {
-  return type == Component::Type::npm ? "node_modules" : "venv";
-}
 
 std::vector<Component> Config::default_components() {
   std::vector<Component> components;

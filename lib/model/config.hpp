@@ -10,58 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/model/http_status.hpp"
+#include "lib/model/component.hpp"
 
 namespace deployment {
-
-// A program and its arguments.
-using CommandWords = std::vector<std::string>;
-
-// One part of the application: an environment, and the services that run on it.
-struct Component {
-  enum class Type { npm, python };
-  // Lets a running service take up another commit.
-  enum class Action { restart, reload };
-
-  std::string name;
-  Type type = Type::npm;
-  std::filesystem::path directory = {};               // in the checkout
-  std::vector<std::filesystem::path> manifests = {};  // in `directory`
-  // Units of systemd; none: nothing is restarted, as for static files.
-  std::vector<std::string> services = {};
-  Action action = Action::restart;
-  std::optional<std::string> health_check = {};  // http or https URL
-  StatusRanges health_status = {{.first = 200, .last = 399}};
-  std::optional<std::string> health_command = {};           // a line for sh(1)
-  std::optional<std::chrono::seconds> health_timeout = {};  // else the global
-  // In the checkout. Its services are restarted when one of them changed, or
-  // its environment; empty: whatever changed.
-  std::vector<std::string> paths = {};
-  // They run before its services are restarted; the first that fails ends the
-  // deployment. The releases change what is outside of the checkout, for one
-  // the database, and run once for each commit.
-  std::vector<CommandWords> checks = {};
-  std::vector<CommandWords> releases = {};
-
-  bool operator==(const Component&) const = default;
-};
-
-// "api.service, worker.service", or "no service".
-std::string describe_services(const Component& component);
-
-// Describes what of a component decides about its environment and its services:
-// "npm frontend [package.json] frontend-deployment.service".
-std::string configured_as(const Component& component);
-
-// Returns the beginning of that, to which the services are added.
-std::string configured_without_services(const Component& component);
-
-// The same for each of `components`, by name.
-std::map<std::string, std::string> configured_as(
-    const std::vector<Component>& components);
-
-// "venv" or "node_modules".
-std::string environment_name(Component::Type type);
 
 enum class BuildMode { in_place, staged };
 
@@ -83,6 +34,8 @@ struct Config {
   std::string remote = "origin";
   std::string branch = "prod";
   std::optional<std::filesystem::path> state_dir = {};  // nullopt: default
+  // For Prometheus' textfile collector; nullopt: none is written.
+  std::optional<std::filesystem::path> metrics = {};
   std::optional<std::string> instance = {};  // one of several on this host
   std::optional<std::string> run_as = {};    // nullopt: the checkout's owner
   bool new_privileges = false;  // that user's commands may use sudo
@@ -102,8 +55,15 @@ struct Config {
   std::chrono::seconds health_timeout{30};
   std::vector<Component> components = default_components();
   bool names_components = false;  // a configuration file does
+  // Programs of this host: one that is asked before anything moves, and one
+  // that is told when the outcome changes; empty: none.
+  CommandWords gate = {};
+  CommandWords notify = {};
+  std::chrono::seconds notify_away{900};  // the remote may be away untold
 
   static std::vector<Component> default_components();
+
+  bool operator==(const Config&) const = default;
 };
 
 // $STATE_DIRECTORY, else /var/lib/deployment-update for root, else

@@ -1,13 +1,31 @@
 #include "lib/model/label.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "lib/base/ini.hpp"
 #include "lib/base/text.hpp"
 
 namespace deployment {
 namespace {
 
+constexpr std::string_view of = " of ";
 constexpr std::string_view served_prefix = "served ";
 constexpr std::string_view trial_line = "on trial";
 constexpr std::string_view folder_prefix = "folder ";
+constexpr std::string_view output_prefix = "output ";
+constexpr std::string_view without_prefix = "without ";
+constexpr std::string_view built_prefix = "built ";
+
+void add_output(Outputs& outputs, std::string_view text, bool by_command) {
+  const std::string_view identity = text.substr(0, text.find(' '));
+  if (identity.size() < text.size()) {
+    outputs[ini_unescaped(text.substr(identity.size() + 1))] = {
+        .identity = std::string(identity), .by_command = by_command};
+  }
+}
 
 }  // namespace
 
@@ -23,6 +41,14 @@ std::string to_text(const Label& label) {
   if (!label.folder.empty()) {
     text += fmt::format("{}{}\n", folder_prefix, label.folder);
   }
+  for (const auto& [path, output] : label.outputs) {
+    text += fmt::format("{}{} {}\n",
+                        output.by_command ? built_prefix : output_prefix,
+                        output.identity, ini_escaped(path));
+  }
+  for (const std::string& path : label.without) {
+    text += fmt::format("{}{}\n", without_prefix, ini_escaped(path));
+  }
   return label.on_trial ? fmt::format("{}{}\n", text, trial_line) : text;
 }
 
@@ -34,6 +60,12 @@ Label parse_label(std::string_view text) {
       label.served = CommitId::parse(line.substr(served_prefix.size()));
     } else if (line.starts_with(folder_prefix)) {
       label.folder = line.substr(folder_prefix.size());
+    } else if (line.starts_with(output_prefix)) {
+      add_output(label.outputs, line.substr(output_prefix.size()), false);
+    } else if (line.starts_with(built_prefix)) {
+      add_output(label.outputs, line.substr(built_prefix.size()), true);
+    } else if (line.starts_with(without_prefix)) {
+      label.without.insert(ini_unescaped(line.substr(without_prefix.size())));
     } else if (line == trial_line) {
       label.on_trial = true;
     } else {
@@ -41,6 +73,32 @@ Label parse_label(std::string_view text) {
     }
   }
   return label;
+}
+
+bool is_of_build(std::string_view input) {
+  return std::ranges::any_of(
+      std::array<std::string_view, 2>{commands_input, folder_input},
+      [&](std::string_view name) {
+        return input.starts_with(name) &&
+               (input.size() == name.size() ||
+                input.substr(name.size()).starts_with(of));
+      });
+}
+
+Inputs of_component(const std::string& component, Inputs inputs) {
+  for (const char* input : {commands_input, folder_input}) {
+    if (auto node = inputs.extract(input)) {
+      node.key() = fmt::format("{}{}{}", input, of, component);
+      inputs.insert(std::move(node));
+    }
+  }
+  return inputs;
+}
+
+Inputs without_builds(Inputs inputs) {
+  std::erase_if(inputs,
+                [](const auto& entry) { return is_of_build(entry.first); });
+  return inputs;
 }
 
 void keep_comparable(Inputs& before, Inputs& after) {

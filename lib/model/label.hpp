@@ -1,9 +1,23 @@
 // The label of an environment.
 #pragma once
 
+#include <set>
+
 #include "lib/model/record.hpp"
 
 namespace deployment {
+
+// Something that a build made beside the environment: a file, a folder, a link.
+struct Output {
+  // Tells it from another thing at its path; see identity_at().
+  std::string identity = {};
+  bool by_command = false;  // of the component's build, and not by the install
+
+  bool operator==(const Output&) const = default;
+};
+
+// By path in the checkout. No path is below another one.
+using Outputs = std::map<std::string, Output>;
 
 // An environment carries a label in a file of its own. The label moves with the
 // folder, so that a crash between two moves confuses nobody.
@@ -17,6 +31,11 @@ struct Label {
   // It was put into use by a deployment that is not verified yet: a rollback
   // puts back what it replaced, even when that was made from the same inputs.
   bool on_trial = false;
+  // They are put into use, kept and taken back together with it.
+  Outputs outputs = {};
+  // Paths at which it was known that a build makes an output, and which are not
+  // among them: git had something there. It serves only where that is so.
+  std::set<std::string> without = {};
 
   bool operator==(const Label&) const = default;
 };
@@ -29,6 +48,21 @@ Label parse_label(std::string_view text);
 
 // The version of node among the inputs of what npm installs.
 inline constexpr const char* node_input = "node";
+
+// The inputs of a component with build commands: a hash of these, and the tree
+// of its folder.
+inline constexpr const char* commands_input = "build commands";
+inline constexpr const char* folder_input = "files of the folder";
+
+// Returns true for these two, with what of_component() adds.
+bool is_of_build(std::string_view input);
+
+// Returns the inputs with the name of `component` in these two, where several
+// components have one environment.
+Inputs of_component(const std::string& component, Inputs inputs);
+
+// Returns the inputs without these: what the install depends on.
+Inputs without_builds(Inputs inputs);
 
 // Takes node's version out of both where one of them does not know it, as
 // records and labels of old do not: then it says nothing.

@@ -9,6 +9,17 @@ namespace deployment {
 // The record, in the state directory.
 constexpr const char* record_name = "record";
 
+// The history, beside it: is_instance_name() refuses record.ANYTHING, since an
+// instance's folder may be beside it, too.
+constexpr const char* history_name = "record.history";
+
+// The hold, beside the record. No instance, whose folder may be there too, has
+// a name that begins like this.
+constexpr const char* hold_name = "record.hold";
+
+// Says, beside the record, what was told while that could not be opened.
+constexpr const char* told_name = "record.told";
+
 // The record of an instance is in the folder of its name in it.
 constexpr const char* state_dir_of_root = "/var/lib/deployment-update";
 

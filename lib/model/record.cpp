@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/ini.hpp"
+#include "lib/base/text.hpp"
 
 namespace deployment {
 
@@ -24,6 +25,21 @@ bool add_line(Inputs& inputs, std::string_view line) {
   return true;
 }
 
+std::string to_line(const Retry& retry) {
+  return fmt::format("{} {}", retry.tries, to_string(retry.next));
+}
+
+std::optional<Retry> parse_retry(std::string_view line) {
+  const std::size_t blank = line.find(' ');
+  if (blank == std::string_view::npos) {
+    return std::nullopt;
+  }
+  const std::optional<int> tries = parse_number(line.substr(0, blank));
+  const std::optional<Time> next = parse_time(line.substr(blank + 1));
+  return tries && next ? std::optional(Retry{.tries = *tries, .next = *next})
+                       : std::nullopt;
+}
+
 bool has_moved(const Record& record) {
   return record.pending && record.pending->reached != Reached::nothing;
 }
@@ -40,10 +56,9 @@ std::string_view to_string(Reached reached) {
 }
 
 std::string_view to_string(Deployment::Outcome outcome) {
-  using Outcome = Deployment::Outcome;
-  return outcome == Outcome::rolled_back ? "rolled-back"
-         : outcome == Outcome::failed    ? "failed"
-                                         : "deployed";
+  return outcome == Deployment::Outcome::rolled_back ? "rolled-back"
+         : outcome == Deployment::Outcome::failed    ? "failed"
+                                                     : "deployed";
 }
 
 bool is_repetition(const Deployment& deployment) {
@@ -51,12 +66,18 @@ bool is_repetition(const Deployment& deployment) {
          deployment.from == deployment.to;
 }
 
+bool is_again(const Deployment& before, const Deployment& ended) {
+  const bool are_failures = before.outcome == Deployment::Outcome::failed &&
+                            ended.outcome == Deployment::Outcome::failed;
+  return before.to == ended.to &&
+         (are_failures || (is_repetition(before) && is_repetition(ended)));
+}
+
 void add_to_history(std::vector<Deployment>& history,
                     const Deployment& deployment) {
   constexpr std::size_t kept = 10;
   constexpr std::ptrdiff_t kept_good = 5;
-  if (!history.empty() && is_repetition(deployment) &&
-      is_repetition(history.back()) && history.back().to == deployment.to) {
+  if (!history.empty() && is_again(history.back(), deployment)) {
     history.pop_back();
   }
   history.push_back(deployment);

@@ -30,9 +30,16 @@ struct ComponentRecord {
   // Its service was restarted onto this one, which is not verified yet.
   std::optional<CommitId> unverified_commit = {};
   Inputs inputs = {};  // its environment was made from; empty: not known
+  // Its build made more than the environment, which may be gone as well.
+  bool has_outputs = false;
+  // The folder of the workspace root that its environment is in; empty: it is
+  // in the component's own.
+  std::string root = {};
   // Its service accepted connections there when it was last verified; or, if
   // it never was, listened there before its first restart.
   Endpoints listens = {};
+  // Somebody changed it before its restart, and may have moved it elsewhere.
+  bool may_move = false;
 
   bool operator==(const ComponentRecord&) const = default;
 };
@@ -56,8 +63,10 @@ struct Pending {
   // Beside it, what is deployed is made again, by a rollback to it.
   bool repairs = false;
   std::optional<Failure> failure = {};  // of the last attempt
-  int attempts = 0;                     // that failed
-  Time since{};                         // of the first attempt
+  // Since then the gate says "not now", in the words of `failure`.
+  std::optional<Time> deferred_since = {};
+  int attempts = 0;  // that failed
+  Time since{};      // of the first attempt
   Time next_try{};
 
   bool operator==(const Pending&) const = default;
@@ -79,6 +88,28 @@ struct Deployment {
   bool operator==(const Deployment&) const = default;
 };
 
+// A wait before something is tried again.
+struct Retry {
+  int tries = 0;  // that failed
+  Time next{};
+
+  bool operator==(const Retry&) const = default;
+};
+
+// A retry as a line of text, "TRIES TIME", and back; nullopt for anything else.
+std::string to_line(const Retry& retry);
+std::optional<Retry> parse_retry(std::string_view line);
+
+// Says of what `notify` was called last: of each change once.
+struct Told {
+  std::string outcome = {};             // in the words of key_of()
+  std::optional<Time> away_since = {};  // of the remote
+  std::optional<Time> held_since = {};
+  std::optional<Retry> retry = {};  // the program was called in vain
+
+  bool operator==(const Told&) const = default;
+};
+
 struct Record {
   // The checkout that it speaks of, and the identifier that is kept in that
   // checkout's .git: another clone at the same path has not got it. Empty: not
@@ -97,6 +128,7 @@ struct Record {
   // It was taken back: it is not tried again until another comes.
   std::optional<CommitId> quarantined = {};
   std::string quarantined_by = {};  // the person who asked; empty: nobody did
+  std::optional<Failure> quarantined_for = {};  // nullopt: a person asked
   // Set from the decision to roll back until that is done: the commit to
   // deploy, whatever the remote holds.
   std::optional<CommitId> roll_back_to = {};
@@ -104,6 +136,7 @@ struct Record {
   // outlives what is known of environments and services.
   std::map<std::string, CommitId> released = {};
   std::optional<Time> remote_away_since = {};
+  Told told = {};
   std::vector<Deployment> history = {};  // oldest first, at most ten
 
   bool operator==(const Record&) const = default;
@@ -122,9 +155,14 @@ std::string_view to_string(Deployment::Outcome outcome);
 // Returns true for one that deployed again what was deployed.
 bool is_repetition(const Deployment& deployment);
 
+// Returns true when the same happened again: the commit failed, as it had
+// before, or what is deployed was deployed once more.
+bool is_again(const Deployment& before, const Deployment& ended);
+
 // Appends to the history and drops the oldest of more than ten; not one of the
 // last five good ones, so that there is a way back after many failures. Of
-// repetitions in a row the last one is kept, and they are not good ones.
+// those in a row that are the same again the last one is kept. Repetitions are
+// not good ones.
 void add_to_history(std::vector<Deployment>& history,
                     const Deployment& deployment);
 

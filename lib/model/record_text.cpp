@@ -1,44 +1,14 @@
 #include "lib/model/record_text.hpp"
 
-#include <algorithm>
-
 #include "lib/base/error.hpp"
 #include "lib/base/ini.hpp"
-#include "lib/base/text.hpp"
+#include "lib/model/deployment_text.hpp"
 
 namespace deployment {
 namespace {
 
-// A line that cannot be part of a record; the caller adds where and what to do.
-struct Malformed {
-  std::string why;
-};
-
-// Returns the value that `text` was parsed as; `why` names the text as {}.
-template <typename Value>
-Value require(const std::optional<Value>& value, const char* why,
-              std::string_view text) {
-  if (!value) {
-    throw Malformed{fmt::format(fmt::runtime(why), escaped(text))};
-  }
-  return *value;
-}
-
-// Finds the one of `values` that the record calls `name`.
-template <typename Value>
-std::optional<Value> one_of(std::initializer_list<Value> values,
-                            std::string_view name) {
-  const auto* const found = std::ranges::find(
-      values, name, [](Value value) { return to_string(value); });
-  return found == values.end() ? std::nullopt : std::optional(*found);
-}
-
 // The values of the record as text and back: read() throws Malformed, and an
 // empty text is a value that is not written.
-
-CommitId commit_of(std::string_view text) {
-  return require(CommitId::parse(text), "malformed commit id '{}'", text);
-}
 
 void read(std::optional<CommitId>& value, std::string_view text) {
   value = commit_of(text);
@@ -64,13 +34,20 @@ std::string written(const Time& value) {
   return to_string(value);
 }
 
+void read(std::optional<Retry>& value, std::string_view text) {
+  value = require(parse_retry(text), "malformed number and time '{}'", text);
+}
+std::string written(const Retry& value) {
+  return to_line(value);
+}
+
 template <typename Value>
 std::string written(const std::optional<Value>& value) {
   return value ? written(*value) : "";
 }
 
 void read(int& value, std::string_view text) {
-  value = require(parse_number(text), "malformed number '{}'", text);
+  value = number_of(text);
 }
 std::string written(int value) {
   return std::to_string(value);
@@ -105,58 +82,11 @@ std::string written(const std::filesystem::path& value) {
   return ini_escaped(value.string());
 }
 
-constexpr std::string_view by_prefix = "by=";
-constexpr std::string_view invocation_prefix = "invocation=";
-
-// Reads a word after those that each deployment has.
-void read_further(Deployment& deployment, std::string_view word) {
-  if (word.starts_with(by_prefix)) {
-    deployment.by = word.substr(by_prefix.size());
-  } else if (word.starts_with(invocation_prefix)) {
-    deployment.invocation_id = word.substr(invocation_prefix.size());
-  } else {
-    throw Malformed{fmt::format("unknown word '{}'", escaped(word))};
-  }
-}
-
-std::string written_further(std::string_view prefix, const std::string& value) {
-  return value.empty() ? "" : fmt::format(" {}{}", prefix, value);
-}
-
-// "TIME OUTCOME SECONDS FROM TO [by=NAME] [invocation=ID]"; FROM is "-" for a
-// first deployment.
 void read(std::vector<Deployment>& history, std::string_view text) {
-  constexpr std::size_t least_words = 5;
-  const auto words = split(text, ' ');
-  if (words.size() < least_words) {
-    throw Malformed{"a deployment of the history has less than five words"};
-  }
-  using Outcome = Deployment::Outcome;
-  Deployment deployment{
-      .outcome = require(
-          one_of({Outcome::deployed, Outcome::failed, Outcome::rolled_back},
-                 words[1]),
-          "unknown outcome '{}'", words[1]),
-      .to = commit_of(words[4])};
-  int seconds = 0;
-  read(deployment.ended, words[0]);
-  read(seconds, words[2]);
-  deployment.duration = std::chrono::seconds(seconds);
-  if (words[3] != "-") {
-    read(deployment.from, words[3]);
-  }
-  for (std::size_t i = least_words; i < words.size(); ++i) {
-    read_further(deployment, words[i]);
-  }
-  add_to_history(history, deployment);
+  add_to_history(history, parse_deployment(text));
 }
 std::string written(const Deployment& deployment) {
-  return fmt::format(
-      "{} {} {} {} {}{}{}", to_string(deployment.ended),
-      to_string(deployment.outcome), deployment.duration.count(),
-      deployment.from ? deployment.from->str() : "-", deployment.to,
-      written_further(by_prefix, deployment.by),
-      written_further(invocation_prefix, deployment.invocation_id));
+  return to_line(deployment);
 }
 
 void read(Inputs& inputs, std::string_view text) {
@@ -261,6 +191,8 @@ void visit_record(Form& form, Owner& record) {
   form("moving-to", record.moving_to);
   form("quarantined", record.quarantined);
   form("quarantined-by", record.quarantined_by);
+  form("quarantined-step", record.quarantined_for, &Failure::step);
+  form("quarantined-error", record.quarantined_for, &Failure::error);
   form("roll-back-to", record.roll_back_to);
   form("pending", record.pending);
   form("reached", record.pending, &Pending::reached);
@@ -268,11 +200,16 @@ void visit_record(Form& form, Owner& record) {
   form("repairs", record.pending, &Pending::repairs);
   form("failed-step", record.pending, &Pending::failure, &Failure::step);
   form("error", record.pending, &Pending::failure, &Failure::error);
+  form("deferred-since", record.pending, &Pending::deferred_since);
   form("attempts", record.pending, &Pending::attempts);
   form("since", record.pending, &Pending::since);
   form("next-try", record.pending, &Pending::next_try);
   form("released", record.released);
   form("remote-away-since", record.remote_away_since);
+  form("told", record.told.outcome);
+  form("told-away-since", record.told.away_since);
+  form("told-held-since", record.told.held_since);
+  form("told-retry", record.told.retry);
   form("deployment", record.history);
 }
 
@@ -282,7 +219,10 @@ void visit_component(Form& form, Owner& component) {
   form("commit", component.commit);
   form("restarted", component.unverified_commit);
   form("input", component.inputs);
+  form("outputs", component.has_outputs);
+  form("root", component.root);
   form("listens", component.listens);
+  form("may-move", component.may_move);
 }
 
 void read_entry(Record& record, const IniEntry& entry) {

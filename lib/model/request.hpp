@@ -15,6 +15,7 @@ struct Request {
   bool json = false;
   bool by_hand = false;         // a person started the run, and not systemd
   std::chrono::seconds wait{};  // for another run that holds the lock
+  const char* version = "";     // of the program
 };
 
 }  // namespace deployment

@@ -28,6 +28,25 @@ std::filesystem::path in_directory(const std::string& value) {
   return path.lexically_normal();
 }
 
+std::string to_environment(const std::string& value) {
+  const std::filesystem::path path =
+      (std::filesystem::path(value) / "").lexically_normal().parent_path();
+  if (!stays_inside(path) || path == "." ||
+      std::ranges::find(path, ".git") != path.end()) {
+    throw Refused{
+        "a folder in that of the component, as node_modules or .venv"};
+  }
+  return path;
+}
+
+std::filesystem::path metrics_file(const std::string& value) {
+  std::filesystem::path path = value;
+  if (!path.is_absolute() || path.extension() != ".prom") {
+    throw Refused{"an absolute path that ends with .prom"};
+  }
+  return path;
+}
+
 std::filesystem::path absolute(const std::string& value) {
   if (value.empty()) {
     throw Refused{"a folder"};

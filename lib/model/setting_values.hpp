@@ -32,6 +32,12 @@ std::filesystem::path inside_checkout(const std::string& value);
 // with the directory.
 std::filesystem::path in_directory(const std::string& value);
 
+// Reads the folder of an environment, in that of a component.
+std::string to_environment(const std::string& value);
+
+// Reads the path of a file for a collector of metrics.
+std::filesystem::path metrics_file(const std::string& value);
+
 // Reads a folder; a relative one counts from the working directory.
 std::filesystem::path absolute(const std::string& value);
 

@@ -14,6 +14,7 @@
 #include "lib/base/error.hpp"
 #include "lib/base/ini.hpp"
 #include "lib/base/text.hpp"
+#include "lib/model/completion.hpp"
 #include "lib/model/setting_values.hpp"
 
 namespace deployment {
@@ -127,6 +128,7 @@ const std::map<std::string, Setter<Config>>& setters() {
       {"branch", to(&Config::branch, is_branch_name,
                     "a name that git accepts for a branch")},
       {"state-dir", to(&Config::state_dir, absolute)},
+      {"metrics", to(&Config::metrics, metrics_file)},
       {"run-as", to(&Config::run_as, is_not_empty, "the name of a user")},
       {"pass-environment", add_variable_names},
       {"new-privileges", to_one_of(&Config::new_privileges, yes_or_no)},
@@ -140,6 +142,9 @@ const std::map<std::string, Setter<Config>>& setters() {
        to_one_of(&Config::submodules, {{"refuse", Submodules::refuse},
                                        {"update", Submodules::update}})},
       {"verify-signatures", to_one_of(&Config::verify_signatures, yes_or_no)},
+      {"gate", to(&Config::gate, to_command_words)},
+      {"notify", to(&Config::notify, to_command_words)},
+      {"notify-away", to(&Config::notify_away, to_seconds)},
       {"git-timeout", to(&Config::git_timeout, to_timeout)},
       {"install-timeout", to(&Config::install_timeout, to_timeout)},
       {"systemctl-timeout", to(&Config::systemctl_timeout, to_timeout)},
@@ -151,13 +156,16 @@ const std::map<std::string, Setter<Config>>& setters() {
 const std::map<std::string, Setter<Component>>& component_setters() {
   static const std::map<std::string, Setter<Component>> table = {
       {"type",
-       to_one_of(&Component::type, {{"npm", Component::Type::npm},
+       to_one_of(&Component::type, {{"generic", Component::Type::generic},
+                                    {"npm", Component::Type::npm},
                                     {"python", Component::Type::python}})},
       {"directory", to(&Component::directory, inside_checkout)},
       {"manifest",
        [](Component& component, const std::string& value) {
          component.manifests.push_back(in_directory(value));
        }},
+      {"environment", to(&Component::environment, to_environment)},
+      {"install", add_to(&Component::installs)},
       {"service", add_service},
       {"action",
        to_one_of(&Component::action, {{"restart", Component::Action::restart},
@@ -169,6 +177,7 @@ const std::map<std::string, Setter<Component>>& component_setters() {
       {"health-command",
        to(&Component::health_command, is_not_empty, "a command")},
       {"health-timeout", to(&Component::health_timeout, to_timeout)},
+      {"build", add_to(&Component::builds)},
       {"check", add_to(&Component::checks)},
       {"release", add_to(&Component::releases)}};
   return table;
@@ -178,8 +187,9 @@ const std::map<std::string, Setter<Component>>& component_setters() {
 bool makes_a_list(const IniEntry& entry) {
   return entry.section.empty()
              ? entry.key == "pass-environment" || entry.key == "copy"
-             : entry.key == "manifest" || entry.key == "paths" ||
-                   entry.key == "service" || entry.key == "check" ||
+             : entry.key == "manifest" || entry.key == "install" ||
+                   entry.key == "paths" || entry.key == "service" ||
+                   entry.key == "build" || entry.key == "check" ||
                    entry.key == "release";
 }
 
@@ -236,70 +246,10 @@ Component& component_of(std::vector<Component>& components,
   return components.emplace_back(Component{.name = name});
 }
 
-// Fills in what follows from the type, and checks that nothing is missing.
-void complete(Component& component, const std::set<std::string>& keys,
-              const std::string& source) {
-  if (!keys.contains("type")) {
-    throw UsageError(
-        fmt::format("{}: component {} has no type; it takes npm or python",
-                    source, component.name));
-  }
-  if (!keys.contains("directory")) {
-    component.directory = component.name;
-  }
-  if (component.manifests.empty()) {
-    component.manifests = {component.type == Component::Type::npm
-                               ? "package.json"
-                               : "requirements.txt"};
-  }
-  if (keys.contains("health-status") && !component.health_check) {
-    throw UsageError(fmt::format(
-        "{}: component {} has a health-status and no health-check, whose "
-        "answer it is about",
-        source, component.name));
-  }
-  for (const char* key :
-       {"action", "health-check", "health-command", "health-timeout"}) {
-    if (component.services.empty() && keys.contains(key)) {
-      throw UsageError(
-          fmt::format("{}: component {} has {} and no service, which it is "
-                      "about",
-                      source, component.name, key));
-    }
-  }
-  for (const auto& manifest : component.manifests) {
-    if (!stays_inside(component.directory / manifest)) {
-      throw UsageError(fmt::format(
-          "{}: [{}]: manifest = '{}' is not allowed; it takes a path inside "
-          "the checkout",
-          source, component.name, escaped(manifest.string())));
-    }
-  }
-}
-
-// Two components with one environment would build it at the same time.
-void require_own_environments(const std::vector<Component>& components,
-                              const std::string& source) {
-  std::map<std::pair<std::filesystem::path, Component::Type>, std::string>
-      names;
-  for (const Component& component : components) {
-    const auto folder = (component.directory / "").lexically_normal();
-    const auto [owner, is_new] =
-        names.try_emplace({folder, component.type}, component.name);
-    if (!is_new) {
-      throw UsageError(fmt::format(
-          "{}: [{}] and [{}] have the same {} in {}; one component may have "
-          "several services: repeat service =",
-          source, owner->second, component.name,
-          environment_name(component.type), folder.parent_path().string()));
-    }
-  }
-}
-
 }  // namespace
 
-std::vector<std::string> setting_names() {
-  return names_of(setters());
+bool is_setting(const std::string& name) {
+  return setters().contains(name);
 }
 
 void set(Config& config, const std::string& key, const std::string& value,

@@ -5,9 +5,9 @@
 
 namespace deployment {
 
-// Returns the keys of a configuration file, but for those of a component. Some
-// are options of the command line, too.
-std::vector<std::string> setting_names();
+// Returns true for a key of a configuration file, but for those of a component.
+// Some are options of the command line, too.
+bool is_setting(const std::string& name);
 
 // Sets one key. Throws UsageError, one line that begins with `source` and
 // names the key and what is allowed.

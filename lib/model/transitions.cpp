@@ -27,19 +27,19 @@ void reach(Record& record, Reached reached) {
 void quarantine(Record& record, const CommitId& commit, const std::string& by) {
   record.quarantined = commit;
   record.quarantined_by = by;
+  record.quarantined_for.reset();
 }
 
 void end_quarantine(Record& record) {
   record.quarantined.reset();
   record.quarantined_by.clear();
+  record.quarantined_for.reset();
 }
 
-void add_failure_to_history(Record& record, const Deployment& ended) {
-  if (!record.history.empty() && record.history.back().to == ended.to &&
-      record.history.back().outcome == Deployment::Outcome::failed) {
-    record.history.pop_back();
-  }
-  add_to_history(record.history, ended);
+void stop(Pending& pending, const Failure& failure) {
+  pending.running = false;
+  pending.failure = failure;
+  pending.deferred_since.reset();
 }
 
 }  // namespace
@@ -80,7 +80,9 @@ void configuration_changed(
         found->second.configured != as) {
       ComponentRecord& component = found->second;
       component = {.configured = component.configured,
-                   .inputs = component.inputs};
+                   .inputs = component.inputs,
+                   .has_outputs = component.has_outputs,
+                   .root = component.root};
     }
   }
 }
@@ -177,24 +179,31 @@ void install_began(Record& record, const std::string& component) {
 
 void exchange_began(Record& record, const std::string& component) {
   record.components[component].commit.reset();
+  record.components[component].unverified_commit.reset();
   reach(record, Reached::moved);
 }
 
 void environment_ready(Record& record, const std::string& component,
-                       const Inputs& inputs) {
-  record.components[component].inputs = inputs;
+                       const Inputs& inputs, const std::string& root,
+                       bool has_outputs) {
+  ComponentRecord& known = record.components[component];
+  known.inputs = inputs;
+  known.has_outputs = has_outputs;
+  known.root = root;
 }
 
 void environment_labelled(Record& record, const std::string& component,
-                          const Inputs& inputs) {
-  const auto known = record.components.find(component);
-  if (known != record.components.end() && !inputs.empty()) {
-    known->second.inputs = inputs;
+                          const Inputs& inputs, const std::string& root,
+                          bool has_outputs) {
+  if (record.components.contains(component) && !inputs.empty()) {
+    environment_ready(record, component, inputs, root, has_outputs);
   }
 }
 
 void environment_lost(Record& record, const std::string& component) {
-  record.components[component].inputs.clear();
+  ComponentRecord& known = record.components[component];
+  known.inputs.clear();
+  known.has_outputs = false;
 }
 
 void released(Record& record, const std::string& component,
@@ -229,15 +238,17 @@ void verify_ended(Record& record, const std::map<std::string, bool>& stayed_up,
     ComponentRecord& component = record.components[name];
     component.unverified_commit.reset();
     if (is_up) {
+      component.may_move = false;
       component.commit = commit;
     }
   }
 }
 
 void expected_to_listen(Record& record, const std::string& component,
-                        const Endpoints& endpoints) {
+                        const Endpoints& endpoints, bool may_move) {
   if (!endpoints.empty() || record.components.contains(component)) {
     record.components[component].listens = endpoints;
+    record.components[component].may_move = may_move;
   }
 }
 
@@ -247,12 +258,11 @@ void failed(Record& record, const CommitId& tip, const Failure& failure,
     renew_pending(record, tip, now);
   }
   Pending& pending = *record.pending;
-  pending.running = false;
-  pending.failure = failure;
+  stop(pending, failure);
   ++pending.attempts;
   pending.next_try = now + back_off(pending.attempts);
   if (ended && !returns(record)) {
-    add_failure_to_history(record, *ended);
+    add_to_history(record.history, *ended);
   }
   if (pending.repairs && pending.reached == Reached::nothing &&
       record.quarantined != tip) {
@@ -266,8 +276,7 @@ void obstructed(Record& record, const CommitId& tip, const Failure& obstacle,
     renew_pending(record, tip, now);
   }
   Pending& pending = *record.pending;
-  pending.running = false;
-  pending.failure = obstacle;
+  stop(pending, obstacle);
   pending.attempts = 0;
   pending.next_try = std::min(pending.next_try, now);
 }
@@ -280,6 +289,7 @@ void roll_back_decided(Record& record, const CommitId& tip,
   record.roll_back_to = to;
   if (is_to_blame) {
     quarantine(record, tip, "");
+    record.quarantined_for = failure;
   }
   record.pending->running = true;
 }
@@ -290,9 +300,14 @@ void acquitted(Record& record) {
 
 void interrupted(Record& record, const Failure& failure, Time now) {
   if (record.pending) {
-    record.pending->running = false;
-    record.pending->failure = failure;
+    stop(*record.pending, failure);
     record.pending->next_try = now;
+  }
+}
+
+void quarantine_left(Record& record, const CommitId& tip) {
+  if (record.quarantined != tip) {
+    end_quarantine(record);
   }
 }
 
@@ -328,11 +343,6 @@ void rolled_back(Record& record, const Deployment& ended) {
   if (record.quarantined == ended.to) {  // a person could not leave it
     end_quarantine(record);
   }
-}
-
-std::chrono::minutes back_off(int attempts) {
-  return std::chrono::minutes(
-      std::min(60, 1 << std::min(std::max(attempts, 1) - 1, 6)));
 }
 
 }  // namespace deployment::transition

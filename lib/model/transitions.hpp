@@ -62,11 +62,14 @@ void move_taken_back(Record& record);
 void submodules_began(Record& record);
 void install_began(Record& record, const std::string& component);
 void exchange_began(Record& record, const std::string& component);
+// `root` is the workspace root that has it; empty: none.
 void environment_ready(Record& record, const std::string& component,
-                       const Inputs& inputs);
+                       const Inputs& inputs, const std::string& root,
+                       bool has_outputs = false);
 // The label of the one in use says what it was made from.
 void environment_labelled(Record& record, const std::string& component,
-                          const Inputs& inputs);
+                          const Inputs& inputs, const std::string& root,
+                          bool has_outputs = false);
 void environment_lost(Record& record, const std::string& component);
 
 // All releases of a component have succeeded for `commit`: a retry does not
@@ -89,9 +92,10 @@ void verify_ended(Record& record, const std::map<std::string, bool>& stayed_up,
                   const std::map<std::string, Endpoints>& listens,
                   const CommitId& commit);
 
-// A service was looked at before its restart: it has to listen there again.
+// A service was looked at before its restart: it has to listen there again or,
+// when somebody changed it and `may_move`, on any port.
 void expected_to_listen(Record& record, const std::string& component,
-                        const Endpoints& endpoints);
+                        const Endpoints& endpoints, bool may_move);
 
 // An attempt to deploy `tip` failed. `ended` goes into the history, once for a
 // commit however often it fails; nullopt when no commit was known yet.
@@ -102,6 +106,11 @@ void failed(Record& record, const CommitId& tip, const Failure& failure,
 // tried: no attempt counts, and the next run looks again.
 void obstructed(Record& record, const CommitId& tip, const Failure& obstacle,
                 Time now);
+
+// The gate said not now, in these words, about the pending commit: no attempt
+// counts, and the next run asks again. As long as it says the same, nothing
+// changes.
+void deferred(Record& record, const Failure& words, Time now);
 
 // It failed, and the run goes back to `to`. A commit that is to blame, since
 // its services did not stay up, is quarantined; another one is tried again.
@@ -117,11 +126,21 @@ void acquitted(Record& record);
 // The run was asked to end. The next one continues at once.
 void interrupted(Record& record, const Failure& failure, Time now);
 
+// The remote is at `tip`, which is deployed already: it has left another one
+// that is quarantined.
+void quarantine_left(Record& record, const CommitId& tip);
+
 // The ends of a deployment. `deployed` notes the remote's commit that it was
 // begun for.
 void nothing_to_deploy(Record& record);
 void deployed(Record& record, const Deployment& ended);
 void rolled_back(Record& record, const Deployment& ended);
+
+// `notify` is called, by the next run again if this one is killed; it
+// succeeded; or it failed, and is called again later.
+void telling_began(Record& record, Time now);
+void told(Record& record, const Told& told);
+void telling_failed(Record& record, Time now);
 
 // The wait after so many failed attempts: 1, 2, 4 … minutes, at most 60.
 std::chrono::minutes back_off(int attempts);

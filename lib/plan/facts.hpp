@@ -4,6 +4,7 @@
 #include <set>
 
 #include "lib/checkout/state.hpp"
+#include "lib/model/component.hpp"
 #include "lib/model/label.hpp"
 
 namespace deployment {
@@ -22,12 +23,21 @@ struct ComponentFacts {
   std::vector<std::filesystem::path> manifests = {};  // that the commit has
   // Of the component, when its folder is a link.
   std::optional<std::filesystem::path> real_directory = {};
+  // Of a workspace of npm, the folder of the root, where its environment is.
+  std::optional<std::filesystem::path> root = {};
+  // The first component with the same environment, which builds it for all;
+  // empty: there is none before this one.
+  std::string owner = {};
   Inputs inputs = {};              // that determine its environment there
   std::optional<Label> live = {};  // the label of the environment in use
   bool is_there = true;            // an environment is in use, whoever made it
   // Set when it is a symbolic link: where that leads.
   std::optional<std::string> link = {};
   bool gone = false;  // it is not the one that the record speaks of
+  // Outputs of the one in use that are gone, and outputs of any that the commit
+  // tracks.
+  std::vector<std::string> lost = {};
+  std::set<std::string> tracked = {};
   // An environment that serves the commit is kept; for a rollback only one that
   // is not on trial counts.
   bool kept = false;
@@ -35,6 +45,9 @@ struct ComponentFacts {
   // has, and the service may run it.
   bool runs_what_is_left = false;
 
+  // The environment that it ran on, in another place than the present one,
+  // where nothing else is made any more.
+  std::optional<Component> left = {};
   // Its paths are as in the commit that it runs, which is another one.
   bool unchanged = false;
 
@@ -46,6 +59,7 @@ struct Target {
   CommitId commit;
   std::string from_subject = {};
   std::string to_subject = {};
+  std::string to_author = {};
   Paths in_the_way = {};  // local changes it overwrites
   // The ones that a stopped move of this program may have left.
   Paths half_written = {};

@@ -14,12 +14,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// `path` of the checkout as a person in the component's folder calls it.
-std::string in_component(const std::string& path, const Component& component) {
+// `path` of the checkout as a person in `folder` calls it.
+std::string seen_from(const fs::path& folder, const std::string& path) {
   return fs::path(path)
-      .lexically_relative(component.directory.lexically_normal())
+      .lexically_relative(folder.lexically_normal())
       .generic_string();
 }
+
+constexpr std::size_t longest_manifest = 16 << 20;
 
 bool leaves_checkout(const std::string& path) {
   return path.starts_with('/') || path == ".." || path.starts_with("../");
@@ -41,10 +43,11 @@ Paths npm_files_in(const fs::path& folder) {
 }
 
 // Hashes what npm reads for `component`: its own files, and those of the
-// nearest folder above it that has it as a workspace, where npm installs then.
+// nearest folder above it that has it as a workspace. There npm installs then:
+// it becomes the root of `facts`. One that may have it is only read: an input
+// too many builds once too often, one too few is never noticed.
 Hashes hashes_for_npm(const GitReader& git, const CommitId& commit,
-                      const Component& component) {
-  constexpr std::size_t longest_manifest = 16 << 20;
+                      const Component& component, ComponentFacts& facts) {
   const fs::path folder = component.directory.lexically_normal();
   std::set<std::string> own;
   for (const fs::path& manifest : component.manifests) {
@@ -67,11 +70,15 @@ Hashes hashes_for_npm(const GitReader& git, const CommitId& commit,
       [&](const std::string& path, std::string_view text) {
         hashes[path] = sha256(text);
         const fs::path above = fs::path(path).parent_path();
-        if (path.ends_with("package.json") && !own.contains(path) &&
-            has_workspace(
-                text, folder.lexically_relative(above.empty() ? "." : above)) &&
-            (!root || root->native().size() < above.native().size())) {
+        if (!path.ends_with("package.json") || own.contains(path) ||
+            (root && above.native().size() <= root->native().size())) {
+          return;
+        }
+        const fs::path named = above.empty() ? "." : above;
+        const auto has = has_workspace(text, folder.lexically_relative(named));
+        if (has.value_or(true)) {
           root = above;
+          facts.root = has ? std::optional(named) : std::nullopt;
         }
       });
   std::erase_if(hashes, [&](const auto& entry) {
@@ -128,15 +135,31 @@ Hashes hashes_with_includes(const GitReader& git, const CommitId& commit,
   return hashes;
 }
 
+// Hashes the files that decide what is installed for `component`.
+Hashes hashes_for(const GitReader& git, const CommitId& commit,
+                  const Component& component, ComponentFacts& facts) {
+  switch (preset_of(component).reads) {
+    case Preset::Reads::npm:
+      return hashes_for_npm(git, commit, component, facts);
+    case Preset::Reads::requirements:
+      return hashes_with_includes(git, commit, manifests_of(component));
+    case Preset::Reads::manifests:
+      break;
+  }
+  Hashes hashes;
+  git.read_files(commit, manifests_of(component), longest_manifest,
+                 [&](const std::string& path, std::string_view text) {
+                   hashes[path] = sha256(text);
+                 });
+  return hashes;
+}
+
 // Gathers what `commit` says of a component whose folder is no link. Without a
 // manifest there are no inputs.
 ComponentFacts inputs_of(const Component& component, const CommitId& commit,
                          const GitReader& git) {
-  const Hashes hashes =
-      component.type == Component::Type::python
-          ? hashes_with_includes(git, commit, manifests_of(component))
-          : hashes_for_npm(git, commit, component);
   ComponentFacts facts;
+  const Hashes hashes = hashes_for(git, commit, component, facts);
   for (const fs::path& manifest : component.manifests) {
     if (hashes.contains(in_checkout(component.directory / manifest))) {
       facts.manifests.push_back(manifest);
@@ -144,7 +167,8 @@ ComponentFacts inputs_of(const Component& component, const CommitId& commit,
   }
   if (!facts.manifests.empty()) {
     for (const auto& [path, hash] : hashes) {
-      facts.inputs[in_component(path, component)] = hash;
+      facts.inputs[seen_from(facts.root.value_or(component.directory), path)] =
+          hash;
     }
   }
   return facts;

@@ -13,10 +13,10 @@ std::string in_checkout(const std::filesystem::path& path);
 // The manifests of a component, as paths of the checkout.
 Paths manifests_of(const Component& component);
 
-// Gathers the manifests of a component at `commit`, and the inputs of its
-// environment there; without a manifest there are none. When its folder is a
-// link, `component` gets the real one. Throws Error when that leads out of the
-// checkout, and when git fails.
+// Gathers the manifests of a component at `commit`, and the files that its
+// environment there is made from; without a manifest there are none. When its
+// folder is a link, `component` gets the real one. Throws Error when that leads
+// out of the checkout, and when git fails.
 ComponentFacts inputs_behind_links(Component& component, const CommitId& commit,
                                    const GitReader& git);
 

@@ -12,6 +12,12 @@ std::string describe_input(const std::string& name, const std::string& before,
   if (name == "python3" || name == node_input) {
     return fmt::format("{} was {} and is {}", name, before, after);
   }
+  if (before.empty() && is_of_build(name)) {
+    return fmt::format("{} are new", name);
+  }
+  if (!before.empty() && !after.empty() && is_of_build(name)) {
+    return fmt::format("{} changed", name);
+  }
   if (before.empty()) {
     return fmt::format("{} is new ({})", name, abbreviated(after));
   }

@@ -1,5 +1,11 @@
 #include "lib/plan/needs.hpp"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "lib/plan/homes.hpp"
 #include "lib/plan/inputs_text.hpp"
 #include "lib/plan/verdict.hpp"
 
@@ -10,6 +16,46 @@ namespace {
 // made from.
 bool is_taken_back(const Record& record, const ComponentFacts& facts) {
   return record.roll_back_to && facts.live && facts.live->on_trial;
+}
+
+// Lists the outputs in use that the commit tracks.
+std::vector<std::string> tracked_outputs(const ComponentFacts& facts) {
+  std::vector<std::string> tracked;
+  if (facts.live) {
+    std::ranges::copy_if(facts.tracked, std::back_inserter(tracked),
+                         [&](const std::string& path) {
+                           return facts.live->outputs.contains(path);
+                         });
+  }
+  return tracked;
+}
+
+// Lists what was left to git when the environment in use was built, and what
+// the commit has not got.
+std::vector<std::string> outputs_without(const ComponentFacts& facts) {
+  std::vector<std::string> missing;
+  if (facts.live) {
+    std::ranges::set_difference(facts.live->without, facts.tracked,
+                                std::back_inserter(missing));
+  }
+  return missing;
+}
+
+// Returns true when the environment in use is what an install would make: what
+// the commands of `build` read has changed, or what they made is gone.
+bool needs_only_builds(const ComponentFacts& facts, bool force) {
+  if (force || facts.gone || !facts.live || facts.live->on_trial ||
+      facts.live->inputs.empty()) {
+    return false;
+  }
+  const auto is_of_command = [&](const std::string& path) {
+    return facts.live->outputs.at(path).by_command;
+  };
+  return std::ranges::all_of(facts.lost, is_of_command) &&
+         std::ranges::all_of(tracked_outputs(facts), is_of_command) &&
+         outputs_without(facts).empty() &&
+         are_alike(without_builds(facts.live->inputs),
+                   without_builds(facts.inputs));
 }
 
 // Says why a component needs another environment; nullopt when it does not. The
@@ -25,13 +71,31 @@ std::optional<std::string> reason_to_install(const Component& component,
   if (is_taken_back && facts.kept) {
     return "it was in use before";
   }
+  if (!facts.lost.empty()) {
+    return fmt::format("its build made {}, which is gone",
+                       fmt::join(facts.lost, ", "));
+  }
   if (facts.gone && !before.inputs.empty()) {
     return fmt::format(
-        "its {} is {}", environment_name(component.type),
+        "its {} is {}", environment_of(component),
         facts.is_there ? "another one than was installed" : "gone");
+  }
+  if (const auto tracked = tracked_outputs(facts); !tracked.empty()) {
+    return fmt::format("its build made {}, which the commit has",
+                       fmt::join(tracked, ", "));
+  }
+  if (const auto missing = outputs_without(facts); !missing.empty()) {
+    return fmt::format("its build makes {}, which the commit has not",
+                       fmt::join(missing, ", "));
   }
   if (facts.live && serves(*facts.live, facts.inputs, commit)) {
     return std::nullopt;
+  }
+  const std::string root = facts.root.value_or("").string();
+  if (before.root != root && !before.inputs.empty()) {
+    return root.empty()
+               ? fmt::format("it is no workspace of {} any more", before.root)
+               : fmt::format("it is a workspace of {} now", root);
   }
   const bool known = facts.live && !facts.live->inputs.empty();
   const Inputs& made_from = known ? facts.live->inputs : before.inputs;
@@ -41,24 +105,64 @@ std::optional<std::string> reason_to_install(const Component& component,
   return describe_inputs(made_from, facts.inputs);
 }
 
+// Returns the one of `steps` for the environment at `home`; nullptr: none.
+template <typename OfEnvironment>
+OfEnvironment* step_at(std::vector<OfEnvironment>& steps,
+                       const Component& home) {
+  const auto found =
+      std::ranges::find_if(steps, [&](const OfEnvironment& step) {
+        return place_of(step.component) == place_of(home);
+      });
+  return found == steps.end() ? nullptr : &*found;
+}
+
+// Plans the environment of `component`, once for all that run on it.
+void add_install(const Component& component, const ComponentFacts& facts,
+                 const std::string& reason, bool only_builds, Needs& needs) {
+  const Component home = home_of(component, facts);
+  if (Install* known = step_at(needs.installs, home)) {
+    known->users.push_back(component);
+  } else {
+    needs.installs.push_back({home, facts, reason, only_builds, {component}});
+  }
+}
+
+void add_put_aside(const Component& component, const Component& home,
+                   const ComponentFacts& facts, const std::string& reason,
+                   Needs& needs) {
+  if (PutAside* known = step_at(needs.put_asides, home)) {
+    known->users.push_back(component);
+    known->tracked.insert(facts.tracked.begin(), facts.tracked.end());
+  } else {
+    needs.put_asides.push_back({home, facts.tracked, reason, {component}});
+  }
+}
+
 // Plans for a commit that has nothing of a component. A service that runs what
 // is left is restarted, or it would go on with it: on the way back, and after a
-// deployment that restarted it and was not done.
+// deployment that restarted it and was not done. What its build made and git
+// has now goes out of git's way, and its environment with it.
 void add_needs_of_absent(const Component& component,
                          const ComponentRecord& before, const Record& record,
                          const ComponentFacts& facts, Needs& needs) {
   const bool is_unfinished = !record.roll_back_to &&
                              was_configured_so(component, record) &&
                              !before.commit;
-  if (facts.runs_what_is_left || is_unfinished) {
-    if (is_taken_back(record, facts) && facts.kept) {
-      needs.installs.push_back({component, facts, "it was in use before"});
-    } else if (is_taken_back(record, facts)) {
-      needs.put_asides.push_back({component});
-    }
-    if (!component.services.empty()) {
-      needs.restarts.push_back({.component = component, .may_fail = true});
-    }
+  const bool restarts = facts.runs_what_is_left || is_unfinished;
+  const bool goes = restarts && is_taken_back(record, facts);
+  const auto tracked = tracked_outputs(facts);
+  if (goes && facts.kept) {
+    add_install(component, facts, "it was in use before", false, needs);
+  } else if (goes || !tracked.empty()) {
+    add_put_aside(component, home_of(component, facts), facts,
+                  tracked.empty()
+                      ? "the commit has nothing of it"
+                      : fmt::format("its build made {}, which the commit has",
+                                    fmt::join(tracked, ", ")),
+                  needs);
+  }
+  if (restarts && !component.services.empty()) {
+    needs.restarts.push_back({.component = component, .may_fail = true});
   }
   needs.skips.push_back(
       {.component = component,
@@ -84,6 +188,33 @@ void add_checks(const Component& component, const ComponentFacts& facts,
   }
 }
 
+ComponentRecord known_of(const Component& component, const Record& record) {
+  const auto found = record.components.find(component.name);
+  return found == record.components.end() ? ComponentRecord{} : found->second;
+}
+
+// Says why environments are installed, by their owners: one that any of its
+// users needs anew is that for all.
+std::map<std::string, std::string> reasons_to_install(const Config& config,
+                                                      const Record& record,
+                                                      const Target& target,
+                                                      bool force) {
+  std::map<std::string, std::string> reasons;
+  for (const Component& component : config.components) {
+    const ComponentFacts& facts = target.components.at(component.name);
+    if (facts.manifests.empty()) {
+      continue;
+    }
+    const auto reason =
+        reason_to_install(component, facts, known_of(component, record),
+                          target.commit, force, is_taken_back(record, facts));
+    if (reason) {
+      reasons.try_emplace(home_of(component, facts).name, *reason);
+    }
+  }
+  return reasons;
+}
+
 }  // namespace
 
 Component real_component(const Component& component,
@@ -96,12 +227,11 @@ Component real_component(const Component& component,
 Needs needs_of(const Config& config, const Record& record, const Target& target,
                bool moves, bool force) {
   Needs needs;
+  const auto reasons = reasons_to_install(config, record, target, force);
   for (const Component& configured : config.components) {
     const ComponentFacts& facts = target.components.at(configured.name);
     const Component component = real_component(configured, facts);
-    const auto found = record.components.find(component.name);
-    const ComponentRecord before =
-        found == record.components.end() ? ComponentRecord{} : found->second;
+    const ComponentRecord before = known_of(component, record);
     const bool is_done = before.commit == target.commit && !moves;
     const bool unchanged = facts.unchanged && before.commit != target.commit;
     if (facts.manifests.empty()) {
@@ -110,32 +240,46 @@ Needs needs_of(const Config& config, const Record& record, const Target& target,
       }
       continue;
     }
-    const auto reason =
-        reason_to_install(component, facts, before, target.commit, force,
-                          is_taken_back(record, facts));
-    if (reason) {
-      needs.installs.push_back({component, facts, *reason});
+    const auto found = reasons.find(home_of(component, facts).name);
+    const bool installs = found != reasons.end();
+    if (installs) {
+      add_install(component, facts, found->second,
+                  needs_only_builds(facts, force), needs);
     }
-    if (!reason && unchanged) {
+    if (facts.left) {
+      add_put_aside(
+          component, *facts.left, facts,
+          fmt::format("{} has its environment in {} now", component.name,
+                      home_of(component, facts).directory.string()),
+          needs);
+    }
+    if (!installs && unchanged) {
       needs.skips.push_back({.component = component, .unchanged = true});
     }
-    if (!reason && (is_done || unchanged)) {
+    if (!installs && (is_done || unchanged)) {
       continue;
     }
     if (component.services.empty()) {
-      add_checks(component, facts, !reason, record, target.commit, needs);
+      add_checks(component, facts, !installs, record, target.commit, needs);
       needs.skips.push_back({.component = component, .has_no_service = true});
       continue;
     }
     needs.verifications.push_back(component);
-    if (reason || moves || before.unverified_commit != target.commit) {
-      add_checks(component, facts, !reason, record, target.commit, needs);
+    if (installs || moves || before.unverified_commit != target.commit) {
+      add_checks(component, facts, !installs, record, target.commit, needs);
       // A process cannot change to another environment; and one that is not
       // known to run well begins anew.
       const bool reloads = component.action == Component::Action::reload &&
-                           !reason && before.commit && !record.roll_back_to;
+                           !installs && before.commit && !record.roll_back_to;
       needs.restarts.push_back({.component = component, .reloads = reloads});
     }
+  }
+  for (Install& install : needs.installs) {
+    install.only_builds =
+        install.only_builds &&
+        std::ranges::any_of(install.users, [](const Component& user) {
+          return !user.builds.empty();
+        });
   }
   return needs;
 }

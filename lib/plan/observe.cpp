@@ -3,120 +3,37 @@
 #include <algorithm>
 #include <set>
 
-#include "lib/base/text.hpp"
 #include "lib/checkout/git_locks.hpp"
 #include "lib/checkout/work_tree.hpp"
-#include "lib/plan/inputs.hpp"
-#include "lib/plan/obstacle.hpp"
+#include "lib/plan/component_facts.hpp"
+#include "lib/plan/homes.hpp"
 #include "lib/plan/standing.hpp"
 #include "lib/plan/verdict.hpp"
 
 namespace deployment {
 namespace {
 
-// Looks at the environments of a component, whose other facts are known.
-void look_at_environments(const Component& component, const CommitId& commit,
-                          bool is_way_back, const Store& store,
-                          ComponentFacts& facts) {
-  facts.live = store.live_label(component);
-  const bool is_of_another_folder =
-      !facts.live && store.has_live_label(component);
-  facts.gone = facts.gone || is_of_another_folder;
-  facts.kept =
-      store
-          .find(component, facts.inputs, commit,
-                is_way_back ? Store::Trials::left_out : Store::Trials::allowed)
-          .has_value();
-}
-
-// Returns true when the component's service may run a commit that is left by a
-// rollback: when that commit has the component.
-bool runs_what_is_left(const Component& component, const Record& record,
-                       const GitReader& git) {
-  const auto found = record.components.find(component.name);
-  std::optional<CommitId> left =
-      found == record.components.end() ? std::nullopt : found->second.commit;
-  if (!left && record.pending) {
-    left = record.pending->tip;
+// Takes out of the files in the way of a move those that the build of a
+// component made: its environment is exchanged or put aside, and they go before
+// git moves.
+void leave_out_outputs(const ComponentFacts& facts, const Store& store,
+                       Target& target) {
+  Outputs outputs;
+  if (facts.live) {
+    outputs = facts.live->outputs;
   }
-  return left && git.has_commit(*left) &&
-         !git.list_tree(left->str(), manifests_of(component)).empty();
-}
-
-// A component of a configuration file that was never deployed and has no folder
-// is a typing error.
-void require_folder(const Component& component, const CommitId& commit,
-                    const Record& record, const Sources& sources) {
-  const std::string folder = in_checkout(component.directory);
-  if (folder == "." || (record.roll_back_to && has_moved(record)) ||
-      was_configured_so(component, record) || sources.store.has(folder) ||
-      !sources.objects.list_tree(commit.str(), {folder}).empty()) {
-    return;
+  if (facts.left) {
+    outputs.merge(store.outputs_of(store.live(*facts.left)));
   }
-  throw Obstacle(
-      fmt::format("component {}: there is no folder {}, neither in {} "
-                  "nor in the checkout; nothing was changed",
-                  component.name, folder, commit.abbreviated()),
-      fmt::format("correct the directory of [{}] in the "
-                  "configuration, or push the folder",
-                  component.name));
-}
-
-// Returns true when the paths of the component are in `commit` as in the one
-// that its service runs, and as in the one that is checked out, which it may
-// have loaded. A path that names nothing says nothing.
-bool is_unchanged(const Component& component, const CommitId& commit,
-                  const Record& record, const GitReader& git) {
-  const auto found = record.components.find(component.name);
-  if (component.paths.empty() || found == record.components.end()) {
-    return false;
-  }
-  const std::optional<CommitId>& runs = found->second.commit;
-  if (!runs || !git.has_commit(*runs) ||
-      git.list_tree(runs->str(), manifests_of(component)).empty()) {
-    return false;
-  }
-  const auto there = git.list_tree(commit.str(), component.paths);
-  return there.size() == component.paths.size() &&
-         !git.differ(*runs, commit, component.paths) &&
-         !git.differ(*runs, git.current_commit(), component.paths);
-}
-
-ComponentFacts facts_of(Component component, const CommitId& commit,
-                        const Record& record, const Sources& sources) {
-  ComponentFacts facts =
-      inputs_behind_links(component, commit, sources.objects);
-  facts.is_there = sources.store.has(sources.store.live(component));
-  facts.link = sources.store.live_link(component);
-  facts.gone = is_environment_gone(component, record, sources.store);
-  const bool is_way_back = record.roll_back_to.has_value();
-  if (facts.manifests.empty()) {
-    if (is_way_back) {  // the commit that is left may have the component
-      look_at_environments(component, commit, is_way_back, sources.store,
-                           facts);
-      facts.runs_what_is_left =
-          runs_what_is_left(component, record, sources.objects);
+  for (const auto& [output, unused] : outputs) {
+    if (facts.tracked.contains(output)) {
+      const auto is_of_it = [&path = output](const std::string& file) {
+        return file == path || file.starts_with(path + '/');
+      };
+      std::erase_if(target.in_the_way, is_of_it);
+      std::erase_if(target.half_written, is_of_it);
     }
-    return facts;
   }
-  if (component.type == Component::Type::python) {
-    facts.inputs["python3"] = sources.python_version();
-  } else {
-    facts.inputs[node_input] = sources.node_version();
-  }
-  const Label longest = {.inputs = facts.inputs,
-                         .folder = sources.store.live(component),
-                         .served = commit,
-                         .on_trial = true};
-  if (to_text(longest).size() > longest_label) {
-    throw Error(
-        fmt::format("the names of the files that the requirements of "
-                    "{} include are longer than {} all together",
-                    component.name, describe_size(longest_label)));
-  }
-  look_at_environments(component, commit, is_way_back, sources.store, facts);
-  facts.unchanged = is_unchanged(component, commit, record, sources.objects);
-  return facts;
 }
 
 // Lists the local changes that a move to `to` overwrites, and those that a
@@ -188,7 +105,9 @@ Target examine_target(const Config& config, const Record& record,
       record.deployed && objects.has_commit(*record.deployed);
   target.from_subject =
       objects.subject(knows_deployed ? *record.deployed : seen.current_commit);
-  target.to_subject = objects.subject(commit);
+  Headline headline = objects.headline(commit);
+  target.to_subject = std::move(headline.subject);
+  target.to_author = std::move(headline.author);
   target.in_the_way =
       in_the_way(objects, record, seen.heads, seen.current_commit, commit);
   if (record.moving_to && !target.in_the_way.empty()) {
@@ -200,11 +119,22 @@ Target examine_target(const Config& config, const Record& record,
     target.replaced_submodules =
         replaced_submodules(objects, seen.current_commit, commit);
   }
-  for (const Component& component : config.components) {
+  std::vector<Component> components = config.components;
+  for (Component& component : components) {
+    const Component configured = component;
     const ComponentFacts& facts = target.components[component.name] =
         facts_of(component, commit, record, sources);
     if (facts.manifests.empty() && config.names_components) {
-      require_folder(component, commit, record, sources);
+      require_folder(configured, commit, record, objects, sources.store);
+    }
+  }
+  const auto owners = share_environments(components, target);
+  for (const Component& component : components) {
+    ComponentFacts& facts = target.components[component.name];
+    look_at_component(config, component, commit, record, sources, owners,
+                      facts);
+    if (!seen.in_place_reason) {
+      leave_out_outputs(facts, sources.store, target);
     }
   }
   return target;
@@ -220,6 +150,10 @@ bool is_run(const CommitId& commit, const Record& record) {
 }
 
 }  // namespace
+
+Observation observation_at(const CommitId& commit) {
+  return {.heads = {.tip = commit}, .current_commit = commit};
+}
 
 Observation observe(const Config& config, const Record& record,
                     const Heads& heads, bool force, const Sources& sources) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "lib/model/paths.hpp"
+#include "lib/plan/homes.hpp"
 #include "lib/plan/needs.hpp"
 #include "lib/plan/refusals.hpp"
 #include "lib/plan/verdict.hpp"
@@ -96,6 +97,22 @@ void require_no_links(const Needs& needs, const Config& config) {
   require_none(needs.releases);
 }
 
+// Asks the gate before releases, which nobody takes back.
+void plan_last_before_move(Plan& plan, const Needs& needs, const Config& config,
+                           const Record& record, bool staged, bool force) {
+  if (!force && plan.change && has_gate(config, record, plan.change->to)) {
+    const bool was_asked = record.pending && record.pending->deferred_since;
+    plan.steps.emplace_back(Gate{
+        .program = config.gate,
+        .said = was_asked ? record.pending->failure.value_or(Failure{}).error
+                          : ""});
+  }
+  if (staged) {
+    plan.steps.insert(plan.steps.end(), needs.releases.begin(),
+                      needs.releases.end());
+  }
+}
+
 void plan_build(Plan& plan, const Needs& needs, const Config& config,
                 const Target& target, bool force) {
   Build build{.commit = target.commit,
@@ -116,8 +133,6 @@ void plan_build(Plan& plan, const Needs& needs, const Config& config,
     plan.steps.emplace_back(build);
   }
   plan.steps.insert(plan.steps.end(), needs.checks.begin(), needs.checks.end());
-  plan.steps.insert(plan.steps.end(), needs.releases.begin(),
-                    needs.releases.end());
 }
 
 // Adds those of `steps` that are for `component`, whose environment is in its
@@ -140,8 +155,13 @@ void plan_in_place(Plan& plan, const Needs& needs) {
     const auto restart =
         std::ranges::find(needs.restarts, component, &Restart::component);
     for (const Install& install : needs.installs) {
-      if (install.component == component && !install.facts.manifests.empty()) {
-        plan.steps.emplace_back(install);
+      if (install.component.name == component.name &&
+          !install.facts.manifests.empty()) {
+        Install step = install;
+        if (step.users.size() == 1) {
+          step.directory = component.directory;
+        }
+        plan.steps.emplace_back(step);
       }
     }
     add_in_place(plan, needs.checks, component);
@@ -155,12 +175,13 @@ void plan_in_place(Plan& plan, const Needs& needs) {
 // Exchanges all environments first, so that each service is down only once and
 // only for its restart.
 void plan_switch(Plan& plan, const Needs& needs) {
-  for (const Install& install : needs.installs) {
-    plan.steps.emplace_back(
-        Exchange{install.component, install.facts, install.reason});
-  }
+  // The record tells of one place: what is in another goes first.
   for (const PutAside& put_aside : needs.put_asides) {
     plan.steps.emplace_back(put_aside);
+  }
+  for (const Install& install : needs.installs) {
+    plan.steps.emplace_back(Exchange{install.component, install.facts,
+                                     install.reason, install.users});
   }
   for (const Restart& restart : needs.restarts) {
     plan.steps.emplace_back(restart);
@@ -172,6 +193,14 @@ void add_skips(Plan& plan, const Needs& needs, bool unchanged) {
     if (skip.unchanged == unchanged) {
       plan.steps.emplace_back(skip);
     }
+  }
+}
+
+void name_components(Plan& plan, const Config& config, const Target& target) {
+  for (const Component& component : config.components) {
+    const ComponentFacts& facts = target.components.at(component.name);
+    plan.components.push_back(real_component(component, facts));
+    plan.homes.push_back(home_of(plan.components.back(), facts));
   }
 }
 
@@ -194,11 +223,9 @@ Plan make_plan(const Config& config, const Record& record,
   plan.change = Change{.from = record.deployed.value_or(seen.current_commit),
                        .from_subject = target.from_subject,
                        .to = target.commit,
-                       .to_subject = target.to_subject};
-  for (const Component& component : config.components) {
-    plan.components.push_back(
-        real_component(component, target.components.at(component.name)));
-  }
+                       .to_subject = target.to_subject,
+                       .to_author = target.to_author};
+  name_components(plan, config, target);
   Plan moves;
   plan_moves(moves, config, record, seen);
   const bool has_move = std::ranges::any_of(moves.steps, moves_files);
@@ -218,6 +245,7 @@ Plan make_plan(const Config& config, const Record& record,
     }
     plan_build(plan, needs, config, target, force);
   }
+  plan_last_before_move(plan, needs, config, record, staged, force);
   if (!target.replaced_submodules.empty()) {
     plan.steps.emplace_back(RemoveSubmodules{target.replaced_submodules});
   }

@@ -8,35 +8,33 @@ namespace deployment {
 namespace {
 
 std::string describe_install(const Install& install) {
-  const std::string folder = install.component.directory.string();
-  if (install.component.type == Component::Type::npm) {
-    return fmt::format("npm install --no-save in {}", folder);
+  const Component& component = install.component;
+  const Preset& preset = preset_of(component);
+  if (install.only_builds) {
+    return fmt::format("build with the {}", environment_of(component));
   }
-  std::string files;
-  for (const auto& manifest : install.facts.manifests) {
-    files += " -r " + manifest.string();
-  }
-  return fmt::format("rebuild {}/venv, pip install{}", folder, files);
-}
-
-// "venv/bin/python -c 'import server'; npm test"
-std::string describe_commands(const std::vector<CommandWords>& commands) {
-  std::vector<std::string> lines;
-  for (const CommandWords& command : commands) {
-    std::vector<std::string> words;
-    for (const std::string& word : command) {
-      words.push_back(quoted(word));
+  const std::string folder =
+      install.directory.value_or(component.directory).string();
+  std::string commands =
+      describe(installs_of(component, install.facts.manifests));
+  if (component.installs.empty() && !preset.summary.empty()) {
+    commands = preset.summary;
+    for (const auto& manifest : install.facts.manifests) {
+      commands +=
+          fmt::format(" {} {}", preset.manifest_option, manifest.string());
     }
-    lines.push_back(fmt::format("{}", fmt::join(words, " ")));
   }
-  return fmt::format("{}", fmt::join(lines, "; "));
+  return preset.prepares.empty()
+             ? fmt::format("{} in {}", commands, folder)
+             : fmt::format("rebuild {}/{}, {}", folder,
+                           environment_of(component), commands);
 }
 
 // "the kept venv"
 std::string describe_environment(const Component& component,
                                  const ComponentFacts& facts,
                                  bool in_use = false) {
-  const std::string name = environment_name(component.type);
+  const std::string_view name = environment_of(component);
   return in_use ? fmt::format("the {} in use", name)
                 : fmt::format("the {} {}", facts.kept ? "kept" : "new", name);
 }
@@ -95,8 +93,18 @@ std::string line_of(const UpdateSubmodules& step) {
 }
 
 std::string line_of(const Install& step) {
-  return fmt::format("{}: {}: {}", step.component.name, describe_install(step),
-                     step.reason);
+  std::vector<std::string> builds;
+  for (const Component& user : components_of(step)) {
+    if (!user.builds.empty()) {
+      builds.push_back(describe(user.builds));
+    }
+  }
+  return fmt::format("{}: {}{}{}: {}", fmt::join(users_of(step), ", "),
+                     describe_install(step),
+                     builds.empty()     ? ""
+                     : step.only_builds ? " in use: "
+                                        : ", then ",
+                     fmt::join(builds, ", "), step.reason);
 }
 
 std::string line_of(const Check& step) {
@@ -109,14 +117,20 @@ std::string line_of(const Check& step) {
   return fmt::format(
       "{}: check with {}: {}: {}", step.component.name,
       describe_environment(step.component, step.facts, step.in_use),
-      describe_commands(step.component.checks), why);
+      describe(step.component.checks), why);
 }
 
 std::string line_of(const Release& step) {
   return fmt::format(
       "{}: release with {}: {}: {} was not released yet", step.component.name,
       describe_environment(step.component, step.facts, step.in_use),
-      describe_commands(step.component.releases), step.commit.abbreviated());
+      describe(step.component.releases), step.commit.abbreviated());
+}
+
+std::string line_of(const Gate& step) {
+  return fmt::format(
+      "ask {} whether to go on now{}", describe({step.program}),
+      step.said.empty() ? "" : fmt::format("; it said: {}", step.said));
 }
 
 std::string line_of(const Build& step) {
@@ -133,15 +147,15 @@ std::string line_of(const Build& step) {
 }
 
 std::string line_of(const Exchange& step) {
-  return fmt::format("{}: put {} into use: {}", step.component.name,
+  return fmt::format("{}: put {} into use: {}", fmt::join(users_of(step), ", "),
                      describe_environment(step.component, step.facts),
                      step.reason);
 }
 
 std::string line_of(const PutAside& step) {
-  return fmt::format("{}: put the {} aside: the commit has nothing of it",
-                     step.component.name,
-                     environment_name(step.component.type));
+  return fmt::format("{}: put the {} aside: {}",
+                     fmt::join(users_of(step), ", "),
+                     environment_of(step.component), step.reason);
 }
 
 std::string line_of(const Restart& step) {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "lib/base/text.hpp"
+#include "lib/plan/homes.hpp"
 #include "lib/plan/needs.hpp"
 #include "lib/plan/obstacle.hpp"
 #include "lib/plan/verdict.hpp"
@@ -22,13 +23,15 @@ bool is_lock_file_of_npm(const Config& config, const Target& target,
     return false;
   }
   return std::ranges::any_of(config.components, [&](const Component& one) {
-    if (one.type != Component::Type::npm) {
+    if (preset_of(one).reads != Preset::Reads::npm) {
       return false;
     }
     const ComponentFacts& facts = target.components.at(one.name);
-    const auto folder = real_component(one, facts).directory.lexically_normal();
+    const Component component = real_component(one, facts);
+    const auto folder = component.directory.lexically_normal();
+    const auto home = home_of(component, facts).directory.lexically_normal();
     return (folder / name).lexically_normal() == file ||
-           facts.inputs.contains(file.lexically_relative(folder));
+           facts.inputs.contains(file.lexically_relative(home));
   });
 }
 
@@ -132,7 +135,7 @@ void require_no_link(const Component& component, const ComponentFacts& facts,
   throw Obstacle(
       fmt::format("the {} of {} is a link to {}, in whose place a folder would "
                   "come; nothing was changed",
-                  environment_name(component.type), component.name,
+                  environment_of(component), component.name,
                   escaped(*facts.link)),
       fmt::format("have a folder built in its place: {}; or go on with the "
                   "link: build = in-place in the configuration",

@@ -17,4 +17,8 @@ Standing look_at_standing(const Config& config, const Record& record,
 bool is_environment_gone(const Component& component, const Record& record,
                          const Store& store);
 
+// Lists the outputs in use that the record speaks of and that are gone.
+std::vector<std::string> gone_outputs(const Component& component,
+                                      const Record& record, const Store& store);
+
 }  // namespace deployment

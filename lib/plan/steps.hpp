@@ -56,12 +56,21 @@ struct UpdateSubmodules {
   static constexpr std::string_view name = "submodules";
   Paths paths;
 };
+// The component of a step for an environment is its home_of(); `users` are
+// those that run on it, and empty where it is that component alone.
+
 // Installs in place.
 struct Install {
   static constexpr std::string_view name = "install";
   Component component;
   ComponentFacts facts;
   std::string reason;
+  // The environment in use serves; only what the commands of `build` make does
+  // not.
+  bool only_builds = false;
+  std::vector<Component> users = {};
+  // The commands run there, as in the original script; nullopt: at home.
+  std::optional<std::filesystem::path> directory = {};
 };
 // Builds environments aside, all at the same time.
 struct Build {
@@ -90,17 +99,27 @@ struct Release {
   CommitId commit;
   bool in_use = false;
 };
+// Asks the program of the host that may put a deployment off.
+struct Gate {
+  static constexpr std::string_view name = "gate";
+  CommandWords program;
+  std::string said = {};  // when it was asked before
+};
 // Exchanges an environment that was built or kept with the one in use.
 struct Exchange {
   static constexpr std::string_view name = "exchange";
   Component component;
   ComponentFacts facts;
   std::string reason;
+  std::vector<Component> users = {};
 };
-// Takes an environment out of use: the commit needs none.
+// Takes an environment out of use: the commit needs none there.
 struct PutAside {
   static constexpr std::string_view name = "put-aside";
   Component component;
+  std::set<std::string> tracked = {};  // outputs that the commit has
+  std::string reason = "the commit has nothing of it";
+  std::vector<Component> users = {};
 };
 struct Restart {
   static constexpr std::string_view name = "restart";
@@ -122,10 +141,26 @@ struct Verify {
   std::vector<Component> components;
 };
 
-using Step =
-    std::variant<RemoveLock, Fetch, Build, Check, Release, Restore, Checkout,
-                 FastForward, Reset, RemoveSubmodules, UpdateSubmodules,
-                 Install, Exchange, PutAside, Restart, Skip, Verify>;
+// Returns the components that run on the environment of a step.
+template <typename OfEnvironment>
+std::vector<Component> components_of(const OfEnvironment& step) {
+  return step.users.empty() ? std::vector{step.component} : step.users;
+}
+
+// Returns their names.
+template <typename OfEnvironment>
+std::vector<std::string> users_of(const OfEnvironment& step) {
+  std::vector<std::string> names;
+  for (const Component& user : components_of(step)) {
+    names.push_back(user.name);
+  }
+  return names;
+}
+
+using Step = std::variant<RemoveLock, Fetch, Build, Check, Gate, Release,
+                          Restore, Checkout, FastForward, Reset,
+                          RemoveSubmodules, UpdateSubmodules, Install, Exchange,
+                          PutAside, Restart, Skip, Verify>;
 
 // A commit that the steps deploy.
 struct Change {
@@ -133,6 +168,7 @@ struct Change {
   std::string from_subject = {};
   CommitId to;
   std::string to_subject = {};
+  std::string to_author = {};
 };
 
 struct Plan {
@@ -142,6 +178,8 @@ struct Plan {
   std::optional<Change> change = {};
   // Of the change, with their folders as they are where links are followed.
   std::vector<Component> components = {};
+  // Has their home_of(), in the same order.
+  std::vector<Component> homes = {};
   // The tip's objects are not here: apply these steps, observe and plan again.
   bool look_again = false;
   // Says why environments are built in place; nullopt when none is.

@@ -101,6 +101,17 @@ std::optional<CommitId> commit_under_way(const Record& record, Time now) {
              : std::nullopt;
 }
 
+bool has_gate(const Config& config, const Record& record, const CommitId& tip) {
+  return !config.gate.empty() && record.deployed != tip &&
+         !record.roll_back_to && !has_moved(record) && !record.moving_to;
+}
+
+bool is_put_off(const Config& config, const Record& record,
+                const CommitId& tip) {
+  return has_gate(config, record, tip) && record.pending &&
+         record.pending->tip == tip && record.pending->deferred_since;
+}
+
 std::string_view to_string(Verdict verdict) {
   constexpr std::array<std::string_view, 5> in_order = {
       "up-to-date", "quarantined", "waiting", "deploy", "repair"};

@@ -26,6 +26,15 @@ Verdict decide(const Config& config, const Record& record,
 // with at `now`, whatever the remote has by then; nullopt: there is none.
 std::optional<CommitId> commit_under_way(const Record& record, Time now);
 
+// Returns true when the gate is asked about a deployment of `tip`: it is
+// another commit than the one that is deployed, no rollback, and nothing has
+// moved yet.
+bool has_gate(const Config& config, const Record& record, const CommitId& tip);
+
+// Returns true when the gate has put the deployment of `tip` off.
+bool is_put_off(const Config& config, const Record& record,
+                const CommitId& tip);
+
 // "up-to-date", "quarantined", "waiting", "deploy", "repair"
 std::string_view to_string(Verdict verdict);
 

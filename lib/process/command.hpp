@@ -62,14 +62,14 @@ struct Context {
   std::function<void(std::string_view)> on_line = {};
 };
 
-// One program to run. It gets an argv array and never a shell, /dev/null as
-// standard input, a process group of its own, and nothing of this process but
-// what its context names.
+// One program to run. It gets an argv array and never a shell, a process group
+// of its own, and nothing of this process but what its context names.
 struct Command {
   std::string purpose = {};  // "asking origin for prod", for errors
   std::string program = {};  // looked up in PATH of the context's variables
   Words arguments = {};
   Context context = {};
+  std::string input = {};  // on standard input; empty: that is /dev/null
 };
 
 // "npm install --no-save", quoted where a shell would need it, for people.
@@ -87,9 +87,9 @@ struct ExitStatus {
   // The length of an answer that was too long, and of which nothing is kept.
   std::size_t dropped = 0;
 
-  bool success() const {
-    return code == 0 && signal == 0 && !timed_out && dropped == 0;
-  }
+  bool success() const { return *this == ExitStatus(); }
+
+  bool operator==(const ExitStatus&) const = default;
 };
 
 // "exited with code 1", "was killed by signal 9 (Killed)", "did not end within

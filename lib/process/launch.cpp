@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -28,6 +29,21 @@ Pipe make_pipe() {
     throw_errno("create a pipe");
   }
   return {Descriptor(fds[0]), Descriptor(fds[1])};
+}
+
+// Returns an open file that holds `text`, to be read from its beginning; not
+// open when there is none.
+Descriptor file_of(const std::string& text) {
+  if (text.empty()) {
+    return {};
+  }
+  Descriptor fd(memfd_create("input", MFD_CLOEXEC));
+  const auto size = static_cast<ssize_t>(text.size());
+  if (!fd.is_open() ||
+      ::pwrite(fd.get(), text.data(), text.size(), 0) != size) {
+    throw_errno("keep the input of a process");
+  }
+  return fd;
 }
 
 bool is_a_path(const std::string& program) {
@@ -74,10 +90,11 @@ bool become(const User& user) {
          syscall(SYS_setuid, user.uid) == 0;
 }
 
-// Gives the child nothing to read, and `out` and `err` to write to.
-bool connect_streams(int out, int err) {
-  const int nothing = ::open("/dev/null", O_RDONLY);
-  return nothing >= 0 && dup2(nothing, STDIN_FILENO) >= 0 &&
+// Gives the child `in` to read, or nothing when it is -1, and `out` and `err`
+// to write to.
+bool connect_streams(int in, int out, int err) {
+  const int input = in >= 0 ? in : ::open("/dev/null", O_RDONLY);
+  return input >= 0 && dup2(input, STDIN_FILENO) >= 0 &&
          dup2(out, STDOUT_FILENO) >= 0 && dup2(err, STDERR_FILENO) >= 0 &&
          close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
 }
@@ -145,13 +162,13 @@ struct Setup {
 
   // Runs in the child, where a failure must stop everything: exec after a
   // failed setuid would run the program as root.
-  [[noreturn]] void run(int out, int err) {
+  [[noreturn]] void run(int in, int out, int err) {
     require(has_terminal ? setsid() >= 0 : setpgid(0, 0) == 0,
             "start a process group");
     tie_to_parent();  // a file system may hang from here on
     require(places.enter_top(), "enter the checkout");
     require(places.make_mounts(), mount_step);
-    require(connect_streams(out, err), "connect its streams");
+    require(connect_streams(in, out, err), "connect its streams");
     require(!context.user || become(*context.user), "become its user");
     require(!context.no_new_privileges ||
                 prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0,
@@ -171,6 +188,7 @@ struct Setup {
 Launched launch(const Command& command) {
   Pipe out = make_pipe();
   Pipe err = make_pipe();
+  const Descriptor in = file_of(command.input);
   Words arguments = command.arguments;
   arguments.insert(arguments.begin(), command.program);
   Words candidates = candidates_of(command);
@@ -186,7 +204,7 @@ Launched launch(const Command& command) {
               .is_searched = !is_a_path(command.program)};
   const pid_t pid = vfork();  // NOLINT: Setup keeps to what its child may do
   if (pid == 0) {
-    setup.run(out.write.get(), err.write.get());
+    setup.run(in.get(), out.write.get(), err.write.get());
   }
   if (pid < 0) {
     throw_errno("start a process for " + describe(command));

@@ -32,17 +32,27 @@ bool has_replacement(const Endpoint& before, const Endpoints& listeners) {
 
 }  // namespace
 
-Endpoints still_in_use(const Endpoints& recorded,
-                       const std::optional<Endpoints>& listeners) {
+ExpectedPorts expected_again(const Endpoints& recorded,
+                             const std::optional<Endpoints>& listeners,
+                             bool one_is_silent) {
   Endpoints in_use = listeners.value_or(Endpoints{});
   std::erase_if(in_use, std::not_fn(lasts));
+  const bool has_moved =
+      std::ranges::any_of(in_use, [&](const Endpoint& listener) {
+        return std::ranges::none_of(recorded, [&](const Endpoint& before) {
+          return replaces(listener, before);
+        });
+      });
   Endpoints left = recorded;
-  if (!in_use.empty()) {
-    std::erase_if(left, [&](const Endpoint& before) {
-      return !has_replacement(before, in_use);
-    });
+  std::erase_if(left, [&](const Endpoint& before) {
+    return !has_replacement(before, in_use);
+  });
+  if (left.empty()) {
+    return {.listens = recorded,
+            .may_move = has_moved && !recorded.empty(),
+            .came_late = has_moved && recorded.empty()};
   }
-  return left;
+  return {.listens = one_is_silent && !has_moved ? recorded : left};
 }
 
 Endpoints accepting(const std::optional<Endpoints>& listeners) {
@@ -58,11 +68,13 @@ Ports::Ports(Endpoints expected, bool may_move, std::string way_to_move)
   std::erase_if(expected_, std::not_fn(lasts));
 }
 
-void Ports::look(const std::optional<Endpoints>& listeners, bool is_early) {
+void Ports::look(const std::optional<Endpoints>& listeners, bool is_early,
+                 const std::string& by_unit) {
   if (is_early && listeners) {
     early_ = *listeners;
   }
   listeners_ = listeners;
+  by_unit_ = by_unit.empty() ? "" : fmt::format(" ({})", by_unit);
 }
 
 std::optional<std::string> Ports::why_not_listening() const {
@@ -77,24 +89,30 @@ std::optional<std::string> Ports::why_not_listening() const {
   for (const Endpoint& before : expected_) {
     if (!has_replacement(before, *listeners_)) {
       return fmt::format(
-          "{}; if the push moves it on purpose: {}; if it takes longer to "
+          "{}{}; if the push moves it on purpose: {}; if it takes longer to "
           "start: health-timeout",
-          describe_missing(before), way_to_move_);
+          describe_missing(before), by_unit_, way_to_move_);
     }
   }
   return std::nullopt;
 }
 
-bool Ports::accept_another_port() {
+bool Ports::accept_another_port(bool may_vanish) {
   const auto is_there = [&](const Endpoint& before) {
     return has_replacement(before, *listeners_);
   };
   if (has_moved_ || !listeners_ || expected_.empty() ||
-      std::ranges::any_of(expected_, is_there) ||
-      std::ranges::none_of(*listeners_, lasts)) {
+      std::ranges::any_of(expected_, is_there)) {
     return false;
   }
-  may_move_ = has_moved_ = true;
+  if (std::ranges::any_of(*listeners_, lasts)) {
+    may_move_ = true;
+  } else if (may_vanish) {
+    expected_.clear();
+  } else {
+    return false;
+  }
+  has_moved_ = true;
   return true;
 }
 
@@ -168,8 +186,8 @@ std::optional<std::string> Ports::ask(const Endpoint& listener) {
   if (probe->second.has_failed()) {
     probes_.erase(probe);
   }
-  return fmt::format("it takes no connection at {}: {}", to_string(listener),
-                     *problem);
+  return fmt::format("it takes no connection at {}{}: {}", to_string(listener),
+                     by_unit_, *problem);
 }
 
 }  // namespace deployment

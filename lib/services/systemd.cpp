@@ -1,6 +1,6 @@
 #include "lib/services/systemd.hpp"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -174,6 +174,11 @@ void Systemd::restart(const std::string& unit, const UnitState& before) {
   throw error;
 }
 
+void Systemd::start(const std::string& unit) {
+  runner_.run_checked(
+      command(fmt::format("starting {}", unit), {"start", "--no-block", unit}));
+}
+
 void Systemd::reload(const std::string& unit) {
   const Command reload =
       command(fmt::format("reloading {}", unit), {"reload", unit});
@@ -222,6 +227,31 @@ User Systemd::user_of(const std::string& unit) const {
   return name.empty() ? find_user(0)
          : uid        ? find_user(static_cast<uid_t>(*uid))
                       : find_user(name);
+}
+
+std::map<std::string, std::string> Systemd::show(
+    const std::string& unit, const Words& properties) const {
+  Words arguments = {"show",
+                     fmt::format("--property={}", fmt::join(properties, ","))};
+  if (!unit.empty()) {
+    arguments.push_back(unit);
+  }
+  const CommandResult result = runner_.run_checked(
+      command(unit.empty() ? "asking systemd"
+                           : fmt::format("asking for the settings of {}", unit),
+              arguments));
+  std::map<std::string, std::string> shown;
+  for (const std::string_view line : split(result.out, '\n')) {
+    const std::size_t equals = line.find('=');
+    const std::string name(line.substr(0, equals));
+    if (equals != std::string_view::npos &&
+        std::ranges::find(properties, name) != properties.end()) {
+      std::string& values = shown[name];
+      values += values.empty() ? "" : "\n";
+      values += line.substr(equals + 1);
+    }
+  }
+  return shown;
 }
 
 UnitState Systemd::state_of(const std::string& unit) const {

@@ -66,11 +66,19 @@ class Systemd {
   // is its state before. Throws another Error when it could not be started.
   void restart(const std::string& unit, const UnitState& before);
 
+  // Queues the start of a unit, and does not wait for it. Throws Error.
+  void start(const std::string& unit);
+
   // Lets a running unit load its configuration and code anew. Throws
   // ServiceDown when its ExecReload= fails, Error for everything else.
   void reload(const std::string& unit);
 
   UnitState state_of(const std::string& unit) const;
+
+  // Returns those of `properties` that systemd tells of the unit, or of itself
+  // when `unit` is empty. One that has several values has a line for each.
+  std::map<std::string, std::string> show(const std::string& unit,
+                                          const Words& properties) const;
 
   // Returns the user that the unit's processes run as. Throws Error when there
   // is none: DynamicUser=, for one.

@@ -1,6 +1,6 @@
 #include "lib/services/verify.hpp"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -25,6 +25,18 @@ Value value_or_none(const std::map<std::string, Value>& values,
                     const std::string& name) {
   const auto found = values.find(name);
   return found == values.end() ? Value() : found->second;
+}
+
+// Says where a unit listens; not where that cannot be told.
+std::string describe_listeners(const std::string& unit,
+                               const std::optional<Endpoints>& listeners) {
+  std::vector<std::string> places;
+  for (const Endpoint& endpoint : listeners.value_or(Endpoints{})) {
+    places.push_back(to_string(endpoint));
+  }
+  return places.empty() ? unit + " listens nowhere"
+                        : fmt::format("{} listens on {}", unit,
+                                      fmt::join(places, " and "));
 }
 
 // A unit that is watched.
@@ -61,9 +73,9 @@ class Watch {
     for (const Component& component : components) {
       services_.push_back(
           {.component = component,
-           .ports =
-               Ports(value_or_none(expectations.listens, component.name),
-                     expectations.may_move, command_with(config, "--force")),
+           .ports = Ports(value_or_none(expectations.listens, component.name),
+                          expectations.may_move.contains(component.name),
+                          command_with(config, "--force")),
            .timeout = component.health_timeout.value_or(config.health_timeout),
            .last_good = start_});
       for (const std::string& unit : component.services) {
@@ -120,6 +132,7 @@ class Watch {
     Troubles troubles;
     for (Watched& service : services_) {
       std::optional<Endpoints> listeners = Endpoints();
+      std::vector<std::string> by_unit;
       for (Unit& unit : service.units) {
         const UnitState now = systemd_.state_of(unit.name);
         if (const auto trouble = trouble_of(unit, now)) {
@@ -129,10 +142,14 @@ class Watch {
                   ? *trouble
                   : fmt::format("{}: {}", unit.name, *trouble));
         }
-        add_listeners(listeners, listeners_of(now, unit.held));
+        const auto own = listeners_of(now, unit.held);
+        add_listeners(listeners, own);
+        by_unit.push_back(describe_listeners(unit.name, own));
       }
-      service.ports.look(listeners,
-                         steady_clock::now() - start_ <= service.timeout / 2);
+      service.ports.look(
+          listeners, steady_clock::now() - start_ <= service.timeout / 2,
+          by_unit.size() == 1 ? ""
+                              : fmt::format("{}", fmt::join(by_unit, ", ")));
     }
     return troubles;
   }
@@ -159,12 +176,14 @@ class Watch {
       }
       all_pass = false;
       if (service.time_left() <= milliseconds::zero()) {
+        const std::string& name = service.component.name;
         if (expectations_.may_have_moved &&
-            service.ports.accept_another_port()) {
+            service.ports.accept_another_port(
+                expectations_.may_vanish.contains(name))) {
           service.last_good = steady_clock::now();
           return false;
         }
-        troubles[service.component.name] = fmt::format(
+        troubles[name] = fmt::format(
             "after {}, {}", describe_duration(service.timeout), *problem);
         return false;
       }

@@ -27,10 +27,12 @@ struct Expectations {
   UnitStates before = {};
   std::set<std::string> reloaded = {};  // units that go on as they were
   EndpointsByName listens = {};         // they did so before
-  // They may listen elsewhere now, but not nowhere; or they may do so when it
-  // turns out that they do not listen on any port as before.
-  bool may_move = false;
+  // The components whose services may listen elsewhere now, but not nowhere.
+  std::set<std::string> may_move = {};
+  // All may do so when it turns out that they do not listen on any port as
+  // before, and those of these components nowhere.
   bool may_have_moved = false;
+  std::set<std::string> may_vanish = {};
 };
 
 struct Verification {

@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import log2
@@ -33,6 +34,7 @@ from support import REFERENCE_SCRIPT, TOP
 from support.figures import possible
 from support.peak import peak_memory
 from support.servers import ENVIRONMENT, HttpServer, SshServer
+from tick_of_systemd import table as tick_of_systemd_table
 
 LIMIT = "git ls-remote"
 COLOURS = {LIMIT: "#999", "deployment-update": "#0a6", "git pull": "#c80",
@@ -263,6 +265,17 @@ def tick(options):
         (TOP / "docs/tick.svg").write_text(chart(results))
 
 
+def tick_of_systemd(options):
+    try:
+        text = tick_of_systemd_table(options.unit_rounds, options.starts)
+    except unittest.SkipTest as reason:
+        note(f"left out: the tick as systemd runs it: {reason}")
+        return
+    print("\n".join(text))
+    if options.write:
+        write_between("performance.md", "units", text)
+
+
 def numbers(text):
     return [int(part) for part in text.split(",")]
 
@@ -274,9 +287,17 @@ def main():
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--files", type=numbers, default=[10, 10000, 100000])
     parser.add_argument("--refs", type=numbers, default=[10, 1000, 50000])
+    parser.add_argument("--unit-rounds", type=int, default=7,
+                        help="rounds on a booted host, as systemd runs it")
+    parser.add_argument("--starts", type=int, default=50, help="in each")
+    parser.add_argument("--units-only", action="store_true",
+                        help="leave all out but the booted host")
     parser.add_argument("--write", action="store_true",
                         help="put table and chart into docs/")
-    tick(parser.parse_args())
+    options = parser.parse_args()
+    if not options.units_only:
+        tick(options)
+    tick_of_systemd(options)
 
 
 if __name__ == "__main__":

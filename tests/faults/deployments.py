@@ -1,20 +1,23 @@
 """Deployments that a crash test kills, and what must be true afterwards."""
 
 import collections
+import datetime
+import json
 import re
 import shutil
 import subprocess
 
 from support import require
-from support.record import entries
+from support.record import entries, let_time_pass
 from support.world import CONFIG, World, made_from
 
 STRACE = shutil.which("strace")
 UNSHARE = shutil.which("unshare")
 
 UNITS = ["frontend-deployment.service", "backend-deployment.service"]
-LEFTOVERS = ["*.lock", "tmp_*", "*.tmp", "record.*", ".deployment-update.*",
-             "stage", "index.*"]
+# The next deployment removes what a run that was killed left of the history.
+LEFTOVERS = ["*.lock", "tmp_*", "*.tmp", "record.[0-9a-f]*",
+             ".deployment-update.*", "stage", "index.*"]
 
 # Kinds of files change too, and a run is killed halfway there.
 FIRST_SHAPE = {"gone": "1\n", "file": "1\n", "folder/file": "1\n"}
@@ -22,8 +25,37 @@ SECOND_SHAPE = {"gone": None, "file": None, "file/folder": "2\n",
                 "folder/file": None, "folder": "2\n"}
 
 
+# What installs make beside the environments, in each version, and what stood
+# where version 2 makes something.
+NPM_MAKES = """
+mkdir -p dist
+cat package.json >dist/page
+cat package.json >../shared.out
+case $(cat package.json) in
+*2*) echo 2 >new.out; echo 2 >mine.out ;;
+*) echo 1 >old.out ;;
+esac
+"""
+MADE = {"1": {"frontend/dist/page": '{"version": "1"}\n',
+              "shared.out": '{"version": "1"}\n',
+              "frontend/old.out": "1\n", "frontend/new.out": None,
+              "frontend/mine.out": "a person's\n"},
+        "2": {"frontend/dist/page": '{"version": "2"}\n',
+              "shared.out": '{"version": "2"}\n',
+              "frontend/old.out": None, "frontend/new.out": "2\n",
+              "frontend/mine.out": "2\n"}}
+
 # strace counts the calls of each name: this is the `time`-th of `name`.
 Call = collections.namedtuple("Call", "name time")
+
+
+def identity(path):
+    """What a label says of a thing."""
+    inode, birth, change = subprocess.run(
+        ["stat", "--printf=%i %.9W %.9Y", path], check=True,
+        capture_output=True, text=True).stdout.split()
+    return (f"d{inode}+{birth}" if path.is_dir()
+            else f"f{inode}+{birth}@{change}")
 
 
 class Host(World):
@@ -58,6 +90,28 @@ class Host(World):
         self.said = ""
         subprocess.run(["rm", "-rf", self.root], check=True)
         subprocess.run(["cp", "-a", self.before, self.root], check=True)
+        self.label_copies()
+
+    def label_copies(self):
+        """Lets labels speak of the copies of outputs: inode numbers and times
+        of birth are others."""
+        environments = (self.checkout
+                        / ".git/deployment-update/environments").glob("*/*")
+        for folder in [self.checkout / "frontend/node_modules", *environments]:
+            label = folder / ".deployment-update"
+            if not label.exists():
+                continue
+            lines = label.read_text().splitlines()
+            for number, line in enumerate(lines):
+                word, _, rest = line.partition(" ")
+                if word == "output":
+                    path = rest.partition(" ")[2]
+                    place = self.checkout / path
+                    if folder.name != "node_modules":
+                        held = folder.with_name(f"{folder.name}.outputs")
+                        place = held / path.replace("/", "%2F")
+                    lines[number] = f"{word} {identity(place)} {path}"
+            label.write_text("".join(f"{line}\n" for line in lines))
 
     def converge(self, promised, *more):
         run = self.run(*more)
@@ -114,14 +168,32 @@ class Host(World):
         require(record["deployed"] == commit, f"recorded: {record}")
         for name in ("pending", "running", "moving-to", "roll-back-to"):
             require(name not in record, f"recorded: {record}")
+        if self.scenario.has_outputs:
+            self.check_outputs(MADE[self.versions[commit]])
         left = [path for folder in (self.checkout, self.state, self.temporary)
                 for pattern in LEFTOVERS for path in folder.rglob(pattern)]
         require(not left, f"left behind: {left}")
         return record
 
+    def check_outputs(self, expected):
+        for name, text in expected.items():
+            path = self.checkout / name
+            found = path.read_text() if path.exists() else None
+            require(found == text, f"{name}: {found}")
+
+    def make_outputs(self):
+        """The version that is deployed is built again, with outputs."""
+        with (self.checkout / ".git/info/exclude").open("a") as exclude:
+            exclude.write("dist/\n*.out\n")
+        self.stand_in("npm", self.stand_in_text("npm") + NPM_MAKES)
+        self.converge(0, "--force")
+        (self.checkout / "frontend/mine.out").write_text("a person's\n")
+
 
 class Deployment:
     """Puts a commit in place, with every step that this takes."""
+
+    has_outputs = False
 
     def __init__(self, name, config="", arguments=()):
         self.name = name
@@ -161,6 +233,30 @@ class Checked(Deployment):
         require(released == f"{host.tip} backend", f"released: {released}")
 
 
+class Told(Deployment):
+    """With a program that is told of it: once, or twice when the run was
+    killed while it was."""
+
+    def prepare(self, host):
+        told = host.root / "told"
+        host.tell(TOLD=told)
+        host.stand_in("tell", '#!/bin/sh\n. "${0%/*}/variables"\n'
+                              'cat >>"$TOLD"\n')
+        let_time_pass(host.record, datetime.timedelta(hours=1))
+        host.converge(0)
+        told.write_text("")
+        super().prepare(host)
+
+    def judge(self, host):
+        super().judge(host)
+        news = [json.loads(line)
+                for line in (host.root / "told").read_text().splitlines()]
+        require(len(news) in (1, 2), f"told: {news}")
+        for one in news:
+            require((one["event"], one["commit"]) == ("deployed", host.tip),
+                    f"told: {one}")
+
+
 class RollBack(Deployment):
     """Of a push whose services die."""
 
@@ -194,6 +290,104 @@ class RollBackByHand(Deployment):
             host.check_everything_is_at(host.tip)
 
 
+class Outputs(Deployment):
+    has_outputs = True
+
+    def prepare(self, host):
+        host.make_outputs()
+        super().prepare(host)
+
+
+class OutputsRollBack(RollBack):
+    has_outputs = True
+
+    def prepare(self, host):
+        host.make_outputs()
+        super().prepare(host)
+
+
+class TrackedRollBack(RollBack):
+    """Of a push whose services die, and which has what a build made."""
+
+    has_outputs = True
+
+    def prepare(self, host):
+        host.make_outputs()
+        host.push_version("2", **{"frontend/dist/page": "tracked\n",
+                                  "crash": "yes\n"})
+
+
+class DroppedRollBack(RollBack):
+    """Of a push whose services die, and which drops the front end and has what
+    its build made."""
+
+    has_outputs = True
+
+    def prepare(self, host):
+        host.make_outputs()
+        host.tip = host.push("Drop it", {
+            "frontend/package.json": None, "frontend/dist/page": "tracked\n",
+            "crash": "yes\n"})
+
+
+class OutputsRollBackByHand(RollBackByHand):
+    has_outputs = True
+
+    def prepare(self, host):
+        host.make_outputs()
+        super().prepare(host)
+
+
+class Workspace(Deployment):
+    """Of a push that makes the front end a workspace of npm: its environment
+    is in another place then."""
+
+    def prepare(self, host):
+        be_like_npm(host)
+        host.push_version("2", **WORKSPACES)
+
+    def judge(self, host):
+        super().judge(host)
+        require(not (host.checkout / "frontend/node_modules").exists(),
+                "its own environment is still there")
+
+
+class NoWorkspace(RollBack):
+    """Of such a push whose services die."""
+
+    def prepare(self, host):
+        be_like_npm(host)
+        host.push_version("2", crash="yes\n", **WORKSPACES)
+
+    def judge(self, host):
+        super().judge(host)
+        require(not (host.checkout / "node_modules").exists(),
+                "the environment of the root is still there")
+
+
+WORKSPACES = {"package.json": '{"workspaces": ["frontend"]}\n'}
+
+
+def be_like_npm(host):
+    """The front end's environment is in the root when there is one."""
+    npm = host.stand_in_text("npm")
+    host.stand_in("npm", npm.replace("cat package.json", """from=package.json
+if [ -e frontend/package.json ]; then from=frontend/package.json; fi
+cat $from"""))
+    own = "environment=$CHECKOUT/frontend/node_modules"
+    systemctl = host.stand_in_text("systemctl")
+    require(own in systemctl, systemctl)
+    host.stand_in("systemctl", systemctl.replace(own, own + """
+      if [ ! -e $environment ]; then
+        environment=$CHECKOUT/node_modules
+      fi"""))
+    host.in_use = lambda: [next(
+        (host.checkout / folder / "made-from").read_text()
+        for folder in folders if (host.checkout / folder).exists())
+        for folders in (("frontend/node_modules", "node_modules"),
+                        ("backend/venv",))]
+
+
 SCENARIOS = [
     Deployment("staged"),
     Deployment("in-place", "build = in-place\n"),
@@ -208,7 +402,16 @@ service = backend-deployment.service
 check = true
 release = true
 """),
+    Told("told", "notify = tell\n"),
     Divergence("divergence", "on-divergence = reset\n"),
     RollBack("roll-back"),
     RollBackByHand("roll-back-by-hand", arguments=["--rollback"]),
+    Outputs("outputs"),
+    OutputsRollBack("outputs-roll-back"),
+    OutputsRollBackByHand("outputs-roll-back-by-hand",
+                          arguments=["--rollback"]),
+    TrackedRollBack("tracked-roll-back"),
+    DroppedRollBack("dropped-roll-back"),
+    Workspace("workspace"),
+    NoWorkspace("no-workspace"),
 ]

@@ -1,12 +1,22 @@
-// The record: what was read is what is written, and nothing else is taken.
+// The record and the history: what was read is what is written, and nothing
+// else is taken.
+#include "lib/model/history.hpp"
 #include "lib/model/record_text.hpp"
 
 #include "tests/fuzz/fuzz.hpp"
 
 using namespace deployment;
 
+void read_history(std::string_view text) {
+  History history;
+  if (accepts<Error>([&] { history = parse_history(text, "history"); })) {
+    REQUIRE(parse_history(to_text(history), "history") == history);
+  }
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t size) {
+  read_history(text_of(data, size));
   Record record;
   const bool accepted = accepts<Error>(
       [&] { record = parse_record(text_of(data, size), "record"); });

@@ -13,8 +13,9 @@ import sys
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from host import (test_host, test_install,  # noqa: F401: have groups
-                  test_instances)
+from host import (test_applications, test_held,  # noqa: F401: have groups
+                  test_host, test_install, test_instances, test_now,
+                  test_package, test_poll, test_years)
 from support.__main__ import SKIPPED
 from support.host import base_root
 
@@ -22,7 +23,8 @@ AT_ONCE = 3  # hosts; they mostly wait
 GROUP_TIMEOUT = 900  # seconds
 # The modules of the groups, by name.
 GROUPS = {group.__name__: group.__module__
-          for group in test_host.Group.__subclasses__()}
+          for group in [*test_host.Group.__subclasses__(),
+                        test_held.HeldStreaming]}
 
 
 class Run:

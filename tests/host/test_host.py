@@ -21,7 +21,8 @@ from pathlib import Path
 from support import REFERENCE_SCRIPT, TOP, install_program, require
 from support.attackers import EXCHANGER, exchanger
 from support.host import (APP, AUTHOR, BACK_END, CHECKOUT, DURATION, ERR,
-                          FOLDER, FRONT_END, UNIT, Host, base_root, until)
+                          FOLDER, FRONT_END, UNIT, WARNING, Host, base_root,
+                          poll_of, until)
 
 PATIENCE = 120  # seconds for what takes a few on an idle machine
 TICK = 2  # seconds between the runs of a timer in a hurry
@@ -128,12 +129,8 @@ class Group(unittest.TestCase):
         self.wait_until_idle()
 
     def wait_until_idle(self):
-        until("the service to be idle", lambda: not self.is_at_work(),
+        until("the service to be idle", lambda: not self.host.is_at_work(),
               PATIENCE)
-
-    def is_at_work(self):
-        state = self.host.show(f"{UNIT}.service", "ActiveState")
-        return state not in ("inactive", "failed")
 
     def read_deployment(self, after, subject):
         """The lines of the run that deployed `subject`; they read well."""
@@ -201,6 +198,34 @@ class Steady(Group):
         self.check_unwritten(before)
         require(services == self.invocations(), "a service was restarted")
 
+    def entries(self, after):
+        """The journal's entries of the program, however it was started."""
+        self.host.run("journalctl", "--sync")
+        shown = self.host.run("journalctl", "-t", UNIT, "-o", "json",
+                              "--cursor", after).stdout
+        found = [json.loads(line) for line in shown.splitlines()]
+        return [entry for entry in found if entry["__CURSOR"] != after]
+
+    def test_runs_by_hand_are_in_the_journal(self):
+        after = self.host.cursor()
+        self.host.run(UNIT, "--status")
+        self.host.run(UNIT, "--dry-run")
+        self.host.run("env", "SUDO_USER=alice", UNIT, "--wait=60")
+        self.host.run("systemctl", "start", UNIT)
+        entries = self.entries(after)
+        of_hand = [entry for entry in entries if "STARTED_BY" in entry]
+        require([entry["MESSAGE"] for entry in of_hand]
+                == ["started by alice: deployment-update --wait=60",
+                    *NO_CHANGES], entries)
+        require({(entry["STARTED_BY"], entry["PRIORITY"], entry["_UID"])
+                 for entry in of_hand} == {("alice", "6", "0")}, of_hand)
+        of_unit = [entry["MESSAGE"] for entry in entries
+                   if entry.get("_SYSTEMD_UNIT") in (
+                       f"{UNIT}.service", f"{poll_of(UNIT)}.service")]
+        # Of the timer, too.
+        require(of_unit and of_unit == NO_CHANGES * len(of_unit), entries)
+        require(len(of_hand) + len(of_unit) == len(entries), entries)
+
     def test_dry_run_beside_the_timer(self):
         commit = self.host.push_back_end("back end 2", "Second")
         before = self.listing()
@@ -219,7 +244,9 @@ class Steady(Group):
             require(shown.splitlines() == NO_CHANGES, f"as {user}: {shown}")
         shown = [self.host.run(UNIT, "--status", user=user).stdout
                  for user in ("root", "ubuntu")]
-        require(f"deployed   {commit[:12]} (Second), 20" in shown[0], shown[0])
+        require(re.match(r"up to date with origin/prod\n"
+                         rf"deployed   Second \(\S+Z, {commit[:12]}\)\n",
+                         shown[0]), shown[0])
         require(shown[0] == shown[1], "\n".join(shown))
 
 
@@ -280,7 +307,7 @@ class Changes(Group):
             "backend/requirements.txt": requirements("uvicorn", "asgiref")})
         self.wait_for_line("^build ", after)
         second = self.host.push_back_end("back end in between", "In between")
-        require(self.is_at_work() and not find_line(
+        require(self.host.is_at_work() and not find_line(
             self.host.journal(after), f"^deployed {first[:12]}"),
             "the run had ended before the push")
         self.host.wait_for_back_end("back end in between")
@@ -311,7 +338,7 @@ class Changes(Group):
             self.host.wait_for_front_end(f"page {number}")
             self.wait_until_deployed(commit, after)
         bad = [line.text for line in self.host.journal(after)
-               if line.priority < 6]
+               if line.priority <= WARNING]
         require(not bad, bad)
         kept = self.host.shell(
             f"find {CHECKOUT}/.git/deployment-update -mindepth 2 -maxdepth 3 "
@@ -371,7 +398,7 @@ class Breaking:
 
     def listens(self):
         shown = self.host.run(UNIT, "--status").stdout
-        return re.findall(r"listens on \S+:(\d+)$", shown, re.M)
+        return re.findall(r"listened on \S+:(\d+) when", shown, re.M)
 
 
 class Failures(Breaking, Group):
@@ -423,7 +450,7 @@ class Serving(Breaking, Group):
         super().set_up()
         shown = cls.host.run(UNIT, "--status").stdout
         for port in (BACK_END, FRONT_END):
-            require(f":{port}\n" in shown, f"no port {port}:\n{shown}")
+            require(f":{port} when " in shown, f"no port {port}:\n{shown}")
 
     def test_exception_at_import(self):
         self.check_missing_port(
@@ -641,7 +668,7 @@ class HostFailures(ChangingUnits, Group):
 
     def check_pending(self, commit):
         shown = self.host.run(UNIT, "--status").stdout
-        require(f"pending    {commit[:12]} " in shown
+        require(re.search(rf"^pending    .*\({commit[:12]}\)$", shown, re.M)
                 and "quarantine" not in shown, shown)
 
     def test_systemctl_that_hangs(self):
@@ -722,7 +749,7 @@ class AsRoot(Group):
 
     def test_a_script_is_replaced(self):
         self.host.push_back_end("back end of the script")
-        until("the script to deploy", self.is_at_work, PATIENCE)
+        until("the script to deploy", self.host.is_at_work, PATIENCE)
         said = self.host.install(self.stage)
         require("waiting for the running deployment" in said, said)
         old = texts(self.host.journal())
@@ -1042,7 +1069,7 @@ class Confined(Group):
             self.wait_until_idle()
 
     def test_exposure_is_as_documented(self):
-        self.check_exposure("with both drop-ins")
+        self.check_exposure("with the drop-ins")
 
     def test_tightened_as_documented(self):
         """A push is built aside, and one that fails is rolled back, under the
@@ -1168,11 +1195,13 @@ class Confined(Group):
         after = self.host.cursor()
         self.host.run("systemctl", "kill", "--signal=STOP", "origin.service")
         try:
-            self.start_timer()
+            self.host.run("systemctl", "start", "--no-block",
+                          f"{UNIT}.service")
             until("a run to be ended", lambda: "start operation timed out"
                   in self.host.journal_text(after), PATIENCE)
         finally:
             self.host.run("systemctl", "kill", "--signal=CONT",
                           "origin.service")
             self.without_setting()
+        self.start_timer()
         self.wait_for_line(f"^{NO_CHANGES[0]}$", after)

@@ -2,6 +2,7 @@
 names other services."""
 
 import contextlib
+import json
 import re
 
 from host.test_host import PATIENCE, TICK, Group, texts
@@ -200,6 +201,102 @@ exec /bin/mv "$@"
                     "TimersMonotonic TimersCalendar AccuracyUSec")
         finally:
             self.host.hurry_timer(TICK)
+
+
+class Checked(Installs, Group):
+    """--check on a host that runs."""
+
+    def check(self, user="root"):
+        """Returns what is in the way, and notes."""
+        run = self.host.run("deployment-update", "--check", "--json",
+                            check=False, user=user)
+        found = json.loads(run.stdout)
+        require(run.returncode == (1 if found["obstacles"] else 0), found)
+        return [[(one["what"], one["remedy"]) for one in found[kind]]
+                for kind in ("obstacles", "notes")]
+
+    def require_remedy(self, what):
+        """Only that is in the way, and its remedy takes it away."""
+        obstacles, _ = self.check()
+        require([found for found, _ in obstacles] == [what], obstacles)
+        self.host.shell(obstacles[0][1].rpartition(": ")[2])
+        require(self.check()[0] == [], "it is still in the way")
+
+    def test_an_installation_ends_with_it(self):
+        said = self.upgrade()
+        require("install: /usr/local/bin/deployment-update --check:\n" in said,
+                said)
+        require("nothing is in the way\n" in said, said)
+        self.host.run("systemctl", "disable", FRONT)
+        try:
+            said = self.upgrade()
+        finally:
+            self.host.run("systemctl", "enable", FRONT)
+        require(f"in the way   {FRONT} is not enabled" in said, said)
+        require("it is installed all the same; to look again: "
+                "/usr/local/bin/deployment-update --check" in said, said)
+
+    def test_a_good_host(self):
+        for user in ("root", "ubuntu"):
+            obstacles, notes = self.check(user)
+            require(obstacles == [], obstacles)
+            require(all("clock" in what for what, _ in notes), notes)
+
+    def test_a_masked_unit(self):
+        unit = f"{UNITS}/{FRONT}"
+        self.host.shell(f"mv {unit} /root && systemctl mask {FRONT}")
+        try:
+            self.host.run("systemctl", "daemon-reload")
+            obstacles, _ = self.check()
+            whats = dict(obstacles)
+            what = f"{FRONT} cannot be restarted: it is masked"
+            require(what in whats, obstacles)
+            self.host.shell(whats[what].rpartition(": ")[2])
+        finally:
+            self.host.shell(f"mv /root/{FRONT} {unit}; systemctl daemon-reload"
+                            f"; systemctl enable {FRONT}")
+        require(self.check()[0] == [], "it is still in the way")
+
+    def test_a_disabled_timer(self):
+        self.host.run("systemctl", "disable", "--now", TIMER)
+        self.require_remedy(f"{TIMER} is not enabled: nothing is deployed "
+                            "after the next boot")
+        self.require_states(("enabled", "active"), TIMER)
+        self.host.run("systemctl", "stop", TIMER)
+        self.require_remedy(f"{TIMER} is not active: nothing is deployed")
+
+    def test_a_changed_unit(self):
+        unit = self.host.outside(f"{UNITS}/{BACK}")
+        text = unit.read_text()
+        self.host.write(f"{UNITS}/{BACK}", f"{text}# changed\n")
+        try:
+            self.require_remedy(f"a file of {BACK} was changed, and systemd "
+                                "has not read it since")
+        finally:
+            self.host.write(f"{UNITS}/{BACK}", text)
+            self.host.run("systemctl", "daemon-reload")
+
+    def test_a_drop_in(self):
+        drop_in = f"{UNITS}/{SERVICE}.d/override.conf"
+        try:
+            self.host.write(drop_in, "[Service]\nNoNewPrivileges=no\n")
+            self.host.run("systemctl", "daemon-reload")
+            obstacles, notes = self.check()
+            require(obstacles == [], obstacles)
+            require(f"{SERVICE} is less confined than hardening.conf has it: "
+                    f"NoNewPrivileges=no from {drop_in}" in dict(notes), notes)
+            self.host.write(drop_in, "[Service]\nProtectHome=yes\n"
+                            "TimeoutStartSec=1min\nRestrictNamespaces=yes\n")
+            self.host.run("systemctl", "daemon-reload")
+            obstacles, _ = self.check()
+            whats = "\n".join(what for what, _ in obstacles)
+            for what in (f"ProtectHome=yes from {drop_in}: it cannot write to "
+                         f"{CHECKOUT}", "TimeoutStartUSec=1min from",
+                         "RestrictNamespaces=yes from"):
+                require(what in whats, whats)
+        finally:
+            self.host.outside(drop_in).unlink()
+            self.host.run("systemctl", "daemon-reload")
 
 
 class Removed(Installs, Group):

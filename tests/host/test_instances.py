@@ -119,9 +119,8 @@ class Application:
         self.wait_until_idle()
 
     def wait_until_idle(self):
-        until(f"{self.unit} to be idle", lambda: self.host.show(
-            f"{self.unit}.service", "ActiveState") in ("inactive", "failed"),
-            PATIENCE)
+        until(f"{self.unit} to be idle",
+              lambda: not self.host.is_at_work(self.unit), PATIENCE)
 
     def status(self, *options, user="root"):
         return json.loads(self.host.run(
@@ -326,7 +325,7 @@ class Instances(Installs, Group):
         require(not self.host.outside("/var/lib/deployment-update/record")
                 .exists(), "there is a default record")
         refused = self.host.run(UNIT, "--repo-dir", self.blog.checkout,
-                                "--force", check=False)
+                                "--force", "--wait", "60", check=False)
         require(f"has the record {self.blog.record}, " in refused.stderr,
                 refused.stderr)
 

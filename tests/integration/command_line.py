@@ -32,6 +32,8 @@ class CommandLine(unittest.TestCase):
                          "--state-dir DIR", "--config FILE", "--dry-run",
                          "--force", "--build in-place|staged", "--json",
                          "--verbose", "--help", "--version", "--status",
+                         "--history",
+                         "--hold REASON", "--release",
                          "--wait", "Exit codes", "  0 ", "  1 ", "  2 ",
                          "  75 "):
                 self.assertIn(word, run.stdout)
@@ -71,7 +73,7 @@ class CommandLine(unittest.TestCase):
         read, write = os.pipe()
         os.close(read)
         with os.fdopen(write, "w") as closed:
-            for option in ("--status", "--help", "--version"):
+            for option in ("--status", "--history", "--help", "--version"):
                 run = subprocess.run(
                     self.world.arguments(option), stdout=closed,
                     stderr=subprocess.PIPE, env=self.world.environment,
@@ -105,7 +107,7 @@ class CommandLine(unittest.TestCase):
             ("--remote=--all",): "a name that git accepts for a remote",
             ("--build=fast",): "in-place or staged",
             ("--dry-run=yes",): "--dry-run",
-            ("--json",): "--dry-run or --status",
+            ("--json",): "--dry-run, --status, --history or --check",
             ("--wait=soon",): "seconds",
             ("--wait=-1",): "seconds",
             ("--config=/no/such/file",): "/no/such/file: cannot be read: "
@@ -129,7 +131,7 @@ class CommandLine(unittest.TestCase):
         mistakes = {
             "brnch = prod\n": "unknown key 'brnch'; allowed: branch, ",
             "[web]\ntyp = npm\n": "[web]: unknown key 'typ'; allowed: ",
-            "[web]\ntype = cargo\n": "npm or python",
+            "[web]\ntype = cargo\n": "generic or npm or python",
             "branch =\n": "branch has no value; it takes ",
             "[web]\nservice = w.service\n": "component web has no type",
             "branch = a..b\n": "a name that git accepts for a branch",
@@ -193,7 +195,9 @@ class CommandLine(unittest.TestCase):
         commit = self.world.commit()
         text = self.world.run("--status")
         self.assertEqual((text.returncode, text.stderr), (0, ""))
-        self.assertIn(f"{commit[:12]} (Second)", text.stdout)
+        self.assertTrue(text.stdout.startswith(
+            "up to date with origin/prod\ndeployed   Second (20"), text.stdout)
+        self.assertIn(f", {commit[:12]})\n", text.stdout)
         status = json.loads(self.world.run("--status", "--json").stdout)
         self.assertEqual(status["deployed"]["commit"], commit)
         self.assertEqual(status["deployed"]["subject"], "Second")

@@ -428,7 +428,7 @@ head -c 4000000 /dev/zero >node_modules/big
         self.assertEqual(self.world.record.read_text(), record)
         self.assertEqual(
             sorted(path.name for path in self.world.state.iterdir()),
-            ["filler", "record"])
+            ["filler", "record", "record.history"])
         self.filler.unlink()
         run = self.world.run()
         self.assertEqual(run.returncode, 0, run.stderr)

@@ -114,9 +114,9 @@ class Hang(unittest.TestCase):
     def test_one_that_hangs_during_a_deployment(self):
         world = self.world()
         commit = world.push_version(3)
-        environments = world.checkout / ".git/deployment-update/environments"
-        text = self.assert_it_ends(
-            self.start_with_hanging(world, environments))
+        stage = world.checkout / ".git/deployment-update/stage"
+        stage.mkdir()
+        text = self.assert_it_ends(self.start_with_hanging(world, stage))
         self.assertIn(f"error: no progress for {LIMIT}.0 s", text)
         self.assertIn("running", entries(world.record))
         run = world.run()

@@ -82,11 +82,11 @@ class Npm(Deployed):
 
     def test_the_lock_file_of_the_workspace_counts(self):
         self.assert_builds({"package.json": ROOT, "package-lock.json": "1\n"},
-                           "../package-lock.json is new")
+                           "it is a workspace of . now")
         self.assert_builds({"package-lock.json": "2\n"},
-                           "../package-lock.json changed")
+                           ": package-lock.json changed")
         self.assert_builds({"npm-shrinkwrap.json": "3\n"},
-                           "../npm-shrinkwrap.json is new")
+                           ": npm-shrinkwrap.json is new")
 
     def test_a_folder_above_that_has_other_workspaces_does_not(self):
         self.world.push("Other", {
@@ -284,6 +284,22 @@ class Updated(WithSubmodule):
         self.assert_updated(second, 2)
         self.assertEqual(self.read("frontend/node_modules/saw"),
                          "lib 2\nin 1\n")
+
+    def test_settings_of_the_owner_lead_no_build_to_the_checkout(self):
+        first = self.push_with_submodule()
+        self.deploy(0)
+        world = self.world
+        before = world.git(world.checkout, "submodule", "status",
+                           "--recursive")
+        world.git(world.checkout, "config", "submodule.recurse", "true")
+        world.git(world.checkout, "config", "core.worktree", world.checkout)
+        self.push_changed({"frontend/package.json": "{ }\n"})
+        world.stand_in("npm", "#!/bin/sh\ncat ../lib/value >&2; exit 1\n")
+        self.assertIn("lib 2", self.deploy(1))
+        self.assert_updated(first, 1)
+        self.assertEqual(
+            world.git(world.checkout, "submodule", "status", "--recursive"),
+            before)
 
     def test_a_push_of_nothing_else_is_deployed(self):
         self.push_with_submodule()

@@ -29,6 +29,7 @@ DEFAULT_SERVICES = {"frontend-deployment.service",
 CONFIG = "etc/deployment-update.conf"
 PROGRAM = "usr/local/bin/deployment-update"
 OWN_FOLDER = "usr/local/share/deployment-update"
+OWN_EXAMPLES = "usr/local/share/doc/deployment-update/examples"
 MANIFEST = f"{OWN_FOLDER}/installed-files"
 FORMER = f"{OWN_FOLDER}/former-files"
 SCRIPT = "usr/local/bin/deployment-update.sh"
@@ -46,8 +47,11 @@ ExecStart=/bin/true
 WantedBy=multi-user.target
 """
 
-# All packages are installed.
-DPKG_QUERY = "#!/bin/sh\nprintf installed\n"
+# All packages are installed, but for ours.
+DPKG_QUERY = """#!/bin/sh
+case $* in *" deployment-update") exit 1 ;; esac
+printf installed
+"""
 # Kills the run at its call number $KILL_AT of these programs, just before it.
 KILLER = """#!/bin/sh
 echo "${0##*/} $*" >>/srv/calls
@@ -541,7 +545,7 @@ class Configured(Installer):
         self.assertEqual(self.root.links(), {
             "deployment-update.timer", "web.service", "api@1.service"})
         self.assertEqual(self.installed_defaults(), set())
-        self.assertNotIn("frontend", run.text)
+        self.assertNotIn(f"/{UNITS}/frontend", run.text)
         self.uninstall("--with-application")
         self.assertEqual(self.root.links(), set())
         self.assertEqual(self.root.read(f"{UNITS}/web.service"), OTHER_UNIT)
@@ -619,6 +623,102 @@ class Configured(Installer):
         self.assertEqual(self.root.content(), before)
 
 
+class Holding(Installer):
+    """Connections that wait while a service restarts."""
+
+    ALL = {f"{UNITS}/{end}-deployment.{name}"
+           for end, module in (("frontend", "cjs"), ("backend", "py"))
+           for name in ("socket", "service.d/hold-connections.conf",
+                        f"service.d/held-port.{module}")}
+    DROP_IN = f"{UNITS}/backend-deployment.service.d/hold-connections.conf"
+    STOP = f"{UNITS}/backend-deployment.service.d/bounded-stop.conf"
+
+    def held(self):
+        return {name for name in self.ALL if self.root.is_there(name)}
+
+    def test_they_wait_when_that_is_chosen_and_until_it_is_not(self):
+        self.install()
+        self.assertEqual(self.held(), set())
+        run = self.install("--hold-connections")
+        self.assertEqual(self.held(), self.ALL)
+        for name in self.ALL:
+            self.assert_said(run, f"^install: installed /{name}$")
+        self.newer()
+        run = self.install()
+        self.assertEqual(self.held(), self.ALL)
+        self.assertIn("nothing to change: this version is installed",
+                      self.install("--hold-connections").lines)
+        run = self.install("--no-hold-connections")
+        self.assertEqual(self.held(), set())
+        self.assertTrue(self.root.is_there(self.STOP))
+        self.assertIn("nothing to change: this version is installed",
+                      self.install().lines)
+        self.assertEqual(self.held(), set())
+
+    def test_an_upgrade_brings_what_is_new(self):
+        self.install("--hold-connections")
+        name = f"{OWN_EXAMPLES}/hold-connections/backend-deployment.socket"
+        self.root.add(f"srv/stage/{name}", "# newer\n")
+        run = self.install()
+        self.assert_said(
+            run, f"^install: upgraded /{UNITS}/backend-deployment.socket$")
+
+    def test_changed_files_are_kept(self):
+        self.install("--hold-connections")
+        changed = self.root.add(self.DROP_IN, "# mine\n")
+        self.newer()
+        self.install()
+        self.assertEqual(self.root.read(self.DROP_IN), changed)
+        before = self.root.content()
+        run = self.root.install("--no-hold-connections")
+        self.assertEqual(run.status, 1, run.text)
+        self.assert_said(run, f"^install: no file was changed: /{self.DROP_IN}"
+                         " was changed on this host")
+        self.assertEqual(self.root.content(), before)
+
+    def test_a_service_that_may_listen_elsewhere_is_refused(self):
+        override = f"{UNITS}/backend-deployment.service.d/override.conf"
+        for name, text in ((BACK_END, "ExecStart=/bin/true\n"),
+                           (override, "[Service]\nExecStart=\n")):
+            with self.subTest(file=name):
+                self.root = self.new_root()
+                self.install()
+                self.root.write(name, text)
+                before = self.root.content()
+                run = self.root.install("--hold-connections")
+                self.assertEqual(run.status, 1, run.text)
+                self.assert_said(run, f"^install: no file was changed: /{name}"
+                                 " is not as it is installed")
+                self.assertEqual(self.root.content(), before)
+
+    def test_services_of_other_names_are_refused(self):
+        self.root.write(CONFIG, "[web]\ntype = npm\nservice = web.service\n")
+        run = self.root.install("--hold-connections")
+        self.assertEqual(run.status, 1, run.text)
+        self.assert_said(run, "^install: no file was changed: the "
+                         "configuration names services of its own")
+        self.assertEqual(list(self.root.content()), [])
+
+    def test_one_of_the_two_services(self):
+        self.root.write(CONFIG, "[api]\ntype = python\n"
+                        "service = backend-deployment.service\n")
+        self.install("--hold-connections")
+        self.assertEqual(self.held(), {name for name in self.ALL
+                                       if "backend" in name})
+
+    def test_they_are_a_part_of_the_application(self):
+        self.install("--hold-connections")
+        self.uninstall()
+        self.assertEqual(self.held(), self.ALL)
+        self.assertTrue(self.root.is_there(self.STOP))
+        self.install()
+        self.assertEqual(self.held(), self.ALL)
+        self.uninstall("--with-application")
+        self.assertEqual(list(self.root.content()), [])
+        self.assertFalse(self.root.is_there(f"{UNITS}/backend-deployment."
+                                            "service.d"))
+
+
 class Instances(Installer):
     """Several applications on one host."""
 
@@ -661,7 +761,9 @@ class Instances(Installer):
             folders = [self.root.at(f"{UNITS}/deployment-update{at}.{kind}.d")
                        for at in ("", "@")]
             default, of_instances = [
-                {path.name: path.read_text() for path in folder.iterdir()}
+                # The timer of each starts a poll of its own.
+                {path.name: path.read_text() for path in folder.iterdir()
+                 if path.name != "zz-poll.conf"}
                 for folder in folders]
             self.assertEqual(of_instances, default)
             self.assertGreaterEqual(len(default), 2)
@@ -859,11 +961,13 @@ class Uninstalled(Installer):
         self.install()
         run = self.uninstall()
         self.assertEqual(self.root.links(), DEFAULT_SERVICES)
-        for name in (FRONT_END, BACK_END):
+        units = {FRONT_END, f"{FRONT_END}.d/bounded-stop.conf",
+                 BACK_END, f"{BACK_END}.d/bounded-stop.conf"}
+        for name in units:
             self.assertEqual(self.root.read(name),
                              self.root.read(f"srv/stage/{name}"))
-        left = set(self.root.content()) - {
-            FRONT_END, BACK_END, MANIFEST.replace("usr/", ""),
+        left = set(self.root.content()) - units - {
+            MANIFEST.replace("usr/", ""),
             f"{OWN_FOLDER}/enabled-units".replace("usr/", "")}
         self.assertEqual({name for name in left if ".wants/" not in name},
                          set())
@@ -1004,6 +1108,17 @@ class Run(Installer):
         self.assertEqual((run.status, run.lines),
                          (1, ["this is neither Debian nor Ubuntu"]))
 
+    def test_beside_the_package_nothing_is_installed(self):
+        self.root.write("srv/stand-ins/dpkg-query",
+                        "#!/bin/sh\nprintf installed\n", 0o755)
+        before = self.root.content()
+        run = self.root.install()
+        self.assertEqual(run.status, 1, run.text)
+        self.assert_said(run, "^install: the package deployment-update is "
+                         "installed: upgrade that one, or remove it first: "
+                         "apt-get remove deployment-update$")
+        self.assertEqual(self.root.content(), before)
+
 
 class Killed(Installer):
     """A run that is killed at any of its changes is made whole by the next."""
@@ -1071,6 +1186,19 @@ class Killed(Installer):
                     self.root.write(f"srv/stage/{name}",
                                     text.replace("# newest\n", ""))
             self.install()
+
+    def test_holding_connections(self):
+        for _ in self.kill_everywhere(
+                self.install, lambda number: self.root.install(
+                    "--hold-connections", kill_at=number)):
+            self.install("--hold-connections")
+
+    def test_holding_none_any_more(self):
+        for _ in self.kill_everywhere(
+                lambda: self.install("--hold-connections"),
+                lambda number: self.root.install(
+                    "--no-hold-connections", kill_at=number)):
+            self.install("--no-hold-connections")
 
     def test_removal(self):
         for number in self.kill_everywhere(

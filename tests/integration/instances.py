@@ -168,7 +168,7 @@ class Instances(OneHost):
 
     def test_advice_names_the_instance(self):
         run = self.run_in(self.shop, "--instance=shop", "--rollback")
-        self.assertIn("look at: deployment-update --instance shop --status",
+        self.assertIn("look at: deployment-update --instance shop --history",
                       run.stderr)
 
     def test_a_folder_that_the_configuration_names_is_used_in_both(self):

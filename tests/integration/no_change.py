@@ -83,11 +83,20 @@ class NoChange(unittest.TestCase):
 
 
 class NoChangeWithPackedRefs(NoChange):
-    """Asks git for the branch, at the same time, when it is no file."""
+    """As git gc leaves them."""
 
     @classmethod
     def prepare(cls):
         cls.world.git(cls.world.checkout, "pack-refs", "--all")
+
+
+class NoChangeElsewhere(NoChange):
+    """Asks git for the branch, at the same time, when .git is a file."""
+
+    @classmethod
+    def prepare(cls):
+        cls.world.git(cls.world.checkout, "init", "-q",
+                      f"--separate-git-dir={cls.world.root / 'apart.git'}")
 
     def test_it_starts_exactly_one_git(self):
         commands = self.commands()

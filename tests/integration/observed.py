@@ -269,9 +269,9 @@ exec "$0.real" "$@"
         self.assertIn(f"repaired {self.first[:12]}", text)
         self.assertEqual(self.world.in_use(), made_from(1))
         self.assertEqual(self.restarts(), [BACKEND])
-        self.assertRegex(self.world.run("--status").stdout,
-                         rf"history .* deployed +{self.first[:12]} -> "
-                         rf"{self.first[:12]}")
+        self.assertRegex(self.world.run("--history").stdout,
+                         rf"\A\S+Z  deployed     {self.first[:12]}  First\n"
+                         rf"    in .*, from {self.first[:12]}, ")
         text = self.deploy(1)
         self.assertRegex(text, r"\A.* is pending: .* \(once so far\).*\n\Z")
 

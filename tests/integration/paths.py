@@ -9,6 +9,7 @@ from support.world import World, made_from, WorldCase
 
 FRONTEND = "systemctl restart frontend-deployment.service"
 BACKEND = "systemctl restart backend-deployment.service"
+WORKER = "systemctl restart worker.service"
 RELOAD = "systemctl reload backend-deployment.service"
 
 CONFIG = """\
@@ -267,6 +268,55 @@ esac
         self.push_and_deploy(1, {"backend/server.py": "app = 2\n"})
         self.assertNotIn("quarantined", entries(self.world.record))
         self.assertEqual(self.runs("backend"), self.first)
+
+
+@needs_staging
+class TwoReloaded(Deployed):
+    """A component with two services, which are reloaded."""
+
+    backend = "service = worker.service\naction = reload\n"
+
+    def test_both_go_on(self):
+        self.world.push("Code", {"backend/server.py": "app = 2\n"})
+        self.assertIn("backend: reload backend-deployment.service, "
+                      "worker.service: to run the deployed commit\n",
+                      self.world.run("--dry-run").stdout)
+        self.deploy(0)
+        self.assertEqual(self.actions(), [RELOAD, "systemctl reload "
+                                          "worker.service"])
+        self.assertEqual(self.worker(), self.world.commit())
+        self.assertEqual(self.deploy(0), "")
+
+    def test_with_another_environment_both_are_restarted(self):
+        self.push_and_deploy(0, {"backend/requirements.txt": "flask==2\n"})
+        self.assertEqual(self.actions(), [BACKEND, WORKER])
+
+    def test_one_that_does_not_run_is_restarted_and_the_other_goes_on(self):
+        (self.world.services / "worker.service.crash").touch()
+        self.push_and_deploy(0, {"backend/server.py": "app = 2\n"})
+        self.assertEqual(self.actions(), [RELOAD, WORKER])
+
+    def test_when_they_do_not_stay_up_both_are_restarted_on_the_way_back(self):
+        bad, text = self.push_and_deploy(1, {"backend/server.py": "app = 2\n",
+                                             "crash": "yes\n"})
+        self.assertIn(f"{bad[:12]} is quarantined", text)
+        self.assertEqual(self.actions(), [RELOAD, "systemctl reload "
+                                          "worker.service", BACKEND, WORKER])
+        self.assertEqual(self.worker(), self.first)
+
+    def test_a_second_one_without_a_way_to_reload_moves_nothing(self):
+        program = self.world.stand_in_text("systemctl")
+        self.world.stand_in("systemctl", program.replace(
+            "echo User=", 'echo User=; [ "$unit" != worker.service ] || '
+            "echo CanReload=no"))
+        text = self.push_and_deploy(1, {"backend/server.py": "app = 2\n"})[1]
+        self.assertIn("worker.service cannot be reloaded", text)
+        self.assertEqual(self.actions(), [])
+        self.assertEqual(self.world.commit(), self.first)
+
+    def worker(self):
+        """The commit that it runs."""
+        return (self.world.services / "worker.service").read_text().split()[0]
 
 
 if __name__ == "__main__":

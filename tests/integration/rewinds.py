@@ -280,9 +280,9 @@ class Obstacles(Case):
         self.put_in_the_way()
         self.ended(environment=OF_TIMER)
         text = self.ended("--status")[1]
-        self.assertRegex(text, r"stopped at 'planning' since \S+Z; each run "
-                         "looks again")
-        self.assertNotIn("next try", text)
+        self.assertRegex(
+            text, r"\Anot up to date: the deployment stopped at 'planning'\n"
+            r"since      \S+Z\nnext       each run looks again\n")
 
     @needs_staging
     def test_one_after_failures(self):

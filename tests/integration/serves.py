@@ -3,16 +3,18 @@ connections. Real servers, in processes and a network of
 their own; the real systemd, uvicorn and vite are in host/.
 """
 
+import os
 import re
+import signal
 import subprocess
 import unittest
 from pathlib import Path
 
-from support import needs_staging
+from support import needs_staging, until
 from support.record import entries, make_due
 from support.serving import (DIES_ELSEWHERE, LEAVES, PORT, RAISES, SERVES,
                              SERVES_ELSEWHERE, SERVES_HTTPS, SERVES_MORE,
-                             ServingWorld)
+                             WORKER, ServingWorld)
 from support.world import WorldCase
 
 DEFAULTS = ""
@@ -109,7 +111,10 @@ service = backend-deployment.service
         bad, text = self.push_and_deploy(1, RAISES)
         self.assertIn("worker.service, backend-deployment.service were "
                       "restarted and do not run as they should: after 4.0 s, "
-                      f"{MISSING}", text)
+                      "it does not listen on port "
+                      f"{PORT}, as it did before (worker.service listens "
+                      "nowhere, backend-deployment.service listens nowhere); "
+                      "if the push", text)
         self.assert_rolled_back(bad, text)
 
     def test_a_server_that_a_person_moves_is_let(self):
@@ -121,10 +126,42 @@ service = backend-deployment.service
         self.assertEqual(self.listens(), [str(PORT + 1)])
 
 
+# Both listen; the worker does all the time.
+LISTENING_WORKER = WORKER.replace("signal.pause()", "import socket; \
+  listener = socket.create_server(('0.0.0.0', 9100)); \
+  [listener.accept() for _ in iter(int, 1)]")
+
+
+class WithAListeningWorker(Serving):
+    config = WithAWorker.config
+
+    def setUp(self):
+        super().setUp()
+        world = self.world
+        world.unit("worker.service", LISTENING_WORKER,
+                   group=world.worker_group, folder=world.worker_folder)
+        self.first = world.push_server(SERVES + "# with a worker\n")
+        self.deploy(0)
+        self.assertEqual(self.listens(), [str(PORT), "9100"])
+
+    def test_a_bad_push_while_the_server_is_down(self):
+        """The worker listens, and says nothing of the server's port."""
+        self.world.run_program([self.world.bin / "systemctl", "stop",
+                                "backend-deployment.service"], check=True)
+        bad, text = self.push_and_deploy(1, RAISES)
+        self.assertIn(f"port {PORT}, as it did before (worker.service listens "
+                      "on 0.0.0.0:9100, backend-deployment.service listens "
+                      "nowhere)", text)
+        self.assertIn(f"{bad[:12]} is quarantined", text)
+        self.assertEqual(self.world.commit(), self.first)
+        self.assertTrue(self.world.answers())
+        self.assertEqual(self.listens(), [str(PORT), "9100"])
+
+
 class Quick(Serving):
     def test_the_first_deployment_records_where_services_listen(self):
         self.assertEqual(self.listens(), [str(PORT)])
-        self.assertIn(f"listens on 0.0.0.0:{PORT}\n",
+        self.assertIn(f"listened on 0.0.0.0:{PORT} when",
                       self.world.run("--status").stdout)
 
     def test_a_server_that_ends_while_it_is_watched(self):
@@ -176,6 +213,92 @@ class Quick(Serving):
                          "backend-deployment.service"], check=True)
                 self.push_and_deploy(0, f"{SERVES}# {number}\n")
                 self.assertEqual(self.listens(), [str(PORT + number)])
+
+    def test_a_bad_push_after_a_unit_was_changed(self):
+        """And not started since, as after an upgrade of its file."""
+        self.world.started_long_ago()
+        self.world.back_end(more="Description=changed")
+        bad, text = self.push_and_deploy(1, RAISES)
+        self.assertIn("warning: backend: backend-deployment.service was "
+                      "changed, or started otherwise, since it listened on "
+                      f"0.0.0.0:{PORT}: it may listen on another port after "
+                      "its restart", text)
+        self.assertIn("it does not listen on any port", text)
+        self.assert_rolled_back(bad, text)
+
+    def take_the_port_away(self):
+        """From the unit, which is not started again."""
+        self.world.started_long_ago()
+        self.world.unit(
+            "backend-deployment.service",
+            WORKER.replace("[X-Show]", "[X-Show]\nFragmentPath={unit}"),
+            group=self.world.group, folder=self.world.folder)
+
+    def test_a_unit_that_a_person_changes_so_that_it_listens_nowhere(self):
+        """No commit is blamed for it."""
+        world = self.world
+        self.take_the_port_away()
+        second, text = self.push_and_deploy(1, SERVES + "# 2\n")
+        self.assertIn("it does not listen on any port", text)
+        self.assertIn(f"rolled back to {self.first[:12]}", text)
+        self.assertNotIn("quarantined", entries(world.record))
+        make_due(world.record)
+        self.deploy(0)
+        self.assertEqual(world.commit(), second)
+        self.assertEqual(self.listens(), [])
+
+    def test_so_does_the_run_after_one_that_was_killed(self):
+        world = self.world
+        self.take_the_port_away()
+        second = world.push_server(SERVES + "# 2\n")
+        with subprocess.Popen(
+                world.inside(*world.arguments()), env=world.environment,
+                stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+            until("both to be restarted", lambda: world.record.read_text()
+                  .count(f"restarted = {second}\n") == 2)
+            children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
+            os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
+        text = self.deploy(1)
+        self.assertIn("it does not listen on any port", text)
+        self.assertIn(f"rolled back to {self.first[:12]}", text)
+        make_due(world.record)
+        self.deploy(0)
+        self.assertEqual(world.commit(), second)
+
+    def test_a_server_that_another_start_moved(self):
+        """Its port was somebody else's, and it took another one."""
+        world = self.world
+        world.back_end(port=self.variables(PORT))
+        self.push_and_deploy(0, SERVES + "# 2\n")
+        self.variables(PORT + 1)
+        world.run_program([world.bin / "systemctl", "restart",
+                           "backend-deployment.service"], check=True)
+        third, text = self.push_and_deploy(0, SERVES + "# 3\n")
+        self.assertIn("was changed, or started otherwise, since it listened "
+                      f"on 0.0.0.0:{PORT}", text)
+        self.assertEqual(self.listens(), [str(PORT + 1)])
+        self.variables(PORT)
+        world.run_program([world.bin / "systemctl", "restart",
+                           "backend-deployment.service"], check=True)
+        text = self.push_and_deploy(1, RAISES)[1]
+        self.assertIn("it does not listen on any port", text)
+        self.assertIn(f"rolled back to {third[:12]}", text)
+
+    def test_a_server_that_listens_late_is_told(self):
+        world = self.world
+        world.config("settle = 0\nhealth-timeout = 4\n")
+        world.record.unlink()
+        late = ("import time\ntime.sleep(1)\n" + SERVES)
+        world.run_program([world.bin / "systemctl", "stop",
+                           "backend-deployment.service"], check=True)
+        self.push_and_deploy(0, late)
+        self.assertEqual(self.listens(), [])
+        until("it listens", world.answers)
+        text = self.push_and_deploy(0, late + "# again\n")[1]
+        self.assertIn("backend: backend-deployment.service listens, but did "
+                      "not within 0.0 s after its restart: it is not expected "
+                      "to listen again; set settle longer, or a health-check",
+                      text)
 
     def variables(self, port):
         file = self.world.root / "variables"

@@ -12,10 +12,14 @@ from support import BUILD, PATIENCE, TOP
 
 UNITS = ["frontend-deployment.service", "backend-deployment.service",
          "deployment-update.service", "deployment-update.timer",
+         "deployment-update-poll.service",
+         "deployment-update-poll@my-shop.service",
          "deployment-update@my-shop.service",
          "deployment-update@my-shop.timer"]
 # The default application's, and those of an instance.
 OURS = ["deployment-update", "deployment-update@my-shop"]
+POLLS = {"deployment-update": "deployment-update-poll",
+         "deployment-update@my-shop": "deployment-update-poll@my-shop"}
 
 
 class Units(unittest.TestCase):
@@ -34,7 +38,7 @@ class Units(unittest.TestCase):
             raise AssertionError(run.stderr)
         shutil.copytree("/usr/lib/systemd/system",
                         cls.root / "usr/lib/systemd/system", symlinks=True)
-        for program in ("usr/bin/npm", "bin/bash"):
+        for program in ("usr/bin/npm", "bin/bash", "bin/sh"):
             path = cls.root / program
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("#!/bin/sh\n")
@@ -52,6 +56,20 @@ class Units(unittest.TestCase):
                 run = self.verify(unit)
                 self.assertEqual((run.returncode, run.stdout, run.stderr),
                                  (0, "", ""))
+
+    def test_systemd_accepts_those_that_hold_connections(self):
+        units = self.root / "etc/systemd/system"
+        files = next(self.root.rglob("examples/hold-connections"))
+        for file in files.rglob("*.*"):
+            if file.is_file():
+                shutil.copy(file, units / file.relative_to(files))
+                self.addCleanup((units / file.relative_to(files)).unlink)
+        for end in ("frontend", "backend"):
+            for kind in ("service", "socket"):
+                with self.subTest(unit=f"{end}-deployment.{kind}"):
+                    run = self.verify(f"{end}-deployment.{kind}")
+                    self.assertEqual((run.returncode, run.stdout, run.stderr),
+                                     (0, "", ""))
 
     def test_a_mistake_in_a_unit_would_be_seen(self):
         path = self.root / "etc/systemd/system/broken.service"
@@ -78,11 +96,35 @@ class Units(unittest.TestCase):
                 self.assertRegex(timer, r"\bOnUnitActiveSec: 1min\n")
                 self.assertRegex(timer, r"\bOnBootSec: 30s\n")
 
-    def test_a_timer_starts_the_service_of_its_name(self):
+    def test_a_timer_starts_the_poll_and_the_poll_the_service(self):
+        for name, poll in POLLS.items():
+            with self.subTest(unit=name):
+                self.assertIn(f"Triggers: {poll}.service",
+                              self.loaded(f"{name}.timer"))
+                unit = self.loaded(f"{poll}.service")
+                self.assertIn(f" --poll {name}.service\n", unit)
+                self.assertIn(f"OnFailure: {name}.service", unit)
+                # It waits for a run that works.
+                self.assertIn(f"After: {name}.service", unit)
+
+    def test_a_host_may_let_the_timer_start_each_run(self):
         for name in OURS:
             with self.subTest(unit=name):
+                edit = self.folder(f"{name}.timer") / "override.conf"
+                edit.write_text(f"[Timer]\nUnit={name}.service\n")
+                self.addCleanup(edit.unlink)
                 self.assertIn(f"Triggers: {name}.service",
                               self.loaded(f"{name}.timer"))
+
+    def test_a_poll_has_few_rights_and_says_one_line(self):
+        for poll in POLLS.values():
+            with self.subTest(unit=poll):
+                unit = self.loaded(f"{poll}.service")
+                self.assertIn(
+                    "\tCapabilityBoundingSet: cap_dac_read_search cap_kill "
+                    "cap_setgid cap_setuid\n", unit)
+                self.assertIn("\tLogLevelMax: notice\n", unit)
+                self.assertRegex(unit, r"\bTimeoutStartSec: 10min\n")
 
     def test_hosts_are_spread_when_the_example_is_put_into_use(self):
         for name in OURS:
@@ -146,7 +188,7 @@ class Units(unittest.TestCase):
     def test_its_exposure_is_as_documented(self):
         """As on a booted host, see host/test_host.py."""
         page = (TOP / "docs/hardening.md").read_text()
-        documented = re.search(r"^\| with both drop-ins \| (\d+\.\d) ", page,
+        documented = re.search(r"^\| with the drop-ins \| (\d+\.\d) ", page,
                                re.M)
         for name in OURS:
             run = subprocess.run(
@@ -169,7 +211,8 @@ class Units(unittest.TestCase):
         """systemctl edit writes override.conf; the last one by name wins."""
         for folder in (self.root / "etc/systemd/system").glob("*.d"):
             for path in folder.glob("*.conf"):
-                self.assertLess(path.name, "local.conf", path)
+                if path.name != "zz-poll.conf":  # of Unit= the first counts
+                    self.assertLess(path.name, "local.conf", path)
 
     def test_the_page_tells_each_option(self):
         page = (TOP / "docs/hardening.md").read_text()
@@ -185,7 +228,8 @@ class Units(unittest.TestCase):
                 self.assertIn(f"`{text}`", page)
 
     def test_the_service_runs_the_installed_program(self):
-        for name in ("deployment-update", "deployment-update@"):
+        for name in ("deployment-update", "deployment-update@",
+                     "deployment-update-poll", "deployment-update-poll@"):
             unit = self.root / f"etc/systemd/system/{name}.service"
             program = re.search(r"^ExecStart=(\S+)", unit.read_text(),
                                 re.MULTILINE).group(1)

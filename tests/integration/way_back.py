@@ -4,13 +4,14 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import unittest
 
 from support import PATIENCE, needs_staging
 from support.record import entries, make_due
 from support.world import (COMPONENTS, IN_PLACE, World, files_of,
-                           made_from, WorldCase)
+                           listing, made_from, WorldCase)
 
 ASKED = {"SUDO_USER": "alice"}
 BACK_END = "backend-deployment.service"
@@ -529,6 +530,13 @@ class ByHand(Deployed):
                       f"{self.first}", text)
         self.assertEqual(self.world.calls(), [])
 
+    def test_a_commit_that_only_failed_is_told_as_that(self):
+        bad = self.push_and_deploy(2, 1, crash="yes\n")
+        text = self.deploy(1, "--rollback", bad[:12])
+        self.assertIn(f"error: {bad[:12]} was never deployed: it failed\n"
+                      "error: what to do: to try the remote's commit again: "
+                      "deployment-update --force", text)
+
     def test_the_history_tells_it_as_what_it_was(self):
         second = self.push_and_deploy(2)
         third = self.push_and_deploy(3)
@@ -540,8 +548,9 @@ class ByHand(Deployed):
             [("deployed", self.first, second, ""),
              ("deployed", second, third, ""),
              ("rolled-back", third, self.first, "alice")])
-        self.assertIn(f"rolled-back {third[:12]} -> {self.first[:12]}  ",
-                      self.world.run("--status").stdout)
+        self.assertRegex(self.world.run("--history").stdout,
+                         rf"\A\S+Z  rolled-back  {self.first[:12]}  First\n"
+                         rf"    in .*, from {third[:12]}, .*as alice asked\n")
 
     def test_what_is_left_is_what_was_deployed(self):
         # It is not the tip, which cannot be built.
@@ -566,13 +575,25 @@ class ByHand(Deployed):
         status = self.status()
         self.assertEqual((status["quarantined"], status["quarantined_by"]),
                          (second, "alice"))
-        self.assertIn(f"quarantine {second[:12]} (Version 2), as alice asked"
+        self.assertIn(f"quarantine Version 2 ({second[:12]}), as alice asked"
                       "\n", self.world.run("--status").stdout)
         run = self.world.run("--dry-run", "--json")
         self.assertEqual(run.returncode, 0)
         plan = json.loads(run.stdout)
         self.assertEqual((plan["quarantined"], plan["quarantined_by"]),
                          (second, "alice"))
+
+    def test_a_quarantine_ends_when_the_remote_has_left_it(self):
+        bad = self.push_and_deploy(2, 1, crash="yes\n")
+        self.assertEqual(self.status()["quarantined"], bad)
+        world = self.world
+        world.git(world.author, "reset", "-q", "--hard", self.first)
+        world.push_commits("--force")
+        self.assertEqual(self.deploy(0), "")
+        self.assertEqual(self.status()["quarantined"], None)
+        before = listing(world.state)
+        self.deploy(0)
+        self.assertEqual(listing(world.state), before)
 
     def test_a_quarantined_commit_that_somebody_checked_out(self):
         bad = self.push_and_deploy(2, 1, crash="yes\n")
@@ -659,6 +680,53 @@ esac
 
 @needs_staging
 class Told(Deployed):
+    def test_a_service_that_a_push_has_lost_may_run_on(self):
+        commit = self.world.push("Lost", {"backend/requirements.txt": None})
+        text = self.deploy(0)
+        line = (f"warning: backend: {BACK_END} may go on with what "
+                f"{self.first[:12]} had: {commit[:12]} has nothing of it\n")
+        self.assertIn(line, text)
+        self.world.push("More", {"README": "more\n"})
+        self.assertNotIn("may go on with", self.deploy(0))
+        self.assertIn("frontend: restart", text)
+        shown = self.world.run("--status").stdout
+        self.assertIn(f"backend    {BACK_END} is active (running)\n"
+                      "           the deployed commit has nothing of it\n",
+                      shown)
+
+    def test_status_tells_what_is_so_and_not_only_what_was(self):
+        world = self.world
+        second = self.push_and_deploy(2)
+        world.git(world.checkout, "reset", "-q", "--hard", self.first)
+        shutil.rmtree(world.checkout / "backend/venv")
+        world.down.touch()
+        shown = world.run("--status").stdout
+        self.assertRegex(
+            shown, rf"deployed   Version 2 \(\S+Z, {second[:12]}\)\n"
+            rf"           First \({self.first[:12]}\) is checked out\n")
+        self.assertIn(f"backend    {BACK_END} is failed (running)\n"
+                      "           its venv is not the one that was deployed\n",
+                      shown)
+        status = self.status()
+        self.assertEqual(status["checked_out"], self.first)
+        self.assertEqual(status["components"]["backend"]["trouble"],
+                         "its venv is not the one that was deployed")
+        self.assertEqual(status["components"]["backend"]["services"],
+                         {BACK_END: "failed (running)"})
+
+    def test_each_file_in_the_way_is_told_each_time(self):
+        world = self.world
+        commit = world.push("Both", {"backend/server.py": "2\n",
+                                     "frontend/app.js": "2\n"})
+        for path in ("backend/server.py", "frontend/app.js"):
+            (world.checkout / path).write_text("mine\n")
+        self.deploy(1)
+        self.assertIn(f"the deployment of {commit[:12]} is pending: "
+                      "'planning' failed: local changes would be overwritten; "
+                      "nothing was changed: backend/server.py, "
+                      "frontend/app.js; each run looks again\n",
+                      self.deploy(1))
+
     def test_each_later_line_of_a_pending_deployment_names_the_cause(self):
         self.push_and_deploy(2, 1, **{"backend/requirements.txt": "missing\n"})
         for options in ([], ["--dry-run"]):
@@ -680,17 +748,17 @@ class Told(Deployed):
                 env=self.world.environment | stream | variables, check=True,
                 stdin=subprocess.DEVNULL, timeout=PATIENCE)
 
-    def test_status_tells_how_to_read_the_journal_of_a_run(self):
+    def test_the_history_tells_how_to_read_the_journal_of_a_run(self):
         run_id = "0123456789abcdef" * 2
         self.world.push_version(2)
         self.run_into_the_journal(INVOCATION_ID=run_id)
         self.assertEqual(
             [past["invocation_id"] for past in self.status()["history"]],
             ["", run_id])
-        text = self.world.run("--status").stdout
+        text = self.world.run("--history").stdout
         self.assertEqual(text.count("journalctl"), 1)
-        self.assertIn(f"           journalctl _SYSTEMD_INVOCATION_ID={run_id}"
-                      "\n", text)
+        self.assertIn(f"    journalctl _SYSTEMD_INVOCATION_ID={run_id}\n",
+                      text)
 
     def test_a_variable_of_another_unit_is_not_believed(self):
         self.world.push_version(2)

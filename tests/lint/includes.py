@@ -24,7 +24,11 @@ LAYERS = {
     "lib/plan": {"lib/base", "lib/model", "lib/checkout", "lib/environments"},
     "lib/deploy": {"lib/base", "lib/process", "lib/model", "lib/checkout",
                    "lib/services", "lib/environments", "lib/plan"},
-    "cmd": {"lib/base", "lib/process", "lib/model", "lib/deploy"},
+    "lib/check": {"lib/base", "lib/process", "lib/model", "lib/checkout",
+                  "lib/services", "lib/environments", "lib/plan",
+                  "lib/deploy"},
+    "cmd": {"lib/base", "lib/process", "lib/model", "lib/deploy",
+            "lib/check"},
 }
 
 # Names who may include what, whatever the layers allow.
@@ -35,8 +39,8 @@ ONLY = {
 
 # The facts and the plan are values: nothing in them runs, reads or writes.
 VALUES = re.compile(r"lib/(model/\w+|base/(error|text|time)|"
-                    r"plan/(facts|inputs_text|needs|obstacle|plan|refusals|"
-                    r"steps|verdict)|"
+                    r"plan/(facts|homes|inputs_text|needs|obstacle|plan|"
+                    r"refusals|steps|verdict)|"
                     r"checkout/state)\.hpp")
 MADE_OF_VALUES = re.compile(r"lib/plan/(facts|inputs_text|needs|obstacle|"
                             r"plan|refusals|steps|verdict)\.[ch]pp")

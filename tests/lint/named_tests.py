@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 PAGES = ["docs/reliability.md", "docs/security.md"]
-FOLDERS = "unit|integration|privileges|host|faithful|fuzz"
+FOLDERS = "unit|integration|privileges|host|faithful|fuzz|matrix"
 NAMED = re.compile(rf"`((?:{FOLDERS})/\S+): ([^`]+)`")
 
 

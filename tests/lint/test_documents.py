@@ -1,6 +1,7 @@
 """The documents agree with the files that they speak of."""
 
 import re
+import subprocess
 import unittest
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class Copied(unittest.TestCase):
     def test_the_man_page_names_what_builds_are_known_to_read(self):
         code = (TOP / "lib/model/config.hpp").read_text()
         known = re.search(r"read_by_builds = \{([^}]*)\}", code)[1]
-        page = (TOP / "docs/deployment-update.8").read_text()
+        page = (TOP / "docs/deployment-update.conf.5").read_text()
         key = page.partition("\n.It Cm copy\n")[2].partition("\n.It ")[0]
         named = [word for line in key.splitlines() if line.startswith(".Pa ")
                  for word in line.split()[1:] if word != ","]
@@ -57,6 +58,13 @@ class Conclusions(unittest.TestCase):
         concluded = set(self.NUMBER.findall(conclusions))
         self.assertGreater(len(concluded), 10)
         self.assertEqual(concluded - measured, set())
+
+
+class Picture(unittest.TestCase):
+    def test_it_shows_what_the_demo_printed(self):
+        run = subprocess.run([TOP / "scripts/picture", "--check"], check=False,
+                             stderr=subprocess.PIPE, text=True)
+        self.assertEqual((run.returncode, run.stderr), (0, ""))
 
 
 class Links(unittest.TestCase):

@@ -1,4 +1,4 @@
-"""The man page renders with each sentence, option, key and exit code that it
+"""The man pages render with each sentence, option, key and exit code that they
 must hold.
 
 Needs mandoc, and the program in DEPLOYMENT_UPDATE: options and exit codes come
@@ -13,7 +13,9 @@ import unittest
 from pathlib import Path
 
 PROGRAM = os.environ["DEPLOYMENT_UPDATE"]
-PAGE = Path(__file__).parents[2] / "docs/deployment-update.8"
+DOCS = Path(__file__).parents[2] / "docs"
+PROGRAM_PAGE = DOCS / "deployment-update.8"
+CONFIGURATION_PAGE = DOCS / "deployment-update.conf.5"
 PATIENCE = 60
 SENTENCES = [
     "Without a change it prints 'No changes detected in the repository.' and "
@@ -46,12 +48,13 @@ def allowed_keys(config):
     return allowed[1].split(", ")
 
 
-class ManPage(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        rendered = run("mandoc", "-Tascii", "-Owidth=200", str(PAGE)).stdout
-        cls.text = re.sub(".\b", "", rendered).replace("`", "'")
-        cls.help = run(PROGRAM, "--help").stdout
+class Page:
+    """The text that a reader of a man page sees."""
+
+    def __init__(self, path):
+        self.path = path
+        rendered = run("mandoc", "-Tascii", "-Owidth=200", str(path)).stdout
+        self.text = re.sub(".\b", "", rendered).replace("`", "'")
 
     def section(self, name):
         """The text of a section, and the words with which its items begin."""
@@ -61,15 +64,27 @@ class ManPage(unittest.TestCase):
         return text, {word for item in items
                       for word in re.split(r"[ ,|]+", item)}
 
+
+class ManPages(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.program = Page(PROGRAM_PAGE)
+        cls.configuration = Page(CONFIGURATION_PAGE)
+        cls.help = run(PROGRAM, "--help").stdout
+
     def test_mandoc_has_nothing_to_say(self):
-        lint = run("mandoc", "-Tlint", "-Wwarning", str(PAGE), check=False)
-        self.assertEqual((lint.returncode, lint.stdout, lint.stderr),
-                         (0, "", ""))
+        for page in (self.program, self.configuration):
+            with self.subTest(page.path.name):
+                lint = run("mandoc", "-Tlint", "-Wwarning", str(page.path),
+                           check=False)
+                self.assertEqual((lint.returncode, lint.stdout, lint.stderr),
+                                 (0, "", ""))
 
     def test_sentences(self):
+        text = one_line(self.program.text)
         for sentence in SENTENCES:
             with self.subTest(sentence):
-                self.assertTrue(sentence in one_line(self.text), sentence)
+                self.assertTrue(sentence in text, sentence)
 
     def test_each_option_of_help_is_an_item(self):
         # "  -v [ --verbose ]      log every command"
@@ -79,27 +94,28 @@ class ManPage(unittest.TestCase):
                                             line[:line.find("  ", 3)])}
         self.assertIn("--repo-dir", options)
         self.assertIn("-v", options)
-        _, items = self.section("OPTIONS")
+        _, items = self.program.section("OPTIONS")
         self.assertEqual(options - items, set())
 
     def test_each_key_is_an_item_or_an_option(self):
-        text, items = self.section("CONFIGURATION")
+        text, items = self.configuration.section("SETTINGS")
         keys = allowed_keys("nonsense = 1\n")
         self.assertIn("branch", keys)
         as_options = re.search(
-            r"The keys (.*) mean the same as the options above",
+            r"The keys (.*) mean the same as the options of deployment-update",
             one_line(text))[1]
         items |= set(re.split(r",? and |, ", as_options))
         self.assertEqual(set(keys) - items, set())
         keys = allowed_keys("[web]\nnonsense = 1\n")
         self.assertIn("service", keys)
+        _, items = self.configuration.section("COMPONENTS")
         self.assertEqual(set(keys) - items, set())
 
     def test_each_exit_code_of_help_is_an_item(self):
         codes = re.findall(r"^  (\d\S*) ", self.help.split("Exit codes:")[1],
                            re.MULTILINE)
         self.assertIn("75", codes)
-        _, items = self.section("EXIT STATUS")
+        _, items = self.program.section("EXIT STATUS")
         self.assertEqual(set(codes) - items, set())
 
 

@@ -16,8 +16,8 @@ from support.world import listing
 from soak.host import PARTS
 
 NOTHING = "No changes detected in the repository.\n"
-LEFTOVERS = ["*.lock", "tmp_*", "*.tmp", "record.*", ".deployment-update.*",
-             "stage", "index.*"]
+LEFTOVERS = ["*.lock", "tmp_*", "*.tmp", "record.[0-9a-f]*",
+             "record.history.*", ".deployment-update.*", "stage", "index.*"]
 # What people disturb; "moved" when it is not here.
 DISTURBS = {
     "somebody edits": "files",
@@ -127,9 +127,17 @@ class Judge:
         self.files = self.files_of_people()
         self.commits = self.commits_of_people()
         self.tip_before = self.host.tip
+        if self.knows_nothing():  # what stands there is adopted
+            self.ever_deployed.add(self.host.commit())
         if event.kind.startswith("run --") and "back" not in event.kind and (
                 "force" not in event.kind):
             self.state = self.all_there_is()
+
+    def knows_nothing(self):
+        """Nothing is on record as deployed."""
+        record = self.host.record
+        return not record.exists() or "\ndeployed = " not in (
+            "\n" + record.read_text())
 
     def all_there_is(self):
         """But for the times of git's objects, which git renews when it would
@@ -143,8 +151,8 @@ class Judge:
         """An event that is no run."""
         if event.kind.startswith(("somebody", "a ")):
             self.disturbed.add(DISTURBS.get(event.kind, "moved"))
-        if self.record_was_lost and not self.host.record.exists() and (
-                self.disturbed & {"moved", "environments"}):
+        if self.record_was_lost and self.knows_nothing() and (
+                self.disturbed & {"moved", "environments", "configuration"}):
             self.is_unknown = True
         if event.kind == "somebody clones anew":
             self.was_cloned = True
@@ -274,7 +282,7 @@ class Judge:
             manifest = tree.get(f"{name}/{manifest}")
             unit = host.services / host.unit_of(name)
             if manifest is None:
-                self.require_is_harmless(name)
+                self.require_is_harmless(name, commit)
                 continue
             made_from = host.checkout / name / environment / "made-from"
             require(made_from.exists(), f"{name} has no {environment}")
@@ -297,12 +305,13 @@ class Judge:
         unit = self.host.services / self.host.unit_of(name)
         return unit.with_name(unit.name + ".crash").exists()
 
-    def require_is_harmless(self, name):
-        """Nothing of a bad commit runs."""
+    def require_is_harmless(self, name, commit):
+        """Nothing of a bad commit runs. Of `commit`, which has nothing of it,
+        nobody expects that it does."""
         unit = self.host.services / self.host.unit_of(name)
         if unit.exists():
             at = unit.read_text().partition("\n")[0]
-            require("crash" not in self.host.trees[at],
+            require(at == commit or "crash" not in self.host.trees[at],
                     f"{unit.name} was left on {at}")
 
     def require_clean(self):
@@ -320,8 +329,16 @@ class Judge:
                 for folder in (host.checkout, host.state, host.temporary)
                 for pattern in LEFTOVERS for path in folder.rglob(pattern)
                 # What a git that was stopped left, git removes some day.
-                if host.checkout / ".git/objects" not in path.parents]
-        require(not left, f"left behind: {left}")
+                if host.checkout / ".git/objects" not in path.parents
+                # What left the configuration is nobody's concern.
+                and not any(host.checkout / part in path.parents
+                            for part in PARTS.keys() - host.components())]
+        # The next run that writes the record, or the history, removes what one
+        # that was killed at that left of it; there may have been none.
+        others = [path for path in left if "/state/record." not in path]
+        of_history = [path for path in left if "/record.history." in path]
+        require(not others and len(of_history) <= 1
+                and len(left) - len(of_history) <= 1, f"left behind: {left}")
         require(not host.processes(), "processes are left")
 
     # The end

@@ -16,6 +16,7 @@ one way: scripts and tests import support, and support imports neither.
     world           an origin, a checkout and stand-ins for a run of the binary
     repositories    the part of it that is git alone
     stand_ins/      npm, node, python3 and systemctl of a world, in shell
+    units_of_a_host a systemctl that knows which units a host has (--check)
     recorder        the same four, which log every call (faithful/)
     service_manager a systemctl that really starts services (scripts/demo)
     serving         a world whose back end is a real server
@@ -100,3 +101,16 @@ def install_program(folder, build=BUILD):
     program = os.environ.get("HOST_PROGRAM")
     if program:
         shutil.copy(program, Path(folder) / "usr/local/bin/deployment-update")
+
+
+def build_package(folder, version=None):
+    """Puts the Debian package into `folder`, as of `version` or the program's
+    own, and returns its path."""
+    folder = Path(folder) / (version or "package")
+    subprocess.run(
+        ["cpack", "-G", "DEB", "-B", folder, "-D",
+         "CPACK_DEBIAN_COMPRESSION_TYPE=gzip",
+         *(["-R", version] if version else [])],
+        cwd=BUILD, check=True, stdout=subprocess.DEVNULL,
+        timeout=5 * PATIENCE)
+    return next(folder.glob("*.deb"))

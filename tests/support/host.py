@@ -49,10 +49,10 @@ until = functools.partial(support.until, pause=0.5)
 IDENTITY = ["-c", "user.name=Author", "-c", "user.email=author@example.com"]
 
 
-def base_root():
+def base_root(*options):
     """Returns the path of the root that hosts are copies of, and builds it
-    when need be. Its release is $HOST_RELEASE, or this machine's own. Raises
-    SkipTest where hosts cannot be booted."""
+    when need be, with options of build-root. Its release is $HOST_RELEASE, or
+    this machine's own. Raises SkipTest where hosts cannot be booted."""
     if os.geteuid() != 0:
         raise unittest.SkipTest("hosts are booted by root only")
     for tool in ("systemd-nspawn", "nsenter", "unshare", "setpriv"):
@@ -62,11 +62,17 @@ def base_root():
         raise unittest.SkipTest("no mounts are allowed here")
     release = os.environ.get("HOST_RELEASE")
     built = subprocess.run(
-        [FOLDER / "build-root", *(["--release", release] if release else [])],
+        [FOLDER / "build-root", *options,
+         *(["--release", release] if release else [])],
         stdout=subprocess.PIPE, text=True, check=False)
     if built.returncode != 0:
         raise unittest.SkipTest("there is no root to boot, see above")
     return built.stdout.strip()
+
+
+def poll_of(unit):
+    """The unit that looks whether one of ours has something to do."""
+    return unit.replace(UNIT, f"{UNIT}-poll", 1)
 
 
 class Cgroup:
@@ -183,11 +189,11 @@ class Host:
         self._wait_for_boot()
 
     def _wait_for_boot(self):
-        until("systemd to be up", lambda: self._init() and self.run(
+        until("systemd to be up", lambda: self.first_process() and self.run(
             "systemctl", "is-system-running", check=False
         ).stdout.strip() in ("running", "degraded"), 120)
 
-    def _init(self):
+    def first_process(self):
         """The container's first process."""
         children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}"
                         "/children").read_text().split()
@@ -202,7 +208,7 @@ class Host:
     def _kill(self):
         if self._nspawn is None or self._nspawn.poll() is not None:
             return
-        init = self._init()
+        init = self.first_process()
         if init:
             os.kill(init, signal.SIGKILL)
         else:
@@ -216,8 +222,9 @@ class Host:
         home = "/root" if user == "root" else f"/home/{user}"
         become = [] if user == "root" else ["runuser", "-u", user, "--"]
         result = subprocess.run(
-            ["nsenter", "-t", str(self._init()), "-m", "-u", "-i", "-n", "-p",
-             "-C", "-r", "-w", "--", "/usr/bin/env", "-i", f"HOME={home}",
+            ["nsenter", "-t", str(self.first_process()), "-m", "-u", "-i",
+             "-n", "-p", "-C", "-r", "-w", "--", "/usr/bin/env", "-i",
+             f"HOME={home}",
              f"USER={user}", "LANG=C.UTF-8",
              "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:"
              "/bin", *become, *map(str, command)],
@@ -339,12 +346,21 @@ class Host:
         return shown.split("cursor: ")[1].strip()
 
     def journal_text(self, after=None, unit=UNIT, *options):
-        """Returns what a person sees of a unit, from the cursor on."""
+        """Returns what a person sees of a unit and of its poll, from the
+        cursor on."""
         self.run("journalctl", "--sync")
         # --after-cursor skips an entry that matches, wherever the cursor is.
         since = ["--cursor", after] if after else []
-        return self.run("journalctl", "-u", unit, "--no-pager", *since,
-                        *options).stdout
+        return self.run("journalctl", "-u", unit, "-u", poll_of(unit),
+                        "--no-pager", *since, *options).stdout
+
+    def is_at_work(self, unit=UNIT):
+        """True while a run or a poll works, or waits for its start."""
+        shown = self.run("systemctl", "show", "--property=ActiveState,Job",
+                         f"{poll_of(unit)}.service",
+                         f"{unit}.service").stdout.split()
+        idle = {"ActiveState=inactive", "ActiveState=failed", "Job="}
+        return not idle >= set(shown)
 
     def journal(self, after=None, unit=UNIT):
         """The program's own lines under systemd, oldest first."""

@@ -1,9 +1,11 @@
 """The record of deployments, as a file: what it says, and changes to it."""
 
+import datetime
 import re
 from pathlib import Path
 
 PAST = "1970-01-01T00:00:00Z"
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def entries(record: Path) -> dict[str, str]:
@@ -35,4 +37,17 @@ def note_killed_move(record: Path, to: str, tip: str) -> None:
         f"moving-to = {to}\n{more}pending = {tip}\nrunning = yes\n"
         f"reached = moved\nattempts = 0\nsince = {PAST}\n"
         f"next-try = {PAST}\n{record.read_text(encoding='utf-8')}",
+        encoding="utf-8")
+
+
+def let_time_pass(record: Path, time: datetime.timedelta) -> None:
+    """As if so much time had passed since all that the record tells."""
+    def earlier(match: re.Match[str]) -> str:
+        then = datetime.datetime.strptime(match[0], TIME_FORMAT)
+        return max(then - time, datetime.datetime(1970, 1, 1)).strftime(
+            TIME_FORMAT)
+
+    text = record.read_text(encoding="utf-8")
+    record.write_text(
+        re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", earlier, text),
         encoding="utf-8")

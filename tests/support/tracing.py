@@ -1,6 +1,8 @@
 """The system calls of a run, as strace(1) tells them."""
 
 import re
+import tempfile
+from pathlib import Path
 
 # Calls of its -ff output: "name(arguments) = result".
 CALL = re.compile(r"^(\w+)\((.*)\)\s+= (-?\w+)")
@@ -11,8 +13,7 @@ WRITING = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND")
 
 def traced(world, *more):
     """A run, and the calls of each of its processes by process id."""
-    trace = world.root / "trace"
-    trace.mkdir()
+    trace = Path(tempfile.mkdtemp(prefix="trace-", dir=world.root))
     run = world.run_program(
         ["/usr/bin/strace", "-ff", "-y", "-qq", "-s", "4096",
          "-o", str(trace / "of"), *world.arguments(*more)],

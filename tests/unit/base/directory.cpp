@@ -32,6 +32,9 @@ TEST_CASE("a file is replaced as a whole, under a name that none can take") {
   CHECK(directory.names() == std::vector<std::string>{"file"});
 
   std::filesystem::create_directory(folder / "file.d");
+  directory.replace("file", "two", timespec{.tv_sec = 12, .tv_nsec = 345});
+  CHECK(directory.look_at("file")->st_mtim.tv_sec == 12);
+  CHECK(directory.look_at("file")->st_mtim.tv_nsec == 345);
   CHECK_THROWS_AS(directory.replace("file.d", "three"), Error);
   CHECK(directory.names().size() == 2);
 }

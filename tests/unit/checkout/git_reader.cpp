@@ -268,6 +268,41 @@ TEST_CASE("a checkout whose files say that it is at the tip needs no git") {
         Paths{"git ls-remote --heads -- origin refs/heads/prod"});
 }
 
+TEST_CASE("a branch that is packed needs no git either") {
+  const Folder checkout;
+  write_file(checkout / ".git/HEAD", "ref: refs/heads/prod\n");
+  write_file(checkout / ".git/packed-refs",
+             "# pack-refs with: peeled fully-peeled sorted \n" + id('a') +
+                 " refs/heads/old/refs/heads/prod\n" + id('b') +
+                 " refs/heads/prod\n" + id('c') + " refs/tags/1\n^" + id('d') +
+                 "\n");
+  Remote remote;
+  CHECK(remote.heads(checkout.path()) ==
+        Heads{.tip = commit('b'), .local = commit('b'), .on_branch = true});
+  CHECK(remote.runner.lines().size() == 1);
+}
+
+TEST_CASE("a branch of its own hides the packed one, be it a link") {
+  const Folder checkout;
+  write_file(checkout / ".git/HEAD", "ref: refs/heads/prod\n");
+  write_file(checkout / ".git/packed-refs", id('b') + " refs/heads/prod\n");
+  write_file(checkout / ".git/refs/heads/other", id('a') + "\n");
+  std::filesystem::create_symlink("other", checkout / ".git/refs/heads/prod");
+  Remote remote;
+  CHECK(remote.heads(checkout.path()).local == commit('a'));
+  CHECK(remote.runner.lines().size() == 2);
+}
+
+TEST_CASE("git reads packed refs of more than a MiB") {
+  const Folder checkout;
+  write_file(checkout / ".git/HEAD", "ref: refs/heads/prod\n");
+  write_file(checkout / ".git/packed-refs",
+             std::string(1 << 20, '\n') + id('b') + " refs/heads/prod\n");
+  Remote remote;
+  CHECK(remote.heads(checkout.path()).local == commit('a'));
+  CHECK(remote.runner.lines().size() == 2);
+}
+
 TEST_CASE("what the checkout's files do not say, or is not the tip, git says") {
   struct Case {
     std::string head;

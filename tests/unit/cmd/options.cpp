@@ -68,6 +68,8 @@ TEST_CASE("asks for nothing that no option names") {
   CHECK_FALSE(options.help);
   CHECK_FALSE(options.version);
   CHECK_FALSE(options.status);
+  CHECK_FALSE(options.hold);
+  CHECK_FALSE(options.release);
   CHECK_FALSE(options.verbose);
   CHECK_FALSE(options.request.dry_run);
   CHECK_FALSE(options.request.force);
@@ -90,8 +92,14 @@ TEST_CASE("reads each option of a run") {
     CHECK(file.parse(words).request.commit == "0123abc");
   }
   CHECK(file.parse({"--wait", "90"}).request.wait == 90s);
+  CHECK(file.parse({"--hold", "until Monday"}).hold == "until Monday");
+  CHECK(file.parse({"--release"}).release);
   CHECK(file.parse({"--dry-run", "--json"}).request.json);
   CHECK(file.parse({"--status", "--json"}).request.json);
+  CHECK(file.parse({"--history", "--json"}).request.json);
+  CHECK(file.parse({"--history"}).history);
+  CHECK(file.parse({"--history"}).count == 10);
+  CHECK(file.parse({"--history", "100"}).count == 100);
 }
 
 TEST_CASE("tells a run by hand from one that systemd started") {
@@ -108,9 +116,21 @@ TEST_CASE("refuses in one line what the command line cannot say") {
     std::string refusal;
   };
   for (const Case& c : {
-           Case{{"--json"}, "--json goes with --dry-run or --status"},
+           Case{{"--json"},
+                "--json goes with --dry-run, --status, --history or "
+                "--check"},
            Case{{"--json", "--force"},
-                "--json goes with --dry-run or --status"},
+                "--json goes with --dry-run, --status, --history or "
+                "--check"},
+           Case{{"--history", "--force"}, "--history goes with --json alone"},
+           Case{{"--history", "--status"}, "--history goes with --json alone"},
+           Case{{"--history", "0"},
+                "--history '0' is not allowed; it takes how many deployments "
+                "to print"},
+           Case{{"--history", "all"},
+                "--history 'all' is not allowed; it takes how many "
+                "deployments to print"},
+           Case{{"--history", "1", "2"}, "'2' is not an option; see --help"},
            Case{{"--rollback", "--force"},
                 "--rollback goes neither with --dry-run nor --force"},
            Case{{"--rollback", "--dry-run"},
@@ -118,10 +138,20 @@ TEST_CASE("refuses in one line what the command line cannot say") {
            Case{{"--instance", "shop", "--config", "/etc/shop.conf"},
                 "--instance does not go with --config: it names the "
                 "configuration"},
+           Case{{"--status", "--check"}, "--status goes with --json alone"},
+           Case{{"--check", "--force"}, "--check goes with --json alone"},
+           Case{{"--check", "--dry-run"}, "--check goes with --json alone"},
            Case{{"--status", "--rollback"}, "--status goes with --json alone"},
            Case{{"--status", "--force"}, "--status goes with --json alone"},
            Case{{"--status", "--dry-run"}, "--status goes with --json alone"},
            Case{{"--status", "--wait=1"}, "--status goes with --json alone"},
+           Case{{"--hold", " "}, "--hold takes the reason, which runs say"},
+           Case{{"--hold", "x", "--release"},
+                "--hold, --release and --poll go with no other action"},
+           Case{{"--hold", "x", "--rollback"},
+                "--hold, --release and --poll go with no other action"},
+           Case{{"--release", "--wait=1"},
+                "--hold, --release and --poll go with no other action"},
            Case{{"--wait", "soon"},
                 "--wait = 'soon' is not allowed; it takes a whole number of "
                 "seconds"},

@@ -1,4 +1,4 @@
-#include "lib/deploy/deploy.hpp"
+#include "lib/deploy/run.hpp"
 
 #include <unistd.h>
 

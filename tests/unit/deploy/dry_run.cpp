@@ -55,7 +55,8 @@ TEST_CASE("says that there is nothing to do") {
   CHECK(end.code == 0);
   CHECK(end.out == no_changes);
   CHECK(end_of(fake, deployed_a(), as_json).out ==
-        json("{'verdict':'up-to-date','from':'','from_subject':'','to':'',"
+        json("{'held':null,'verdict':'up-to-date','from':'','from_subject':'','"
+             "to':'',"
              "'to_subject':'','steps':[],'pending':null,"
              "'quarantined':null,'quarantined_by':''}\n"));
 }
@@ -66,7 +67,7 @@ TEST_CASE("says that there is nothing to do when the branch here is ahead") {
   fake.runner.answer("rev-list --left-right", printed("1\t0\n"));
   CHECK(end_of(fake, deployed_a(), plain).out == no_changes);
   CHECK(end_of(fake, deployed_a(), as_json)
-            .out.starts_with(json("{'verdict':'up-to-date',")));
+            .out.starts_with(json("{'held':null,'verdict':'up-to-date',")));
 }
 
 TEST_CASE("fails when the remote is away, and says so only in the log") {
@@ -112,7 +113,8 @@ TEST_CASE("tells as JSON what waits") {
   const End end = end_of(fake, record, as_json);
   CHECK(end.code == exit_failed);
   CHECK(end.out ==
-        json("{'verdict':'waiting','from':'','from_subject':'','to':'',"
+        json("{'held':null,'verdict':'waiting','from':'','from_subject':'','to'"
+             ":'',"
              "'to_subject':'','steps':[],'pending':{'commit':'<b>',"
              "'failed_step':'build','error':'npm exited','attempts':3,"
              "'next_try':'" +
@@ -129,9 +131,9 @@ TEST_CASE("tells what a repair of the deployed commit would do") {
   record.components.erase("api");
   const End end = end_of(fake, record, as_json);
   CHECK(end.code == 0);
-  CHECK(end.out.starts_with(
-      json("{'verdict':'repair','from':'<a>','from_subject':'A subject',"
-           "'to':'<a>',")));
+  CHECK(end.out.starts_with(json(
+      "{'held':null,'verdict':'repair','from':'<a>','from_subject':'A subject',"
+      "'to':'<a>',")));
   CHECK(contains(end.out, json("'quarantined':'<b>','quarantined_by':''}")));
 }
 
@@ -164,10 +166,10 @@ TEST_CASE("fails while the remote holds a quarantined commit") {
   CHECK(fake.log.text() == "error: " + describe_stuck(quarantined_b()) + "\n");
   const End in_json = end_of(fake, quarantined_b(), as_json);
   CHECK(in_json.code == exit_failed);
-  CHECK(in_json.out ==
-        json("{'verdict':'quarantined','from':'','from_subject':'','to':'',"
-             "'to_subject':'','steps':[],'pending':null,"
-             "'quarantined':'<b>','quarantined_by':''}\n"));
+  CHECK(in_json.out == json("{'held':null,'verdict':'quarantined','from':'','"
+                            "from_subject':'','to':'',"
+                            "'to_subject':'','steps':[],'pending':null,"
+                            "'quarantined':'<b>','quarantined_by':''}\n"));
 }
 
 TEST_CASE("prints the steps of a deployment") {
@@ -187,10 +189,10 @@ TEST_CASE("prints the steps of a deployment as JSON") {
   fake.push('b');
   const End end = end_of(fake, deployed_a(), as_json);
   CHECK(end.code == 0);
-  CHECK(end.out.starts_with(
-      json("{'verdict':'deploy','from':'<a>','from_subject':'A subject',"
-           "'to':'<b>','to_subject':'A subject','steps':[{'step':"
-           "'fast-forward','description':'fast-forward aaaaaaaaaaaa -")));
+  CHECK(end.out.starts_with(json(
+      "{'held':null,'verdict':'deploy','from':'<a>','from_subject':'A subject',"
+      "'to':'<b>','to_subject':'A subject','steps':[{'step':"
+      "'fast-forward','description':'fast-forward aaaaaaaaaaaa -")));
   CHECK(contains(end.out, json("{'step':'skip','component':'web',")));
   CHECK(
       end.out.ends_with(json("],'pending':null,'quarantined':null,"

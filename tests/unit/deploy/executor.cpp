@@ -48,7 +48,7 @@ TEST_CASE("runs the commands of each step in their order") {
                  "--quiet --verify HEAD >/dev/null || rm -f .git",
                  "git submodule --quiet update --init --recursive"}},
            Case{npm_install, {"npm install --no-save"}},
-           Case{Skip{.component = web}, {}},
+           Case{Skip{.component = web, .has_no_service = true}, {}},
        }) {
     Deploying fake;
     Lines lines = fake.run(c.step);

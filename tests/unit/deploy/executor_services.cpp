@@ -128,7 +128,8 @@ TEST_CASE("puts an environment aside that replaced none") {
   Deploying fake;
   write_file(fake.checkout() / "web/node_modules/what", "new");
   fake.host.store.set_live_label(web, {.inputs = inputs});
-  fake.journal.write(transition::environment_ready, std::string("web"), inputs);
+  fake.journal.write(transition::environment_ready, std::string("web"), inputs,
+                     std::string(), false);
   fake.apply(PutAside{.component = web});
   CHECK_FALSE(fs::exists(fake.checkout() / "web/node_modules"));
   CHECK(fake.host.store.find(web, inputs, commit('a')).has_value());

@@ -226,7 +226,7 @@ TEST_CASE("tells where everything is after a rollback that failed") {
                              "NRestarts=0\n"));
   fs::create_directories(fake.checkout() / "web/node_modules");
   fake.host.store.set_live_label(web, {.served = commit('b')});
-  say_mixture(fake.host, commit('c'), "web: restart");
+  say_mixture(fake.host, {.roll_back_to = commit('c')}, "web: restart");
   CHECK(fake.log.text() ==
         "critical: the rollback to cccccccccccc failed at 'web: restart'\n"
         "critical: the checkout is at " +
@@ -242,7 +242,7 @@ TEST_CASE("tells why a question about the mixture has no answer") {
   FakeHost fake;
   fake.runner.answer("rev-parse", failed(128, "fatal: not a repository\n"));
   fake.runner.answer("systemctl show", failed(1, "no bus\n"));
-  say_mixture(fake.host, commit('c'), "web: restart");
+  say_mixture(fake.host, {.roll_back_to = commit('c')}, "web: restart");
   const std::string text = fake.log.text();
   CHECK(contains(text,
                  "the checkout is at looking at the checked out commit "

@@ -171,7 +171,7 @@ TEST_CASE("a commit that is not one of the history is refused") {
   const Config shop{.instance = "shop"};
   CHECK(error_of<Error>([&] {
           commit_asked_for(Record{}, "", shop);
-        }).advice() == "look at: deployment-update --instance shop --status");
+        }).advice() == "look at: deployment-update --instance shop --history");
   CHECK(
       message_of<Error>([] { commit_asked_for(Record{}, "ddddddd", {}); }) ==
       "no commit that was deployed begins with ddddddd; the history has: none");

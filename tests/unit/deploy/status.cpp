@@ -1,5 +1,7 @@
 #include "lib/deploy/status.hpp"
 
+#include <algorithm>
+
 #include "tests/unit/host.hpp"
 
 namespace deployment {
@@ -52,50 +54,88 @@ std::string status_of(const Record& record, bool json = false) {
 
 TEST_CASE("tells that nothing was deployed yet") {
   FakeHost fake;
-  CHECK(status_of(fake) == "deployed   nothing yet\nrecord     " +
-                               (fake.folder / "state/record").string() + "\n");
+  CHECK(status_of(fake) == "nothing is deployed yet\nrecord     " +
+                               (fake.folder / "state/record").string() +
+                               "\nhistory    deployment-update --history\n");
   CHECK_FALSE(std::filesystem::exists(fake.folder / "state"));
   CHECK(fake.runner.asked.empty());
+}
+
+// The commit has a package.json in web and nothing of api; web's service died,
+// and its environment is gone.
+void break_web(FakeHost& fake) {
+  fake.runner.answer("ls-tree ", [](const Command& command) {
+    const bool is_asked =
+        std::ranges::count(command.arguments, "web/package.json") != 0;
+    return is_asked ? printed("100644 blob " + id('1') + "\tweb/package.json" +
+                              std::string(1, '\0'))
+                    : CommandResult{};
+  });
+  fake.runner.answer("cat-file blob", printed("{}"));
+  fake.runner.answer(
+      "web.service",
+      printed("ActiveState=failed\nSubState=failed\nResult=exit-code\n"
+              "MainPID=0\nInvocationID=\nNRestarts=0\n"));
+  fake.runner.answer("api.service", printed(running_unit("1")));
 }
 
 TEST_CASE("tells what is deployed and what is pending, in words") {
   FakeHost fake;
   fake.save(failing_record());
+  break_web(fake);
   CHECK(status_of(fake) ==
-        "deployed   aaaaaaaaaaaa (A subject), 2023-11-14T21:13:20Z\n"
-        "pending    bbbbbbbbbbbb (A subject)\n"
-        "           failed at 'web: install', 2 times since "
-        "2023-11-14T22:13:20Z; next try at 2023-11-14T22:15:20Z\n"
-        "           npm exited\n"
-        "released   bbbbbbbbbbbb for api\n"
-        "api        -\n"
-        "web        aaaaaaaaaaaa\n"
-        "           1f  package.json\n"
-        "           listens on [::]:3000\n"
-        "history    2023-11-14T21:13:20Z  deployed    - -> aaaaaaaaaaaa  1 min "
-        "30 s\n"
-        "history    2023-11-14T22:13:20Z  failed      aaaaaaaaaaaa -> "
-        "bbbbbbbbbbbb  3.0 s\n"
+        "not up to date: the deployment failed at 'web: install'\n"
+        "since      2023-11-14T22:13:20Z, 2 times\n"
+        "next       again at 2023-11-14T22:15:20Z, or now: deployment-update "
+        "--force\n"
+        "error      npm exited\n"
+        "pending    A subject (bbbbbbbbbbbb)\n"
+        "deployed   A subject (2023-11-14T21:13:20Z, aaaaaaaaaaaa)\n"
+        "api        api.service is active (running)\n"
+        "           the deployed commit has nothing of it\n"
+        "           restarted on bbbbbbbbbbbb, not verified yet\n"
+        "web        web.service is failed (failed)\n"
+        "           its node_modules is not the one that was deployed\n"
+        "           listened on [::]:3000 when it was verified\n"
+        "           on aaaaaaaaaaaa\n"
+        "released   api for bbbbbbbbbbbb\n"
         "record     " +
-            (fake.folder / "state/record").string() + "\n");
+            (fake.folder / "state/record").string() +
+            "\nhistory    deployment-update --history\n");
+}
+
+TEST_CASE("tells what is checked out when that is not what is deployed") {
+  FakeHost fake;
+  Record record = failing_record();
+  record.deployed = commit('b');
+  fake.save(record);
+  CHECK(contains(status_of(fake),
+                 "\n           A subject (aaaaaaaaaaaa) is checked out\n"));
 }
 
 TEST_CASE("tells what is deployed and what is pending, as JSON") {
   FakeHost fake;
   fake.save(failing_record());
+  break_web(fake);
   CHECK(status_of(fake, true) ==
-        json("{'deployed':{'commit':'<a>','subject':'A subject',"
-             "'time':'2023-11-14T21:13:20Z'},"
+        json("{'held':null,'deployed':{'commit':'<a>','subject':'A subject',"
+             "'time':'2023-11-14T21:13:20Z'},'checked_out':'<a>',"
              "'pending':{'commit':'<b>','subject':'A subject',"
              "'running':false,'failed_step':'web: install',"
-             "'error':'npm exited','attempts':2,"
+             "'error':'npm exited','deferred_since':null,'attempts':2,"
              "'since':'2023-11-14T22:13:20Z',"
              "'next_try':'2023-11-14T22:15:20Z'},"
-             "'quarantined':null,'quarantined_by':'','remote_away_since':null,"
+             "'quarantined':null,'quarantined_by':'','quarantined_step':'','"
+             "quarantined_error':'','remote_away_since':null,"
              "'released':{'api':'<b>'},"
-             "'components':{'api':{'commit':'','inputs':{},'listens':[]},"
+             "'components':{'api':{'commit':'','inputs':{},'root':'',"
+             "'listens':[],"
+             "'services':{'api.service':'active (running)'},"
+             "'trouble':'the deployed commit has nothing of it'},"
              "'web':{'commit':'<a>','inputs':{'package.json':'1f'},"
-             "'listens':['[::]:3000']}},"
+             "'root':'','listens':['[::]:3000'],"
+             "'services':{'web.service':'failed (failed)'},"
+             "'trouble':'its node_modules is not the one that was deployed'}},"
              "'history':[{'ended':'2023-11-14T21:13:20Z',"
              "'outcome':'deployed','seconds':90,'from':'','to':'<a>',"
              "'by':'','invocation_id':''},"
@@ -108,20 +148,36 @@ TEST_CASE("tells what is deployed and what is pending, as JSON") {
 
 TEST_CASE("tells by nulls and empty texts in JSON that nothing is known") {
   FakeHost fake;
+  CHECK(status_of(fake, true)
+            .starts_with(json(
+                "{'held':null,'deployed':{'commit':'','subject':'','time':''},'"
+                "checked_out':'"
+                "','pending':null,"
+                "'quarantined':null,'quarantined_by':'','quarantined_step':'','"
+                "quarantined_error':'','remote_away_since':null,"
+                "'released':{},'components':{},"
+                "'history':[],")));
+}
+
+TEST_CASE("tells since when the gate says not now") {
+  Record record;
+  record.pending =
+      Pending{.tip = commit('b'),
+              .failure = Failure{.step = "gate", .error = "closed"},
+              .deferred_since = Time(1'700'000'000s)};
   CHECK(
-      status_of(fake, true)
-          .starts_with(json(
-              "{'deployed':{'commit':'','subject':'','time':''},'pending':null,"
-              "'quarantined':null,'quarantined_by':'','remote_away_since':null,"
-              "'released':{},'components':{},"
-              "'history':[],")));
+      status_of(record).starts_with("not up to date: the gate says not now\n"
+                                    "since      2023-11-14T22:13:20Z\n"
+                                    "next       each run asks again\n"
+                                    "gate       closed\n"));
 }
 
 TEST_CASE("tells that a run is at work, and not of failures it never had") {
   Record record;
   record.pending = Pending{.tip = commit('b'), .running = true};
   const std::string text = status_of(record);
-  CHECK(contains(text, "\n           a run is in progress, or was killed"));
+  CHECK(text.starts_with(
+      "not up to date: a deployment is in progress, or was killed\n"));
   CHECK_FALSE(contains(text, "failed at"));
   CHECK(contains(status_of(record, true), json("'running':true")));
 }
@@ -129,15 +185,39 @@ TEST_CASE("tells that a run is at work, and not of failures it never had") {
 TEST_CASE("promises no time where each run looks again") {
   Record record = failing_record();
   record.pending->attempts = 0;
-  CHECK(contains(status_of(record),
-                 "\n           stopped at 'web: install' since "
-                 "2023-11-14T22:13:20Z; each run looks again\n"));
+  CHECK(status_of(record).starts_with(
+      "not up to date: the deployment stopped at 'web: install'\n"
+      "since      2023-11-14T22:13:20Z\n"
+      "next       each run looks again\n"));
+}
+
+TEST_CASE("tells since when it is quarantined, whatever was repaired since") {
+  Record record;
+  record.quarantined = commit('b');
+  record.history = {{.ended = noon,
+                     .outcome = Outcome::rolled_back,
+                     .from = commit('b'),
+                     .to = commit('a'),
+                     .invocation_id = "1234"},
+                    {.ended = noon + 1h,
+                     .outcome = Outcome::deployed,
+                     .from = commit('a'),
+                     .to = commit('a')}};
+  const std::string text = status_of(record);
+  CHECK(contains(text, "\nsince      2023-11-14T22:13:20Z\n"));
+  CHECK(
+      contains(text, "\nlog        journalctl _SYSTEMD_INVOCATION_ID=1234\n"));
 }
 
 TEST_CASE("tells which commit is quarantined") {
   Record record;
   record.quarantined = commit('b');
-  CHECK(contains(status_of(record), "\nquarantine bbbbbbbbbbbb (A subject)\n"));
+  const std::string text = status_of(record);
+  CHECK(text.starts_with(
+      "not up to date: the commit that was pushed is quarantined\n"
+      "next       push a fix, or try that commit again: deployment-update "
+      "--force\n"));
+  CHECK(contains(text, "\nquarantine A subject (bbbbbbbbbbbb)\n"));
   CHECK(contains(status_of(record, true), json("'quarantined':'<b>'")));
 }
 
@@ -152,11 +232,13 @@ TEST_CASE("tells who asked for what, and which journal tells of it") {
                      .to = commit('a'),
                      .by = "alice",
                      .invocation_id = "0f"}};
-  CHECK(contains(status_of(record),
-                 "\nquarantine bbbbbbbbbbbb (A subject), as alice asked\n"
-                 "history    2023-11-14T22:13:20Z  rolled-back bbbbbbbbbbbb -> "
-                 "aaaaaaaaaaaa  3.0 s, as alice asked\n"
-                 "           journalctl _SYSTEMD_INVOCATION_ID=0f\n"));
+  const std::string text = status_of(record);
+  CHECK(
+      text.starts_with("not up to date, as alice asked\n"
+                       "since      2023-11-14T22:13:20Z\n"));
+  CHECK(contains(text, "\nlog        journalctl _SYSTEMD_INVOCATION_ID=0f\n"));
+  CHECK(contains(text,
+                 "\nquarantine A subject (bbbbbbbbbbbb), as alice asked\n"));
   const std::string in_json = status_of(record, true);
   CHECK(contains(in_json, json("'quarantined_by':'alice'")));
   CHECK(contains(in_json, json("'by':'alice','invocation_id':'0f'")));
@@ -165,7 +247,7 @@ TEST_CASE("tells who asked for what, and which journal tells of it") {
 TEST_CASE("shows a tab of an error as a blank") {
   Record record = failing_record();
   record.pending->failure->error = "npm error a\tb";
-  CHECK(contains(status_of(record), "\n           npm error a b\n"));
+  CHECK(contains(status_of(record), "\nerror      npm error a b\n"));
 }
 
 TEST_CASE("tells since when the remote is away") {
@@ -181,7 +263,7 @@ TEST_CASE("leaves out what git or the history does not tell") {
   FakeHost fake;
   fake.save({.deployed = commit('a')});
   fake.runner.answer("log -1", failed(128, "fatal: bad object\n"));
-  CHECK(status_of(fake).starts_with("deployed   aaaaaaaaaaaa, -\n"));
+  CHECK(contains(status_of(fake), "\ndeployed   aaaaaaaaaaaa\n"));
   CHECK(contains(status_of(fake, true), json("'subject':'','time':''")));
 }
 
@@ -194,15 +276,16 @@ TEST_CASE("tells the time of the last deployment of the commit") {
     record.history.push_back(
         {.ended = noon + later, .outcome = outcome, .to = commit('a')});
   }
-  CHECK(status_of(record).starts_with(
-      "deployed   aaaaaaaaaaaa (A subject), 2023-11-14T23:13:20Z\n"));
+  CHECK(contains(
+      status_of(record),
+      "\ndeployed   A subject (2023-11-14T23:13:20Z, aaaaaaaaaaaa)\n"));
 }
 
 TEST_CASE("lets no subject move the cursor") {
   FakeHost fake;
   fake.save({.deployed = commit('a')});
   fake.runner.answer("log -1", printed("red\x1b[31m\n"));
-  CHECK(contains(status_of(fake), "(red\\x1b[31m)"));
+  CHECK(contains(status_of(fake), " red\\x1b[31m ("));
   CHECK_FALSE(contains(status_of(fake, true), "\x1b"));
 }
 

@@ -20,14 +20,23 @@ Lines lines_of(const Sequence& sequence) {
   return lines;
 }
 
+Component of_type(Component::Type type) {
+  return {.name = "backend", .type = type, .directory = "backend"};
+}
+
+Sequence installs_in_backend(const Component& component) {
+  return install_commands("installing", in_backend, component,
+                          {"requirements.txt", "more.txt"});
+}
+
 TEST_CASE("npm installs and leaves the lock file alone") {
-  CHECK(lines_of(npm_install("installing", in_backend)) ==
+  CHECK(lines_of(installs_in_backend(of_type(Component::Type::npm))) ==
         Lines{"npm install --no-save"});
 }
 
 TEST_CASE("a venv is made anew and used as activate would") {
   const Sequence sequence =
-      rebuild_venv("installing", in_backend, {"requirements.txt", "more.txt"});
+      installs_in_backend(of_type(Component::Type::python));
   CHECK(lines_of(sequence) ==
         Lines{"rm -rf -- venv", "python3 -m venv venv",
               "venv/bin/python3 -m pip install --upgrade pip",
@@ -39,17 +48,46 @@ TEST_CASE("a venv is made anew and used as activate would") {
                   {"VIRTUAL_ENV", "/app/backend/venv"}});
 }
 
+TEST_CASE("a component's own commands take the place of its type's") {
+  Component component = of_type(Component::Type::npm);
+  component.installs = {{"npm", "ci", "a b"}, {"./more"}};
+  CHECK(lines_of(installs_in_backend(component)) ==
+        Lines{"npm ci 'a b'", "./more"});
+  component.type = Component::Type::python;
+  const Sequence sequence = installs_in_backend(component);
+  CHECK(lines_of(sequence) == Lines{"rm -rf -- venv", "python3 -m venv venv",
+                                    "npm ci 'a b'", "./more"});
+  CHECK(sequence[3].context.variables.contains("VIRTUAL_ENV"));
+}
+
+TEST_CASE("of a generic component it is looked whether they left something") {
+  Component component = of_type(Component::Type::generic);
+  component.environment = ".venv";
+  component.installs = {{"uv", "sync"}};
+  const Sequence sequence = installs_in_backend(component);
+  CHECK(lines_of(sequence) == Lines{"uv sync", "ls -d -- .venv/"});
+  CHECK(sequence[0].context.variables == in_backend.variables);
+}
+
 TEST_CASE("activate needs no PATH to extend") {
   CHECK(activated({}, "/v") ==
         Variables{{"PATH", "/v/bin"}, {"VIRTUAL_ENV", "/v"}});
 }
 
 TEST_CASE("programs of an environment come first in it") {
-  CHECK(in_environment(in_backend, Component::Type::python).variables ==
-        activated(in_backend.variables, "/app/backend/venv"));
-  CHECK(in_environment(in_backend, Component::Type::npm).variables ==
-        Variables{{"PATH", "/app/backend/node_modules/.bin:/usr/bin"},
-                  {"PYTHONHOME", "/py"}});
+  const auto path_of = [](const Component& component) {
+    return in_environment(in_backend, component).variables["PATH"];
+  };
+  CHECK(
+      in_environment(in_backend, of_type(Component::Type::python)).variables ==
+      activated(in_backend.variables, "/app/backend/venv"));
+  CHECK(path_of(of_type(Component::Type::npm)) ==
+        "/app/backend/node_modules/.bin:/usr/bin");
+  Component generic = of_type(Component::Type::generic);
+  generic.environment = "node_modules";
+  CHECK(path_of(generic) == "/app/backend/node_modules/.bin:/usr/bin");
+  generic.environment = "vendor/bundle";
+  CHECK(path_of(generic) == "/app/backend/vendor/bundle/bin:/usr/bin");
 }
 
 TEST_CASE("the interpreter's version is what it calls itself") {

@@ -89,7 +89,7 @@ class Stage : public FakeHost {
 
   void copy_environments() {
     for (const Component& component : {web, api}) {
-      copy_node_modules(component, host.store, runner, host.as_user, log.log);
+      begin_with_copy(component, host.store, runner, host.as_user, log.log);
     }
   }
 

@@ -64,6 +64,18 @@ TEST_CASE("what is kept is found by what it was made from") {
   CHECK_FALSE(fs::exists(checkout.store().stage()));
 }
 
+TEST_CASE("what another component kept is found by its place") {
+  const Checkout checkout;
+  checkout.keep(first, "one");
+  Component other = web;
+  other.name = "other";
+  const auto found = checkout.store().find(other, first, commit('a'));
+  REQUIRE(found.has_value());
+  CHECK(read_file(*found / "what") == "one");
+  other.directory = "elsewhere";
+  CHECK_FALSE(checkout.store().find(other, first, commit('a')).has_value());
+}
+
 TEST_CASE("a folder with the greatest number is no kept environment") {
   const Checkout checkout;
   checkout.keep(first, "one");
@@ -201,6 +213,19 @@ TEST_CASE("an environment without label says nothing of itself") {
   checkout.store().remove_live_label(web);
   checkout.store().remove_live_label(web);
   CHECK_FALSE(checkout.store().live_label(web).has_value());
+}
+
+TEST_CASE("labels leave an environment as old as it is") {
+  const Checkout checkout;
+  const fs::path environment = checkout / "web/node_modules";
+  const auto before = fs::last_write_time(environment) - std::chrono::hours(1);
+  fs::last_write_time(environment, before);
+  checkout.store().label_live(web, first);
+  REQUIRE(checkout.store().has_live_label(web));
+  CHECK(fs::last_write_time(environment) == before);
+  checkout.store().remove_live_label(web);
+  REQUIRE_FALSE(checkout.store().has_live_label(web));
+  CHECK(fs::last_write_time(environment) == before);
 }
 
 TEST_CASE("a label that is too long is refused") {

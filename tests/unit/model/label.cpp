@@ -14,6 +14,10 @@ TEST_CASE("a label comes back from its text, whatever the names") {
         Label{.inputs = {}, .served = commit('a')},
         Label{.inputs = first, .served = commit('a')},
         Label{.inputs = first, .on_trial = true},
+        Label{.inputs = first,
+        .outputs = {{"web/dist", {.identity = "d12+3.000000004"}},
+                    {" a\nb ", {.identity = "f5+@6.7", .by_command = true}}},
+        .without = {"web/gen", " c"}},
         Label{.inputs = first, .folder = "/srv/an app/backend/venv"},
         Label{.inputs = {{"a  b\n#\\", std::string(64, '1')},
                          {"python3", "3.11.2"}}}}) {
@@ -42,6 +46,19 @@ TEST_CASE("the version of node counts where both sides know it") {
   CHECK_FALSE(are_alike({}, made_by_18));
   CHECK(serves({.inputs = of_old}, made_by_18, commit('a')));
   CHECK_FALSE(serves({.inputs = made_by_18}, made_by_20, commit('a')));
+}
+
+TEST_CASE("an install depends on nothing that only build commands read") {
+  Inputs inputs = first;
+  inputs[commands_input] = "1";
+  inputs[folder_input] = "2";
+  CHECK(without_builds(inputs) == first);
+  const Inputs named = of_component("web", inputs);
+  CHECK(named.at("build commands of web") == "1");
+  CHECK(named.at("files of the folder of web") == "2");
+  CHECK(of_component("api", named) == named);
+  CHECK(without_builds(named) == first);
+  CHECK_FALSE(is_of_build("build commands.txt"));
 }
 
 TEST_CASE("one of unknown make serves the commit that ran in it") {

@@ -25,17 +25,23 @@ Record full_record() {
   record.remote_commit = commit('e');
   record.quarantined = commit('c');
   record.quarantined_by = "alice";
+  record.quarantined_for = Failure{.step = "verify", .error = "it died"};
   record.roll_back_to = commit('d');
   record.pending = Pending{.tip = commit('b'),
                            .reached = Reached::restarted,
                            .running = true,
                            .failure = Failure{.step = "backend: install",
                                               .error = "exited with code 1"},
+                           .deferred_since = Time(900s),
                            .attempts = 2,
                            .since = Time(1000s),
                            .next_try = Time(2000s)};
   record.released = {{"backend", commit('a')}, {"gone", commit('b')}};
   record.remote_away_since = Time(3000s);
+  record.told = {.outcome = "failed - planning: # lines",
+                 .away_since = Time(3000s),
+                 .held_since = Time(4000s),
+                 .retry = Retry{.tries = 3, .next = Time(5000s)}};
   record.history = {deployment(10),
                     {.ended = Time(20s),
                      .outcome = Deployment::Outcome::failed,
@@ -54,9 +60,11 @@ Record full_record() {
       .unverified_commit = commit('b'),
       .inputs = {{"package.json", std::string(64, 'c')}}};
   record.components["backend"] = {
-      .inputs = {{"python3", "3.11.2"}, {"a.txt", std::string(64, 'd')}}};
+      .inputs = {{"python3", "3.11.2"}, {"a.txt", std::string(64, 'd')}},
+      .has_outputs = true};
   record.components["backend"].listens = {ipv4_endpoint({0, 0, 0, 0}, 8000),
                                           {.port = 3000}};
+  record.components["backend"].root = "apps and libs";
   record.components["skipped"] = {.commit = commit('a')};
   return record;
 }

@@ -1,5 +1,7 @@
 #include "lib/model/settings.hpp"
 
+#include <fstream>
+
 #include "lib/base/error.hpp"
 #include "tests/unit/support.hpp"
 
@@ -25,17 +27,19 @@ constexpr const char* npm_web = "[web]\ntype = npm\nservice = web.service\n";
 TEST_CASE("each setting of a file reaches the configuration") {
   const Config config = read(
       "repo-dir = /srv/app/\nremote = upstream\nbranch = release/1\n"
-      "state-dir = /var/lib/x\nrun-as = deploy\n"
+      "state-dir = /var/lib/x\nmetrics = /srv/x.prom\nrun-as = deploy\n"
       "pass-environment = NODE_ENV  _x1\tY\n"
       "new-privileges = true\nbuild = staged\n"
       "on-divergence = reset\nsubmodules = update\nverify-signatures = "
       "true\ngit-timeout = 1\n"
       "install-timeout = 2\nsystemctl-timeout = 3\nsettle = 0\n"
-      "health-timeout = 5\n");
+      "health-timeout = 5\ngate = window \"02:00 04:00\"\n"
+      "notify = /usr/local/bin/mail ops\nnotify-away = 60\n");
   CHECK(config.repo_dir == "/srv/app");
   CHECK(config.remote == "upstream");
   CHECK(config.branch == "release/1");
   CHECK(config.state_dir == "/var/lib/x");
+  CHECK(config.metrics == "/srv/x.prom");
   CHECK(config.run_as == "deploy");
   CHECK(config.pass_environment ==
         std::vector<std::string>{"NODE_ENV", "_x1", "Y"});
@@ -49,7 +53,25 @@ TEST_CASE("each setting of a file reaches the configuration") {
   CHECK(config.systemctl_timeout == 3s);
   CHECK(config.settle == 0s);
   CHECK(config.health_timeout == 5s);
+  CHECK(config.gate == CommandWords{"window", "02:00 04:00"});
+  CHECK(config.notify == CommandWords{"/usr/local/bin/mail", "ops"});
+  CHECK(config.notify_away == 60s);
   CHECK(config.components == Config::default_components());
+}
+
+TEST_CASE("the packaged configuration shows what is so without it") {
+  std::ifstream file(PACKAGED_CONFIGURATION);
+  std::string settings;
+  for (std::string line; std::getline(file, line);) {
+    if (line.size() > 1 && line[1] != ' ') {
+      REQUIRE(line[0] == '#');
+      settings += line.substr(1) + '\n';
+    }
+  }
+  Config config = read(settings);
+  CHECK(config.names_components);
+  config.names_components = false;
+  CHECK(config == Config());
 }
 
 TEST_CASE("a component takes its folder and manifest from name and type") {
@@ -76,6 +98,7 @@ TEST_CASE("a component's own keys are taken, manifests repeatedly") {
              "health-status = 200-299, 401\n"
              "health-command = ./check --all | grep 'is well'\n"
              "health-timeout = 30\n"
+             "build = npm run 'build it'\nbuild = second\n"
              "check = venv/bin/python -c \"import server\"\n"
              "action = reload\npaths = src/api \"shared  files\"\n"
              "paths = ./config/../settings\n"
@@ -95,9 +118,42 @@ TEST_CASE("a component's own keys are taken, manifests repeatedly") {
              .health_command = "./check --all | grep 'is well'",
              .health_timeout = 30s,
              .paths = {"src/api", "shared  files", "settings"},
+             .builds = {{"npm", "run", "build it"}, {"second"}},
              .checks = {{"venv/bin/python", "-c", "import server"},
                         {"a b", "c d"}},
              .releases = {{"sh", "-c", "x \"y  $1\" | \\z", ""}}}});
+}
+
+TEST_CASE("a generic component says what its type does not") {
+  const auto components =
+      read(
+          "[web]\ntype = generic\nmanifest = pnpm-lock.yaml\n"
+          "manifest = package.json\ninstall = corepack enable\n"
+          "install = pnpm install --filter 'a b'\n"
+          "environment = node_modules/\n[api]\ntype = npm\n"
+          "install = npm ci --omit=dev\n")
+          .components;
+  CHECK(components[0].manifests ==
+        std::vector<std::filesystem::path>{"pnpm-lock.yaml", "package.json"});
+  CHECK(components[0].installs ==
+        std::vector<CommandWords>{{"corepack", "enable"},
+                                  {"pnpm", "install", "--filter", "a b"}});
+  CHECK(environment_of(components[0]) == "node_modules");
+  CHECK(configured_as(components[0]) ==
+        "generic web [pnpm-lock.yaml, package.json -> node_modules: corepack "
+        "enable; pnpm install --filter 'a b'] no service");
+  CHECK(environment_of(components[1]) == "node_modules");
+  CHECK(configured_as(components[1]) ==
+        "npm api [package.json: npm ci --omit=dev] no service");
+}
+
+TEST_CASE("environments may be beside each other, and in parts of a path") {
+  const std::string generic =
+      "type = generic\nmanifest = x\ninstall = y\ndirectory = a\n";
+  CHECK(read("[a]\n" + generic + "environment = vendor\n[b]\n" + generic +
+             "environment = vendored/x\n[c]\n" + generic +
+             "environment = vendor.d\n")
+            .components.size() == 3);
 }
 
 TEST_CASE("a health check may be asked over https") {
@@ -167,19 +223,21 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
        "manifests, or paths inside the checkout, with blanks between them; * "
        "stands for any part of a name"},
       {"brnch = prod\n",
-       "a.conf: unknown key 'brnch'; allowed: branch, build, copy, "
-       "git-timeout, health-timeout, install-timeout, new-privileges, "
-       "on-divergence, "
+       "a.conf: unknown key 'brnch'; allowed: branch, build, copy, gate, "
+       "git-timeout, health-timeout, install-timeout, metrics, "
+       "new-privileges, notify, "
+       "notify-away, on-divergence, "
        "pass-environment, remote, repo-dir, run-as, settle, state-dir, "
        "submodules, systemctl-timeout, verify-signatures"},
       {web + "servce = x.service\n",
-       "a.conf: [web]: unknown key 'servce'; allowed: action, check, "
-       "directory, health-check, health-command, health-status, "
-       "health-timeout, manifest, paths, release, service, type"},
+       "a.conf: [web]: unknown key 'servce'; allowed: action, build, check, "
+       "directory, environment, health-check, health-command, health-status, "
+       "health-timeout, install, manifest, paths, release, service, type"},
       {"[web]\ntype = cargo\n",
-       "a.conf: [web]: type = 'cargo' is not allowed; it takes npm or python"},
+       "a.conf: [web]: type = 'cargo' is not allowed; it takes generic or npm "
+       "or python"},
       {"[web]\ntype =\n",
-       "a.conf: [web]: type has no value; it takes npm or python"},
+       "a.conf: [web]: type has no value; it takes generic or npm or python"},
       {"branch =\n",
        "a.conf: branch has no value; it takes a name that git accepts for a "
        "branch"},
@@ -204,8 +262,9 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
            takes_names},
       {web + "pass-environment = A\n",
        "a.conf: [web]: unknown key 'pass-environment'; allowed: action, "
-       "check, directory, health-check, health-command, health-status, "
-       "health-timeout, manifest, paths, release, service, type"},
+       "build, check, directory, environment, health-check, health-command, "
+       "health-status, "
+       "health-timeout, install, manifest, paths, release, service, type"},
       {web + "action = start\n",
        "a.conf: [web]: action = 'start' is not allowed; it takes reload or "
        "restart"},
@@ -229,10 +288,14 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
       {web + "release = 'migrate all'\n",
        "a.conf: [web]: the value of release is in quotes: 'migrate all'; "
        "write it without them"},
+      {"gate = a || b\n",
+       "a.conf: gate = 'a || b' is not allowed; " + takes_command},
+      {"notify =\n", "a.conf: notify has no value; " + takes_command},
       {"check = a\n",
-       "a.conf: unknown key 'check'; allowed: branch, build, copy, "
-       "git-timeout, health-timeout, install-timeout, new-privileges, "
-       "on-divergence, "
+       "a.conf: unknown key 'check'; allowed: branch, build, copy, gate, "
+       "git-timeout, health-timeout, install-timeout, metrics, "
+       "new-privileges, notify, "
+       "notify-away, on-divergence, "
        "pass-environment, remote, repo-dir, run-as, settle, state-dir, "
        "submodules, systemctl-timeout, verify-signatures"},
       {"[web]\ndirectory =\n",
@@ -256,8 +319,25 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
       {web + "directory = x\n[b]\ntype = npm\ndirectory = x/\n",
        "a.conf: [web] and [b] have the same node_modules in x; one component "
        "may have several services: repeat service ="},
+      {"[web]\ntype = generic\ninstall = x\nenvironment = y\n",
+       "a.conf: component web has no manifest, which type = generic needs"},
+      {"[web]\ntype = generic\nmanifest = x\nenvironment = y\n",
+       "a.conf: component web has no install, which type = generic needs"},
+      {"[web]\ntype = generic\nmanifest = x\ninstall = y\n",
+       "a.conf: component web has no environment, which type = generic needs"},
+      {"[web]\ntype = python\nenvironment = .venv\n",
+       "a.conf: component web has an environment, which is venv with type = "
+       "python; another one takes type = generic"},
+      {"[web]\ntype = npm\n[b]\ntype = generic\ndirectory = .\n"
+       "environment = web/node_modules/x\nmanifest = x\ninstall = y\n",
+       "a.conf: the environment web/node_modules/x/ of [b] is in "
+       "web/node_modules/, that of [web]"},
+      {"[web]\ntype = npm\n[b]\ntype = generic\ndirectory = .\n"
+       "environment = web/node_modules\nmanifest = x\ninstall = y\n",
+       "a.conf: [web] and [b] have the same node_modules in web; one component "
+       "may have several services: repeat service ="},
       {"[web]\nservice = w.service\n",
-       "a.conf: component web has no type; it takes npm or python"},
+       "a.conf: component web has no type; it takes generic or npm or python"},
       {"branch = a..b\n",
        "a.conf: branch = 'a..b' is not allowed; it takes a name that git "
        "accepts for a branch"},
@@ -336,6 +416,16 @@ TEST_CASE("what is not allowed is refused in one line that says what is") {
   for (const Case& c : cases) {
     INFO(c.text);
     CHECK(refusal_of(c.text) == c.message);
+  }
+}
+
+TEST_CASE("an environment is in the component's folder") {
+  for (const char* value : {".", "./", "..", "../x", "a/../..", "/x", "x/..",
+                            ".git", ".git/x", "x/.git", "./.git"}) {
+    CHECK(refusal_of(std::string("[web]\nenvironment = ") + value) ==
+          std::string("a.conf: [web]: environment = '") + value +
+              "' is not allowed; it takes a folder in that of the component, "
+              "as node_modules or .venv");
   }
 }
 

@@ -139,75 +139,79 @@ TEST_CASE("steps are noted before and after") {
   unverified.components["web"].unverified_commit = after;
   Record released = running();
   released.released = {{"web", before}, {"other", before}};
-  check({{"move began", running(),
-          [](Record& r) { transition::move_began(r, after, true); },
-          [](Record& r) { r.moving_to = after; }},
-         {"move began, back to what a service ran on", running(),
-          [](Record& r) { transition::move_began(r, before, true); },
-          [](Record& r) {
-            r.moving_to = before;
-            r.components["web"].commit.reset();
-          }},
-         {"move to another branch at the same commit", running(),
-          [](Record& r) { transition::move_began(r, before, false); },
-          [](Record& r) { r.moving_to = before; }},
-         {"move ended", moving, [](Record& r) { transition::move_ended(r); },
-          [](Record& r) {
-            r.moving_to.reset();
-            r.pending->reached = Reached::moved;
-          }},
-         {"move taken back", moving,
-          [](Record& r) { transition::move_taken_back(r); },
-          [](Record& r) { r.moving_to.reset(); }},
-         {"submodules began", running(),
-          [](Record& r) { transition::submodules_began(r); },
-          [](Record& r) { r.pending->reached = Reached::moved; }},
-         {"install began", running(),
-          [](Record& r) { transition::install_began(r, "web"); },
-          [](Record& r) { r.components["web"] = {}; }},
-         {"environment installed", running(),
-          [](Record& r) { transition::environment_ready(r, "new", inputs); },
-          [](Record& r) { r.components["new"].inputs = inputs; }},
-         {"exchange began", running(),
-          [](Record& r) { transition::exchange_began(r, "web"); },
-          [](Record& r) {
-            r.components["web"].commit.reset();
-            r.pending->reached = Reached::moved;
-          }},
-         {"environment exchanged", running(Reached::moved),
-          [](Record& r) { transition::environment_ready(r, "web", {}); },
-          [](Record& r) { r.components["web"].inputs.clear(); }},
-         {"environment lost", running(),
-          [](Record& r) { transition::environment_lost(r, "web"); },
-          [](Record& r) { r.components["web"].inputs.clear(); }},
-         {"released", running(),
-          [](Record& r) { transition::released(r, "new", after); },
-          [](Record& r) {
-            r.released = {{"new", after}};
-          }},
-         {"released again", released,
-          [](Record& r) { transition::released(r, "web", after); },
-          [](Record& r) { r.released.at("web") = after; }},
-         {"restart began", running(Reached::moved),
-          [](Record& r) { transition::restart_began(r, "web"); },
-          [](Record& r) {
-            r.components["web"].commit.reset();
-            r.pending->reached = Reached::restarted;
-          }},
-         {"restart ended", running(Reached::restarted),
-          [](Record& r) { transition::restart_ended(r, "web", after); },
-          [](Record& r) { r.components["web"].unverified_commit = after; }},
-         {"a move after a restart reaches no less", running(Reached::restarted),
-          [](Record& r) { transition::move_ended(r); }, [](Record&) {}},
-         {"skipped", running(),
-          [](Record& r) { transition::skipped(r, "web", after); },
-          [](Record& r) { r.components["web"].commit = after; }},
-         {"skipped after its restart", unverified,
-          [](Record& r) { transition::skipped(r, "web", after); },
-          [](Record& r) {
-            r.components["web"].commit = after;
-            r.components["web"].unverified_commit.reset();
-          }}});
+  check(
+      {{"move began", running(),
+        [](Record& r) { transition::move_began(r, after, true); },
+        [](Record& r) { r.moving_to = after; }},
+       {"move began, back to what a service ran on", running(),
+        [](Record& r) { transition::move_began(r, before, true); },
+        [](Record& r) {
+          r.moving_to = before;
+          r.components["web"].commit.reset();
+        }},
+       {"move to another branch at the same commit", running(),
+        [](Record& r) { transition::move_began(r, before, false); },
+        [](Record& r) { r.moving_to = before; }},
+       {"move ended", moving, [](Record& r) { transition::move_ended(r); },
+        [](Record& r) {
+          r.moving_to.reset();
+          r.pending->reached = Reached::moved;
+        }},
+       {"move taken back", moving,
+        [](Record& r) { transition::move_taken_back(r); },
+        [](Record& r) { r.moving_to.reset(); }},
+       {"submodules began", running(),
+        [](Record& r) { transition::submodules_began(r); },
+        [](Record& r) { r.pending->reached = Reached::moved; }},
+       {"install began", running(),
+        [](Record& r) { transition::install_began(r, "web"); },
+        [](Record& r) { r.components["web"] = {}; }},
+       {"environment installed", running(),
+        [](Record& r) { transition::environment_ready(r, "new", inputs, ""); },
+        [](Record& r) { r.components["new"].inputs = inputs; }},
+       {"exchange began", running(),
+        [](Record& r) { transition::exchange_began(r, "web"); },
+        [](Record& r) {
+          r.components["web"].commit.reset();
+          r.pending->reached = Reached::moved;
+        }},
+       {"environment exchanged", running(Reached::moved),
+        [](Record& r) { transition::environment_ready(r, "web", {}, "."); },
+        [](Record& r) {
+          r.components["web"].inputs.clear();
+          r.components["web"].root = ".";
+        }},
+       {"environment lost", running(),
+        [](Record& r) { transition::environment_lost(r, "web"); },
+        [](Record& r) { r.components["web"].inputs.clear(); }},
+       {"released", running(),
+        [](Record& r) { transition::released(r, "new", after); },
+        [](Record& r) {
+          r.released = {{"new", after}};
+        }},
+       {"released again", released,
+        [](Record& r) { transition::released(r, "web", after); },
+        [](Record& r) { r.released.at("web") = after; }},
+       {"restart began", running(Reached::moved),
+        [](Record& r) { transition::restart_began(r, "web"); },
+        [](Record& r) {
+          r.components["web"].commit.reset();
+          r.pending->reached = Reached::restarted;
+        }},
+       {"restart ended", running(Reached::restarted),
+        [](Record& r) { transition::restart_ended(r, "web", after); },
+        [](Record& r) { r.components["web"].unverified_commit = after; }},
+       {"a move after a restart reaches no less", running(Reached::restarted),
+        [](Record& r) { transition::move_ended(r); }, [](Record&) {}},
+       {"skipped", running(),
+        [](Record& r) { transition::skipped(r, "web", after); },
+        [](Record& r) { r.components["web"].commit = after; }},
+       {"skipped after its restart", unverified,
+        [](Record& r) { transition::skipped(r, "web", after); },
+        [](Record& r) {
+          r.components["web"].commit = after;
+          r.components["web"].unverified_commit.reset();
+        }}});
 }
 
 TEST_CASE("the record names its checkout") {
@@ -307,25 +311,28 @@ TEST_CASE("a verified service is known to listen where it does") {
   Record record = running(Reached::restarted);
   record.components["web"] = {.unverified_commit = after, .listens = {left}};
   record.components["api"] = {.unverified_commit = after, .listens = {left}};
-  check({{"verify ended", record,
-          [&](Record& r) {
-            transition::verify_ended(r, {{"web", true}, {"api", true}},
-                                     {{"web", {now}}}, after);
-          },
-          [&](Record& r) {
-            r.components["web"] = {.commit = after, .listens = {now}};
-            // It could not be looked at.
-            r.components["api"] = {.commit = after, .listens = {left}};
-          }},
-         {"expected elsewhere", record,
-          [&](Record& r) { transition::expected_to_listen(r, "web", {now}); },
-          [&](Record& r) { r.components["web"].listens = {now}; }},
-         {"expected nowhere", record,
-          [](Record& r) { transition::expected_to_listen(r, "web", {}); },
-          [](Record& r) { r.components["web"].listens.clear(); }},
-         {"of a new one nothing is expected", record,
-          [](Record& r) { transition::expected_to_listen(r, "new", {}); },
-          [](Record& /*r*/) {}}});
+  check(
+      {{"verify ended", record,
+        [&](Record& r) {
+          transition::verify_ended(r, {{"web", true}, {"api", true}},
+                                   {{"web", {now}}}, after);
+        },
+        [&](Record& r) {
+          r.components["web"] = {.commit = after, .listens = {now}};
+          // It could not be looked at.
+          r.components["api"] = {.commit = after, .listens = {left}};
+        }},
+       {"expected elsewhere", record,
+        [&](Record& r) {
+          transition::expected_to_listen(r, "web", {now}, false);
+        },
+        [&](Record& r) { r.components["web"].listens = {now}; }},
+       {"expected nowhere", record,
+        [](Record& r) { transition::expected_to_listen(r, "web", {}, false); },
+        [](Record& r) { r.components["web"].listens.clear(); }},
+       {"of a new one nothing is expected", record,
+        [](Record& r) { transition::expected_to_listen(r, "new", {}, false); },
+        [](Record& /*r*/) {}}});
 }
 
 TEST_CASE("a failure counts, waits and goes into the history once") {
@@ -385,6 +392,38 @@ TEST_CASE("an obstacle is no attempt, and does not wait") {
        {"once more, which is not written", known,
         [](Record& r) { transition::obstructed(r, after, failure, noon + 1h); },
         [](Record&) {}}});
+}
+
+TEST_CASE("the gate says not now, once in the same words") {
+  const Failure closed = {.step = "gate", .error = "closed"};
+  Record deferred = running();
+  transition::deferred(deferred, closed, noon);
+  check({{"first", running(),
+          [&](Record& r) { transition::deferred(r, closed, noon); },
+          [&](Record& r) {
+            r.pending->running = false;
+            r.pending->failure = closed;
+            r.pending->deferred_since = noon;
+          }},
+         {"again", deferred,
+          [&](Record& r) { transition::deferred(r, closed, noon + 1h); },
+          [](Record&) {}},
+         {"in other words", deferred,
+          [](Record& r) {
+            transition::deferred(r, {.step = "gate", .error = "busy"},
+                                 noon + 1h);
+          },
+          [](Record& r) { r.pending->failure->error = "busy"; }},
+         {"then it fails", deferred,
+          [](Record& r) {
+            transition::failed(r, after, failure, noon, std::nullopt);
+          },
+          [](Record& r) {
+            r.pending->deferred_since.reset();
+            r.pending->failure = failure;
+            r.pending->attempts = 1;
+            r.pending->next_try = noon + 1min;
+          }}});
 }
 
 TEST_CASE("a rollback quarantines the commit that is to blame") {
@@ -496,6 +535,13 @@ TEST_CASE("a repair that fails lets the next try be one of the tip") {
   CHECK(bad.roll_back_to == before);
 }
 
+TEST_CASE("what was restarted before an exchange is restarted again after it") {
+  Record record = settled();
+  record.components["web"].unverified_commit = after;
+  transition::exchange_began(record, "web");
+  CHECK(record.components["web"].unverified_commit == std::nullopt);
+}
+
 TEST_CASE("a repair goes on when a person asks for what it goes back to") {
   Record record = settled();
   transition::failed(record, after, failure, noon, std::nullopt);
@@ -524,14 +570,19 @@ TEST_CASE("a label tells what an environment was made from") {
   check(
       {{"of a component", record,
         [&](Record& r) {
-          transition::environment_labelled(r, "web", made_from);
+          transition::environment_labelled(r, "web", made_from, ".");
         },
-        [&](Record& r) { r.components["web"].inputs = made_from; }},
+        [&](Record& r) {
+          r.components["web"].inputs = made_from;
+          r.components["web"].root = ".";
+        }},
        {"an empty one", record,
-        [](Record& r) { transition::environment_labelled(r, "web", {}); },
+        [](Record& r) { transition::environment_labelled(r, "web", {}, "."); },
         [](Record& /*r*/) {}},
        {"of none that is known", record,
-        [&](Record& r) { transition::environment_labelled(r, "x", made_from); },
+        [&](Record& r) {
+          transition::environment_labelled(r, "x", made_from, "");
+        },
         [](Record& /*r*/) {}}});
 }
 

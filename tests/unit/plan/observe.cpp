@@ -36,8 +36,10 @@ class Observed : public FakeHost {
         {.git = git,
          .objects = git,
          .store = host.store,
-         .python_version = [this] { return ++versions_asked, "3.11.2"; },
-         .node_version = [] { return "18, ABI 108"; },
+         .version_of = [this](std::string_view runtime) -> std::string {
+           return runtime == "node" ? "18, ABI 108"
+                                    : (++versions_asked, "3.11.2");
+         },
          .in_place_reason = [this] { return in_place_reason; }});
   }
 
@@ -130,6 +132,38 @@ TEST_CASE("refuses a new component of a configuration without a folder") {
   CHECK_NOTHROW(fake.observe());
 }
 
+TEST_CASE("what a generic component is made from is what it names") {
+  Observed fake;
+  Component generic = {.name = "web",
+                       .type = Component::Type::generic,
+                       .directory = "web",
+                       .manifests = {"x.lock", "../x.json", "none"},
+                       .environment = ".made",
+                       .installs = {{"x", "a  b"}, {"y"}}};
+  fake.config.components = {generic};
+  fake.files = {{"web/x.lock", "1"},
+                {"x.json", "2"},
+                {"web/package.json", "3"},
+                {"package.json", "{\"workspaces\": [\"web\"]}"}};
+  const ComponentFacts facts = fake.facts_of(generic);
+  CHECK(facts.manifests == std::vector<fs::path>{"x.lock", "../x.json"});
+  CHECK(facts.inputs == Inputs{{"x.lock", sha256("1")},
+                               {"../x.json", sha256("2")},
+                               {"install commands", sha256("x 'a  b'; y")}});
+  CHECK_FALSE(fake.runner.has_run("node --print"));
+  fake.files["web/.made"] = "tracked";
+  CHECK(std::string(error_of<Obstacle>([&] { fake.observe(); }).what()) ==
+        "component web: its environment web/.made is in bbbbbbbbbbbb, and only "
+        "what git does not track can be one; nothing was changed");
+}
+
+TEST_CASE("commands of its own are an input of a component of npm") {
+  Observed fake;
+  fake.files = {{"web/package.json", "{}"}};
+  fake.config.components[0].installs = {{"npm", "ci"}};
+  CHECK(fake.facts_of(web).inputs.at("install commands") == sha256("npm ci"));
+}
+
 TEST_CASE("observes the environments that are gone") {
   Observed fake;
   fake.files["web/package.json"] = "{}";
@@ -168,8 +202,7 @@ TEST_CASE("reads a tip that was fetched aside, and tells that it is not here") {
               {.git = fake.host.git,
                .objects = aside,
                .store = fake.host.store,
-               .python_version = [] { return std::string(); },
-               .node_version = [] { return std::string(); },
+               .version_of = [](std::string_view) { return std::string(); },
                .in_place_reason = [] { return std::nullopt; }});
   CHECK_FALSE(seen.tip_is_here);
   CHECK(seen.target.has_value());
@@ -336,11 +369,13 @@ TEST_CASE("takes the subjects of the deployed commit and of the target") {
   Observed fake;
   fake.record.deployed = commit('c');
   for (const char digit : {'a', 'b', 'c'}) {
-    fake.runner.answer("--format=%s " + id(digit),
-                       printed(std::string(1, digit) + " subject\n"));
+    fake.runner.answer(
+        "--format=%s%n%an " + id(digit),
+        printed(fmt::format("{0} subject\n{0} author\n", digit)));
   }
   CHECK(fake.observe().target->from_subject == "c subject");
   CHECK(fake.observe().target->to_subject == "b subject");
+  CHECK(fake.observe().target->to_author == "b author");
   fake.lose('c');
   CHECK(fake.observe().target->from_subject == "a subject");
 }
@@ -362,35 +397,50 @@ TEST_CASE("hashes npm-shrinkwrap.json, which npm prefers") {
   CHECK(fake.facts_of(web).inputs.at("npm-shrinkwrap.json") == sha256("x"));
 }
 
-TEST_CASE("hashes the files of the workspace root that npm would use") {
+TEST_CASE("a workspace is made from the files of its root, and is there") {
   const std::string root = R"({"workspaces": ["apps/*"]})";
+  const std::string near = R"({"workspaces": ["web"]})";
+  const std::string braces = R"({"workspaces": ["{apps,libs}/*"]})";
   struct Case {
     const char* situation;
     Files files;
+    std::optional<fs::path> root;
     Inputs inputs;
   };
   Component component = web;
   component.directory = "apps/web";
+  const Inputs own = {{"package.json", sha256("{}")}};
   for (const Case& c : {
            Case{"a root",
                 {{"package.json", root},
                  {"package-lock.json", "l"},
                  {"npm-shrinkwrap.json", "s"}},
-                {{"../../package.json", sha256(root)},
-                 {"../../package-lock.json", sha256("l")},
-                 {"../../npm-shrinkwrap.json", sha256("s")}}},
+                ".",
+                {{"package.json", sha256(root)},
+                 {"package-lock.json", sha256("l")},
+                 {"npm-shrinkwrap.json", sha256("s")},
+                 {"apps/web/package.json", sha256("{}")}}},
            Case{"a root of others",
                 {{"package.json", R"({"workspaces": ["libs/*"]})"},
                  {"package-lock.json", "l"}},
-                {}},
-           Case{"no root", {{"package-lock.json", "l"}}, {}},
+                std::nullopt,
+                own},
+           Case{"no root", {{"package-lock.json", "l"}}, std::nullopt, own},
            Case{"the nearest of two",
                 {{"package.json", root},
                  {"package-lock.json", "l"},
-                 {"apps/package.json", R"({"workspaces": ["web"]})"},
+                 {"apps/package.json", near},
                  {"apps/package-lock.json", "n"}},
-                {{"../package.json", sha256(R"({"workspaces": ["web"]})")},
-                 {"../package-lock.json", sha256("n")}}},
+                "apps",
+                {{"package.json", sha256(near)},
+                 {"package-lock.json", sha256("n")},
+                 {"web/package.json", sha256("{}")}}},
+           Case{"a root that may have others alone",
+                {{"package.json", braces}, {"package-lock.json", "l"}},
+                std::nullopt,
+                {{"package.json", sha256("{}")},
+                 {"../../package.json", sha256(braces)},
+                 {"../../package-lock.json", sha256("l")}}},
        }) {
     INFO(c.situation);
     Observed fake;
@@ -399,9 +449,78 @@ TEST_CASE("hashes the files of the workspace root that npm would use") {
     fake.files["apps/web/package.json"] = "{}";
     Inputs expected = c.inputs;
     expected["node"] = "18, ABI 108";
-    expected["package.json"] = sha256("{}");
     CHECK(fake.facts_of(component).inputs == expected);
+    CHECK(fake.facts_of(component).root == c.root);
   }
+}
+
+// Two workspaces of the checkout's own folder.
+class Workspaces : public Observed {
+ public:
+  Workspaces() {
+    first.directory = "apps/web";
+    second.name = "second";
+    second.directory = "apps/second";
+    config.components = {first, second};
+    files = {{"package.json", R"({"workspaces": ["apps/*"]})"},
+             {"apps/web/package.json", "1"},
+             {"apps/second/package.json", "2"}};
+    record.components["web"] = {.commit = commit('a'), .inputs = old};
+    record.components["second"] = {.commit = commit('a'), .inputs = old};
+  }
+
+  // Makes a labelled environment in a folder.
+  void make(const char* where) {
+    Component there = first;
+    there.directory = where;
+    host.store.set_live_label(there, {.inputs = old});
+  }
+
+  Component first = web;
+  Component second = web;
+  Inputs old = {{"package.json", "1"}};
+};
+
+TEST_CASE("workspaces of one root share what they are made from") {
+  Workspaces fake;
+  const ComponentFacts one = fake.facts_of(fake.first);
+  const ComponentFacts two = fake.facts_of(fake.second);
+  CHECK(one.inputs == two.inputs);
+  CHECK(one.inputs.size() == 4);
+  CHECK(one.owner.empty());
+  CHECK(two.owner == "web");
+  fake.config.components[0].installs = {{"npm", "ci"}};
+  CHECK(fake.facts_of(fake.second).inputs.at("install commands") ==
+        sha256("npm ci"));
+  fake.config.components = {fake.second, fake.first};
+  CHECK(fake.facts_of(fake.first).owner == "second");
+}
+
+TEST_CASE("an environment in a place that nothing uses any more is left") {
+  Workspaces fake;
+  CHECK_FALSE(fake.facts_of(fake.first).left.has_value());
+  fake.make("apps/web");
+  CHECK(fake.facts_of(fake.first).left->directory == "apps/web");
+  CHECK_FALSE(fake.facts_of(fake.first).gone);
+  CHECK_FALSE(fake.facts_of(fake.second).left.has_value());
+  // Back from the root, which the other one stays in.
+  fake.make(".");
+  fake.record.components["web"].root = ".";
+  fake.record.components["second"].root = ".";
+  fake.files["package.json"] = R"({"workspaces": ["apps/s*"]})";
+  CHECK_FALSE(fake.facts_of(fake.first).left.has_value());
+  fake.files.erase("package.json");
+  CHECK(fake.facts_of(fake.first).left->directory == ".");
+  CHECK(fake.facts_of(fake.second).left->name == "web");
+}
+
+TEST_CASE("the environment of a workspace is looked for in the root") {
+  Workspaces fake;
+  fake.record.components["web"].root = ".";
+  CHECK(fake.facts_of(fake.first).gone);
+  fake.make(".");
+  CHECK_FALSE(fake.facts_of(fake.first).gone);
+  CHECK(fake.facts_of(fake.second).live.has_value());
 }
 
 TEST_CASE("a component in the checkout's own folder has no root above it") {
@@ -528,12 +647,12 @@ TEST_CASE("reads the labels of the environments in use and kept") {
   CHECK(fake.facts_of(web).kept);
 }
 
-TEST_CASE("on the way back looks at environments that the commit needs not") {
+TEST_CASE("looks at environments that the commit needs not") {
   Observed fake;
   fs::create_directories(fake.checkout() / "web/node_modules");
   const Label tried = {.inputs = {{"f", "1"}}, .on_trial = true};
   fake.host.store.set_live_label(web, tried);
-  CHECK(fake.facts_of(web) == ComponentFacts{});
+  CHECK(fake.facts_of(web).live == tried);
   fake.record.roll_back_to = commit('a');
   CHECK(fake.facts_of(web).live == tried);
   CHECK_FALSE(fake.facts_of(web).kept);

@@ -1,5 +1,7 @@
 #include "lib/plan/plan.hpp"
 
+#include <algorithm>
+
 #include "lib/base/error.hpp"
 #include "lib/plan/plan_text.hpp"
 #include "tests/unit/support.hpp"
@@ -525,6 +527,20 @@ TEST_CASE("a rollback restarts what its commit does not have") {
             end);
 }
 
+TEST_CASE("what a dropped component made and git has now is put aside") {
+  const std::string put_aside =
+      "backend: put the venv aside: its build made backend/dist, which the "
+      "commit has";
+  Observation seen = one_commit_ahead();
+  ComponentFacts& backend = seen.target->components["backend"];
+  backend = {.live = Label{.outputs = {{"backend/dist", {.identity = "d1"}}}}};
+  CHECK(lines_of(plan(seen)) ==
+        Lines{fast_forward, restart_frontend, skip_backend, verify_frontend});
+  backend.tracked = {"backend/dist"};
+  CHECK(lines_of(plan(seen)) == Lines{fast_forward, put_aside, restart_frontend,
+                                      skip_backend, verify_frontend});
+}
+
 TEST_CASE("a rollback leaves alone what does not run the commit it leaves") {
   Observation seen = on_the_way_back();
   seen.target->components["backend"] = {};
@@ -719,7 +735,9 @@ TEST_CASE("so are a shrinkwrap, and the lock file of a workspace's root") {
        {"frontend/npm-shrinkwrap.json", "package-lock.json"}) {
     Observation seen = one_commit_ahead();
     seen.target->in_the_way = {path};
-    seen.target->components["frontend"].inputs["../package-lock.json"] = "1";
+    ComponentFacts& frontend = seen.target->components["frontend"];
+    frontend.root = ".";
+    frontend.inputs["package-lock.json"] = "1";
     CHECK(contains(lines_of(plan(seen)).at(1), "npm rewrites it"));
   }
   Observation seen = one_commit_ahead();
@@ -731,6 +749,65 @@ TEST_CASE("a record that does not know node's version asks for no build") {
   Observation seen = one_commit_ahead();
   seen.target->components["frontend"].inputs["node"] = "20, ABI 115";
   CHECK(lines_of(plan(seen)) == Lines{fast_forward} + restarts);
+}
+
+// Both components are workspaces of npm, with one environment.
+Observation with_workspaces() {
+  Observation seen = one_commit_ahead();
+  ComponentFacts& frontend = seen.target->components["frontend"];
+  frontend.root = ".";
+  seen.target->components["backend"] = frontend;
+  seen.target->components["backend"].owner = "frontend";
+  return seen;
+}
+
+Config npm_only() {
+  Config config;
+  config.components[1].type = Component::Type::npm;
+  return config;
+}
+
+TEST_CASE("workspaces of one root are built once, and all are restarted") {
+  const Observation seen = with_workspaces();
+  const std::string is_now = "it is a workspace of . now";
+  const std::string install =
+      "frontend, backend: npm install --no-save in .: " + is_now;
+  CHECK(
+      lines_of(plan(seen, settled_record(), npm_only())) ==
+      Lines{"build bbbbbbbbbbbb aside: " + install, fast_forward,
+            "frontend, backend: put the new node_modules into use: " + is_now} +
+          restarts);
+  CHECK(lines_of(plan(in_place(seen), settled_record(), npm_only())) ==
+        Lines{fast_forward, install} + restarts);
+}
+
+TEST_CASE("one workspace is installed in place from its own folder") {
+  Config config = npm_only();
+  config.components.pop_back();
+  Observation seen = with_workspaces();
+  seen.target->components.erase("backend");
+  CHECK(lines_of(plan(in_place(seen), settled_record(), config)).at(1) ==
+        "frontend: npm install --no-save in frontend: it is a workspace of . "
+        "now");
+}
+
+TEST_CASE("what is left in another place is put aside first, and once") {
+  Observation seen = one_commit_ahead();
+  Record record = settled_record();
+  Component left = Config().components[0];
+  left.directory = ".";
+  for (auto& [name, facts] : seen.target->components) {
+    record.components[name].root = ".";
+    facts.left = left;
+  }
+  const std::string is_no_more = "it is no workspace of . any more";
+  const Lines lines = lines_of(plan(seen, record));
+  CHECK(Lines(lines.begin() + 1, lines.begin() + 5) ==
+        Lines{fast_forward,
+              "frontend, backend: put the node_modules aside: frontend has its "
+              "environment in frontend now",
+              "frontend: put the new node_modules into use: " + is_no_more,
+              "backend: put the new venv into use: " + is_no_more});
 }
 
 TEST_CASE("a component whose folder is a link is that of the folder") {
@@ -990,6 +1067,50 @@ TEST_CASE("only a component that is restarted is checked and released") {
         Lines{laid_out, check_backend, restart_backend, verify});
 }
 
+TEST_CASE("the gate is asked last before anything is released or moves") {
+  Config config;
+  config.gate = {"/etc/gate", "a b"};
+  const std::string ask = "ask /etc/gate 'a b' whether to go on now";
+  CHECK(lines_of(plan(one_commit_ahead(), settled_record(), config)) ==
+        Lines{ask, fast_forward} + restarts);
+  CHECK(lines_of(plan(in_place(one_commit_ahead()), settled_record(),
+                      config))[0] == ask);
+  CHECK(plan(nothing_new(), settled_record(), config).steps.empty());
+
+  config.components[1].checks = {{"look"}};
+  config.components[1].releases = {{"migrate"}};
+  const Plan tried = plan(one_commit_ahead(), settled_record(), config);
+  REQUIRE(tried.steps.size() > 4);
+  CHECK(std::holds_alternative<Build>(tried.steps[0]));
+  CHECK(std::holds_alternative<Check>(tried.steps[1]));
+  CHECK(std::holds_alternative<Gate>(tried.steps[2]));
+  CHECK(std::holds_alternative<Release>(tried.steps[3]));
+}
+
+TEST_CASE("the gate is asked about deployments that have moved nothing") {
+  Config config;
+  config.gate = {"/etc/gate"};
+  const auto is_asked = [&](const Record& record, bool force = false) {
+    const Plan made = plan(one_commit_ahead(), record, config, force);
+    return std::ranges::any_of(made.steps, [](const Step& step) {
+      return std::holds_alternative<Gate>(step);
+    });
+  };
+  Record record = settled_record();
+  CHECK(is_asked(record));
+  CHECK_FALSE(is_asked(record, true));
+  record.pending = Pending{.tip = after, .running = true};
+  CHECK(is_asked(record));
+  record.moving_to = after;
+  CHECK_FALSE(is_asked(record));
+  record.moving_to.reset();
+  record.pending->reached = Reached::moved;
+  CHECK_FALSE(is_asked(record));
+  record.pending->reached = Reached::nothing;
+  record.roll_back_to = before;
+  CHECK_FALSE(is_asked(record));
+}
+
 TEST_CASE("a rollback checks and releases nothing") {
   Record record = settled_record();
   record.components["frontend"].commit = after;
@@ -1000,6 +1121,68 @@ TEST_CASE("a rollback checks and releases nothing") {
   seen.target->commit = before;
   CHECK(lines_of(plan(seen, record, checking())) ==
         Lines{"reset bbbbbbbbbbbb -> aaaaaaaaaaaa: roll back"} + restarts);
+}
+
+// The front end builds, and its environment in use has dist and a folder that
+// its install made.
+Observation built_ahead() {
+  Observation seen = one_commit_ahead();
+  ComponentFacts& facts = seen.target->components["frontend"];
+  facts.inputs[commands_input] = hash('4');
+  facts.inputs[folder_input] = hash('5');
+  facts.live = Label{
+      .inputs = facts.inputs,
+      .outputs = {{"frontend/dist", {.identity = "d1", .by_command = true}},
+                  {"frontend/gen", {.identity = "d2"}}}};
+  return seen;
+}
+
+Config building() {
+  Config config;
+  config.components[0].builds = {{"npm", "run", "build it"}};
+  return config;
+}
+
+TEST_CASE("what only build commands read is built without an install") {
+  Observation seen = built_ahead();
+  CHECK(lines_of(plan(seen, settled_record(), building())) ==
+        Lines{fast_forward} + restarts);
+  seen.target->components["frontend"].inputs[folder_input] = hash('6');
+  const std::string line =
+      "frontend: build with the node_modules in use: npm run 'build it': files "
+      "of the folder changed";
+  CHECK(lines_of(plan(seen, settled_record(), building())).front() ==
+        "build bbbbbbbbbbbb aside: " + line);
+  CHECK(contains(
+      lines_of(plan(in_place(seen), settled_record(), building())).at(1),
+      line));
+  seen.target->components["frontend"].inputs["package.json"] = hash('7');
+  CHECK(contains(lines_of(plan(seen, settled_record(), building())).front(),
+                 "npm install --no-save in frontend, then npm run 'build it': "
+                 "files of the folder changed, package.json changed"));
+}
+
+TEST_CASE("what commands made is built again when it is gone, else all is") {
+  for (const bool by_command : {true, false}) {
+    Observation seen = built_ahead();
+    ComponentFacts& facts = seen.target->components["frontend"];
+    facts.lost = {by_command ? "frontend/dist" : "frontend/gen"};
+    const std::string line =
+        lines_of(plan(seen, settled_record(), building())).front();
+    CHECK(
+        contains(line, "its build made " + facts.lost[0] + ", which is gone"));
+    CHECK(contains(line, "npm install") != by_command);
+  }
+}
+
+TEST_CASE("an environment whose output the commit tracks does not serve it") {
+  Observation seen = built_ahead();
+  seen.target->components["frontend"].tracked = {"frontend/gen", "other"};
+  const Lines lines = lines_of(plan(seen, settled_record(), building()));
+  CHECK(contains(lines.front(), "npm install"));
+  CHECK(contains(lines.front(),
+                 "its build made frontend/gen, which the commit has"));
+  CHECK(contains(lines.at(2), "frontend: put the new node_modules into use"));
 }
 
 TEST_CASE("a step has a short label") {

@@ -41,6 +41,26 @@ TEST_CASE("an environment that is removed is gone") {
   CHECK(fake.standing().gone == std::set<std::string>{"web"});
 }
 
+TEST_CASE("outputs are looked at where the record knows of some") {
+  Deployed fake;
+  write_file(fake.checkout() / "web/page", "");
+  fake.host.store.set_live_label(
+      web, {.inputs = inputs,
+            .outputs = {{"web/page", {.identity = "f1"}},
+                        {"web/dist", {.identity = "d2"}}}});
+  CHECK(fake.standing().is_complete());
+  fake.web_record().has_outputs = true;
+  CHECK(fake.standing().gone == std::set<std::string>{"web"});
+  CHECK(gone_outputs(web, fake.record, fake.host.store) ==
+        std::vector<std::string>{"web/dist"});
+  // A thing of another kind in the place of one is as if that were gone.
+  write_file(fake.checkout() / "web/dist", "");
+  CHECK_FALSE(fake.standing().is_complete());
+  std::filesystem::remove(fake.checkout() / "web/dist");
+  std::filesystem::create_directory(fake.checkout() / "web/dist");
+  CHECK(fake.standing().is_complete());
+}
+
 TEST_CASE("an environment that another made has no label") {
   Deployed fake;
   std::filesystem::remove_all(fake.modules());

@@ -289,6 +289,21 @@ TEST_CASE("standard input is /dev/null, whatever it is here") {
   CHECK(out == "/dev/null\n");
 }
 
+TEST_CASE("a command reads what it is given, from the beginning to the end") {
+  for (const std::size_t size : {std::size_t(1), std::size_t(3 << 20)}) {
+    Command reader = shell("cat; echo; wc -c");
+    reader.input = std::string(size, 'x');
+    reader.context.longest_answer = 4 << 20;
+    CHECK(run(reader).out == reader.input + "\n0\n");
+  }
+}
+
+TEST_CASE("a command may leave its input unread") {
+  Command deaf = shell("exit 0");
+  deaf.input = std::string(1 << 20, 'x');
+  CHECK(run(deaf).status.success());
+}
+
 TEST_CASE("a child leads a process group of its own") {
   // proc(5): pid, name, state, parent, group
   std::istringstream fields(run(command("cat", {"/proc/self/stat"})).out);

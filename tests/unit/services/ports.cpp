@@ -183,11 +183,31 @@ TEST_CASE("a service that listens elsewhere already was moved by hand") {
   const Endpoint gone = on_all(free_port());
   const Server server(on_all(free_port()));
   const Endpoints recorded = {gone, server.endpoint()};
-  CHECK(still_in_use(recorded, listeners_of(own_unit(), {})) ==
+  CHECK(expected_again(recorded, listeners_of(own_unit(), {}), false).listens ==
         Endpoints{server.endpoint()});
   // One that is down was not moved.
-  CHECK(still_in_use(recorded, listeners_of(silent_unit(group), {})) ==
-        recorded);
+  CHECK(expected_again(recorded, listeners_of(silent_unit(group), {}), true)
+            .listens == recorded);
+}
+
+TEST_CASE("who listens elsewhere alone may move, and who is down may not") {
+  const Endpoint web = on_all(3000);
+  const Endpoint other = on_all(3001);
+  const Endpoint worker = on_all(9100);
+  const ExpectedPorts moved = expected_again({web}, Endpoints{other}, false);
+  CHECK(moved.listens == Endpoints{web});
+  CHECK(moved.may_move);
+  // The web service is down, and its worker is not.
+  const ExpectedPorts down =
+      expected_again({web, worker}, Endpoints{worker}, true);
+  CHECK(down.listens == Endpoints{web, worker});
+  CHECK_FALSE(down.may_move);
+  CHECK(expected_again({web, worker}, Endpoints{worker}, false).listens ==
+        Endpoints{worker});
+  const ExpectedPorts late = expected_again({}, Endpoints{web}, false);
+  CHECK(late.listens.empty());
+  CHECK(late.came_late);
+  CHECK_FALSE(late.may_move);
 }
 
 }  // namespace

@@ -1,3 +1,5 @@
+import asyncio
+
 VERSION = "back end 1"
 
 
@@ -5,4 +7,8 @@ async def app(scope, receive, send):
     assert scope["type"] == "http"
     await send({"type": "http.response.start", "status": 200,
                 "headers": [(b"content-type", b"text/plain")]})
+    while scope["path"] == "/stream":  # it never ends
+        await send({"type": "http.response.body", "body": b".",
+                    "more_body": True})
+        await asyncio.sleep(0.1)
     await send({"type": "http.response.body", "body": VERSION.encode()})
