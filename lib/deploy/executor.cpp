@@ -50,6 +50,10 @@ void move_to(const CommitId& commit, bool from_another, Work& work,
   work.journal.write(transition::move_ended);
 }
 
+std::string root_of(const ComponentFacts& facts) {
+  return facts.root.value_or("").string();
+}
+
 // Lets a rollback find the environment in use, and know the one at `kept` for
 // what took its place. One without a label gets it from the record, unless the
 // record speaks of another one.
@@ -62,7 +66,7 @@ void prepare_way_back(const Component& component,
   const ComponentRecord& known = components[component.name];
   const auto label = store.live_label(component);
   const bool is_told = label && (is_way_back || label->on_trial);
-  const bool is_known = known.root == facts.root.value_or("").string();
+  const bool is_known = known.root == root_of(facts);
   if (store.is_folder(store.live(component)) &&
       store.has_interpreter(component) && !is_told &&
       (label || known.configured.empty() || !is_known)) {
@@ -76,19 +80,21 @@ void prepare_way_back(const Component& component,
   }
 }
 
-void begin_exchange(const std::vector<std::string>& users, Work& work) {
+// Notes where the environment will be before it is there: who goes back after
+// a run that was killed looks for it there.
+void begin_exchange(const std::vector<std::string>& users,
+                    const std::optional<std::string>& root, Work& work) {
   for (const std::string& name : users) {
-    work.journal.write(transition::exchange_began, name);
+    work.journal.write(transition::exchange_began, name, root);
   }
 }
 
 void note_ready(const std::vector<std::string>& users,
                 const ComponentFacts& facts, const Inputs& inputs,
                 bool has_outputs, Work& work) {
-  const std::string root = facts.root.value_or("").string();
   for (const std::string& name : users) {
-    work.journal.write(transition::environment_ready, name, inputs, root,
-                       has_outputs);
+    work.journal.write(transition::environment_ready, name, inputs,
+                       root_of(facts), has_outputs);
   }
 }
 
@@ -145,7 +151,7 @@ void apply_step(const UpdateSubmodules& /*step*/, Work& work) {
 void apply_step(const Install& step, Work& work) {
   const std::vector<std::string> users = users_of(step);
   for (const std::string& name : users) {
-    work.journal.write(transition::install_began, name);
+    work.journal.write(transition::install_began, name, root_of(step.facts));
   }
   work.host.store.remove_live_label(step.component);
   const Sequence commands = commands_of(step, work.host);
@@ -179,7 +185,7 @@ void apply_step(const Exchange& step, Work& work) {
       kept_environment(component, step.facts, work);
   prepare_way_back(component, kept, step.facts, work);
   const std::vector<std::string> users = users_of(step);
-  begin_exchange(users, work);
+  begin_exchange(users, root_of(step.facts), work);
   exchange(component, kept, work.host);
   Inputs inputs = step.facts.inputs;
   const Label label = store.live_label(component).value_or(Label{});
@@ -199,7 +205,7 @@ void apply_step(const PutAside& step, Work& work) {
     store.set_live_label(step.component, *label);
   }
   const std::vector<std::string> users = users_of(step);
-  begin_exchange(users, work);
+  begin_exchange(users, std::nullopt, work);
   const auto kept = is_way_back
                         ? store.find(step.component, {}, work.change->to,
                                      Store::Trials::left_out, step.tracked)

@@ -171,15 +171,24 @@ void submodules_began(Record& record) {
   reach(record, Reached::moved);
 }
 
-void install_began(Record& record, const std::string& component) {
-  record.components[component].inputs.clear();
-  record.components[component].commit.reset();
-  record.components[component].unverified_commit.reset();
+void install_began(Record& record, const std::string& component,
+                   const std::string& root) {
+  ComponentRecord& known = record.components[component];
+  known.inputs.clear();
+  known.root = root;
+  known.commit.reset();
+  known.unverified_commit.reset();
 }
 
-void exchange_began(Record& record, const std::string& component) {
-  record.components[component].commit.reset();
-  record.components[component].unverified_commit.reset();
+void exchange_began(Record& record, const std::string& component,
+                    const std::optional<std::string>& root) {
+  ComponentRecord& known = record.components[component];
+  if (root && *root != known.root) {
+    known.root = *root;
+    environment_lost(record, component);
+  }
+  known.commit.reset();
+  known.unverified_commit.reset();
   reach(record, Reached::moved);
 }
 

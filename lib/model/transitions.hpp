@@ -59,10 +59,13 @@ void move_taken_back(Record& record);
 
 // An environment. While it is installed in place, nothing is known of it and of
 // what its service runs; while it is exchanged, what its service runs on.
+// `root` is the workspace root that has it, or will (in another one nothing is
+// known of it yet); empty: none; nullopt: as before.
 void submodules_began(Record& record);
-void install_began(Record& record, const std::string& component);
-void exchange_began(Record& record, const std::string& component);
-// `root` is the workspace root that has it; empty: none.
+void install_began(Record& record, const std::string& component,
+                   const std::string& root);
+void exchange_began(Record& record, const std::string& component,
+                    const std::optional<std::string>& root);
 void environment_ready(Record& record, const std::string& component,
                        const Inputs& inputs, const std::string& root,
                        bool has_outputs = false);

@@ -22,6 +22,9 @@ the end of the push until both ports answer with the new version for good.
 Nothing is configured. A push that cannot work differs from a good one by one
 thing, and each such row names it: CRASHES has them.
 
+The timeline is that of the staged contender's own history: the steps of each
+run with their durations, until both ports serve.
+
 Needs root and what tests/host needs, and a build in build/release (made).
 """
 
@@ -30,6 +33,7 @@ import base64
 import contextlib
 import functools
 import hashlib
+import json
 import os
 import signal
 import statistics
@@ -40,6 +44,7 @@ import time
 import zipfile
 from pathlib import Path
 
+import timeline
 from common import build, describe_machine, note, write_between
 from support import REFERENCE_SCRIPT, TOP, install_program, until
 from support.figures import answers_of, checked, outage_in
@@ -260,6 +265,14 @@ class BenchHost:
         self.said = self.host.run(*command, check=False, timeout=PATIENCE)
         return time.monotonic() - start
 
+    def steps_of_last_run(self):
+        """Its steps with their seconds."""
+        if self.contender != "staged":
+            return {}
+        said = self.host.run(PROGRAM, "--history", "1", "--json").stdout
+        return {one["step"]: one["seconds"]
+                for one in json.loads(said)["deployments"][0]["steps"]}
+
     def repair(self, broken=()):
         """After a push that cannot work: as a person would."""
         mended = {name: text for name, text in self.good.items()
@@ -326,7 +339,8 @@ def good_push(bench, *changed):
                          last - pushed)
         return {"front": answers.outage(FRONT_END, end),
                 "back": answers.outage(BACK_END, end),
-                "served": served, "took": took}
+                "served": served, "took": took,
+                "steps": bench.steps_of_last_run()}
 
 
 def bad_push(bench, files):
@@ -394,7 +408,7 @@ def measure(benches, rounds, size, events, failures):
                 if found:
                     results.setdefault(key, []).append(found)
                 else:
-                    failures.append(f"{size}, {event}: {bench.contender}")
+                    failures.append((size, event, bench.contender))
     return results
 
 
@@ -504,11 +518,65 @@ def grow(bench, wheels):
     bench.check_served()
 
 
+def report(results, options, failures):
+    """The lines of the documents, by the name of their place."""
+    head = (f"on {describe_machine()}.", "",
+            "| back end | push | contender | front end without an answer | "
+            "back end without an answer | push to served |",
+            "| --- | --- | --- | ---: | ---: | ---: |")
+    parts = {
+        name: {key: found for key, found in results.items()
+               if (key[1] in CRASHES) == (name == "crashes")}
+        for name in ("outage", "crashes")}
+    restarts = {key: found for key, found in results.items()
+                if key[2] == "restart"}
+    texts = {}
+    for name, part in parts.items():
+        if set(part) <= set(restarts):
+            continue
+        large = (f" with the small back end, {options.large} with {WHEELS} "
+                 "more wheels," if name == "outage" else "")
+        texts[name] = [
+            f"Medians (ranges) of {options.rounds} rounds{large} {head[0]}",
+            *head[1:], *rows_of(part), "",
+            "What staged deployments are held to:", "",
+            *bars(part | restarts)]
+        failed_here = [one for one in failures
+                       if (one[1] in CRASHES) == (name == "crashes")]
+        if failed_here:
+            texts[name] += [
+                "", "Good pushes that a contender failed to deploy (not "
+                "counted above):", "",
+                *("- {}, {}: {}".format(*one) for one in failed_here)]
+        if not REFERENCE_SCRIPT.exists():
+            texts[name] += ["", "- left out: the original script, which is "
+                            "not there"]
+    if "outage" in texts:
+        texts["timeline"] = list(timeline.table_of(timelines_of(results)))
+    return texts
+
+
+def timelines_of(results):
+    """By what was pushed: where the median run of the small back end spent its
+    time, and when the original script's push was served."""
+    found = {}
+    for event in ("code", "requirements.txt", "package.json", "both"):
+        staged = results.get(("small", event, "staged"))
+        if staged:
+            script = results.get(("small", event, "the script"))
+            found[event] = timeline.Timeline(
+                staged, script and statistics.median(
+                    one["served"] for one in script))
+    return found
+
+
 def outage(options):
     program = build()
     names = ["the script", "in-place", "staged", "restart"]
     if not REFERENCE_SCRIPT.exists():
         names.remove("the script")
+    wanted = [event for event in EVENTS if options.only is None or
+              (event in CRASHES) == (options.only == "crashes")]
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(
             prefix="outage-", dir="/var/tmp")))
@@ -519,32 +587,39 @@ def outage(options):
         make_wheels(wheels)
         benches = start_hosts(stack, stage, names)
         failures = []
-        results = measure(benches, options.rounds, "small",
-                          options.events or EVENTS, failures)
-        if options.large:
+        # What a restart costs, whatever is pushed, belongs to both tables.
+        events = wanted if "code" in wanted else ["code", *wanted]
+        results = measure(benches, options.rounds, "small", events, failures)
+        events = [event for event in wanted if event not in CRASHES]
+        if options.large and events:
             for bench in benches:
                 grow(bench, wheels)
             # How long a crash lasts does not depend on the environment.
-            events = [event for event in options.events or EVENTS
-                      if event not in CRASHES]
             results |= measure(benches, options.large, f"{WHEELS} wheels",
                                events, failures)
-    text = [f"Medians (ranges) of {options.rounds} rounds with the small back "
-            f"end, {options.large} with {WHEELS} more wheels, on "
-            f"{describe_machine()}.", "",
-            "| back end | push | contender | front end without an answer | "
-            "back end without an answer | push to served |",
-            "| --- | --- | --- | ---: | ---: | ---: |", *rows_of(results), "",
-            "What staged deployments are held to:", "", *bars(results)]
-    if failures:
-        text += ["", "Good pushes that a contender failed to deploy (not "
-                 "counted above):", "", *(f"- {one}" for one in failures)]
-    if "the script" not in names:
-        text += ["", "- left out: the original script, which is not there"]
-    print("\n".join(text))
+    if options.only == "crashes":
+        results = {key: found for key, found in results.items()
+                   if key[1] in CRASHES or key[2] == "restart"}
+    texts = report(results, options, failures)
+    for name, text in texts.items():
+        print("\n".join(text))
+        if options.write:
+            write_between("performance.md", name, text)
     if options.write:
-        write_between("performance.md", "outage", text)
-        (TOP / "docs/outage.svg").write_text(chart(results))
+        write_charts(results, texts)
+
+
+def write_charts(results, texts):
+    if "crashes" in texts:
+        (TOP / "docs/crashes.svg").write_text(chart(
+            {key: found for key, found in results.items()
+             if key[1] in CRASHES}))
+    if "outage" in texts:
+        (TOP / "docs/outage.svg").write_text(chart(
+            {key: found for key, found in results.items()
+             if key[1] not in CRASHES}))
+        (TOP / "docs/timeline.svg").write_text(timeline.chart(
+            timelines_of(results)))
 
 
 def own_mounts():
@@ -563,8 +638,9 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--large", type=int, default=5, metavar="ROUNDS",
                         help="rounds with the large back end; 0: none")
-    parser.add_argument("--event", dest="events", action="append",
-                        choices=EVENTS, help="only this push; repeatable")
+    parser.add_argument("--only", choices=("outage", "crashes"),
+                        help="only pushes that work or cannot be installed, "
+                        "or only those that crash")
     parser.add_argument("--write", action="store_true",
                         help="put table and chart into docs/")
     # So that the hosts end with it.

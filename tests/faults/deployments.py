@@ -152,6 +152,13 @@ class Host(World):
     # Checks at the end
 
     def check_everything_is_at(self, commit):
+        record = self.check_what_runs_is(commit)
+        left = [path for folder in (self.checkout, self.state, self.temporary)
+                for pattern in LEFTOVERS for path in folder.rglob(pattern)]
+        require(not left, f"left behind: {left}")
+        return record
+
+    def check_what_runs_is(self, commit):
         expected = made_from(self.versions[commit])
         require(self.commit() == commit, f"checked out: {self.commit()}")
         require(self.git(self.checkout, "symbolic-ref", "HEAD").strip()
@@ -170,9 +177,6 @@ class Host(World):
             require(name not in record, f"recorded: {record}")
         if self.scenario.has_outputs:
             self.check_outputs(MADE[self.versions[commit]])
-        left = [path for folder in (self.checkout, self.state, self.temporary)
-                for pattern in LEFTOVERS for path in folder.rglob(pattern)]
-        require(not left, f"left behind: {left}")
         return record
 
     def check_outputs(self, expected):
@@ -272,7 +276,8 @@ class RollBack(Deployment):
 
 
 class RollBackByHand(Deployment):
-    """It is done, or it never began."""
+    """It is done, or it never began: then it is as easy as before, and takes
+    away what the killed one wrote of a record."""
 
     def prepare(self, host):
         host.push_version("2")
@@ -283,11 +288,12 @@ class RollBackByHand(Deployment):
         host.said = run.stderr
         record = entries(host.record)
         require(run.returncode == 0, f"exit code {run.returncode}")
-        if "quarantined" in record:
-            require(record["quarantined"] == host.tip, f"recorded: {record}")
-            host.check_everything_is_at(host.first)
-        else:
-            host.check_everything_is_at(host.tip)
+        if "quarantined" not in record:
+            host.check_what_runs_is(host.tip)
+            host.converge(0, "--rollback")
+            record = entries(host.record)
+        require(record["quarantined"] == host.tip, f"recorded: {record}")
+        host.check_everything_is_at(host.first)
 
 
 class Outputs(Deployment):

@@ -32,6 +32,12 @@ Record running(Reached reached = Reached::nothing) {
   return record;
 }
 
+Record in_root() {
+  Record record = running();
+  record.components["web"].root = ".";
+  return record;
+}
+
 Deployment ended(Deployment::Outcome outcome) {
   return {.ended = noon, .outcome = outcome, .from = before, .to = after};
 }
@@ -164,13 +170,25 @@ TEST_CASE("steps are noted before and after") {
         [](Record& r) { transition::submodules_began(r); },
         [](Record& r) { r.pending->reached = Reached::moved; }},
        {"install began", running(),
-        [](Record& r) { transition::install_began(r, "web"); },
+        [](Record& r) { transition::install_began(r, "web", ""); },
         [](Record& r) { r.components["web"] = {}; }},
        {"environment installed", running(),
         [](Record& r) { transition::environment_ready(r, "new", inputs, ""); },
         [](Record& r) { r.components["new"].inputs = inputs; }},
        {"exchange began", running(),
-        [](Record& r) { transition::exchange_began(r, "web"); },
+        [](Record& r) { transition::exchange_began(r, "web", ""); },
+        [](Record& r) {
+          r.components["web"].commit.reset();
+          r.pending->reached = Reached::moved;
+        }},
+       {"exchange began in a workspace root", running(),
+        [](Record& r) { transition::exchange_began(r, "web", "."); },
+        [](Record& r) {
+          r.components["web"] = {.root = "."};
+          r.pending->reached = Reached::moved;
+        }},
+       {"exchange began where it is", in_root(),
+        [](Record& r) { transition::exchange_began(r, "web", std::nullopt); },
         [](Record& r) {
           r.components["web"].commit.reset();
           r.pending->reached = Reached::moved;
@@ -524,7 +542,7 @@ TEST_CASE("a repair that fails lets the next try be one of the tip") {
   transition::begin(repairing, after, noon, false);
   CHECK_FALSE(repairing.pending->repairs);
   // What was begun to be moved has to come to an end.
-  transition::exchange_began(moved, "web");
+  transition::exchange_began(moved, "web", "");
   transition::failed(moved, after, failure, noon, std::nullopt);
   CHECK(moved.roll_back_to == before);
   // A quarantined tip has no next try.
@@ -538,7 +556,7 @@ TEST_CASE("a repair that fails lets the next try be one of the tip") {
 TEST_CASE("what was restarted before an exchange is restarted again after it") {
   Record record = settled();
   record.components["web"].unverified_commit = after;
-  transition::exchange_began(record, "web");
+  transition::exchange_began(record, "web", "");
   CHECK(record.components["web"].unverified_commit == std::nullopt);
 }
 
