@@ -32,10 +32,16 @@ Command Git::changing(std::string purpose, const Words& arguments) const {
   return changing;
 }
 
-void Git::fetch() {
-  change(fmt::format("fetching {} of {}", branch(), remote()),
-         {"fetch", "--quiet", "--no-recurse-submodules", "--", remote(),
-          remote_ref()});
+Results Git::fetch(std::vector<Command> beside) {
+  const Command fetching =
+      changing(fmt::format("fetching {} of {}", branch(), remote()),
+               {"fetch", "--quiet", "--no-recurse-submodules", "--", remote(),
+                remote_ref()});
+  beside.insert(beside.begin(), fetching);
+  Results results = runner().run_all(beside);
+  require_success(fetching, results.front());
+  results.erase(results.begin());
+  return results;
 }
 
 void Git::checkout() {

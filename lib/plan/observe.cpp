@@ -164,7 +164,7 @@ Observation observe(const Config& config, const Record& record,
                    .current_branch = git.current_branch(),
                    .tip_is_here = git.has_commit(heads.tip),
                    .git_locks = find_git_locks(config, git.checkout())};
-  if (!objects.has_commit(heads.tip)) {
+  if (!seen.tip_is_here && !objects.has_commit(heads.tip)) {
     return seen;
   }
   if (record.roll_back_to && !objects.has_commit(*record.roll_back_to)) {

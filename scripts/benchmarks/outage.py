@@ -271,7 +271,7 @@ class BenchHost:
             return {}
         said = self.host.run(PROGRAM, "--history", "1", "--json").stdout
         return {one["step"]: one["seconds"]
-                for one in json.loads(said)["deployments"][0]["steps"]}
+                for one in json.loads(said)[0]["steps"]}
 
     def repair(self, broken=()):
         """After a push that cannot work: as a person would."""

@@ -22,6 +22,9 @@ TEST_CASE("runs the commands of each step in their order") {
            Case{Fetch{.commit = commit('b')},
                 {"git fetch --quiet --no-recurse-submodules -- origin "
                  "refs/heads/prod",
+                 "env node --print `${process.versions.node} "
+                 "${process.versions.modules}`",
+                 "env python3 --version",
                  "git rev-list --objects --quiet " + id('b') + " --not --all"}},
            Case{Checkout{.from = "x", .to = "prod", .commit = commit('a')},
                 {"git checkout --quiet --no-overwrite-ignore prod --"}},
@@ -189,6 +192,15 @@ TEST_CASE("tells when a fetch does not bring the commit") {
   CHECK(std::string(error.what()) ==
         "fetched prod, but it does not contain " + id('b'));
   CHECK(contains(error.advice().value_or(""), "moved back meanwhile"));
+}
+
+TEST_CASE("a runtime that is not here fails no fetch, and is asked later") {
+  Deploying fake;
+  fake.runner.answer("env node", failed(127));
+  fake.runner.answer("env python3", printed("Python 3.11.2\n"));
+  fake.apply(Fetch{.commit = commit('b')});
+  CHECK(fake.host.versions ==
+        std::map<std::string, std::string>{{"python3", "Python 3.11.2\n"}});
 }
 
 TEST_CASE("leaves in the record what a step that failed had begun") {
