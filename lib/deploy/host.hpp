@@ -50,7 +50,7 @@ struct Host {
   Git git;
   Store store;
   Systemd systemd;
-  // What runtimes have answered to the question for their version.
+  // Keeps what runtimes have answered to the question for their version.
   mutable std::map<std::string, std::string> versions = {};
 };
 

@@ -44,16 +44,6 @@ void stop(Pending& pending, const Failure& failure) {
 
 }  // namespace
 
-void remote_went_away(Record& record, Time now) {
-  if (!record.remote_away_since) {
-    record.remote_away_since = now;
-  }
-}
-
-void remote_came_back(Record& record) {
-  record.remote_away_since.reset();
-}
-
 void checkout_named(Record& record, const std::filesystem::path& checkout,
                     const std::string& id) {
   record.checkout = checkout;

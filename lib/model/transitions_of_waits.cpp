@@ -1,10 +1,21 @@
-// The changes of the record that are about the gate and about what is told.
+// The changes of the record that are about the gate, a remote that is away, and
+// what is told.
 
 #include <algorithm>
 
 #include "lib/model/transitions.hpp"
 
 namespace deployment::transition {
+
+void remote_went_away(Record& record, Time now) {
+  if (!record.remote_away_since) {
+    record.remote_away_since = now;
+  }
+}
+
+void remote_came_back(Record& record) {
+  record.remote_away_since.reset();
+}
 
 void deferred(Record& record, const Failure& words, Time now) {
   Pending& pending = *record.pending;
