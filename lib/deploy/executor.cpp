@@ -48,15 +48,26 @@ void move_to(const CommitId& commit, bool from_another, Work& work,
     throw;
   }
   work.journal.write(transition::move_ended);
+  // An output that this commit does not track may have left for another one.
+  take_back_halves(work.host, work.journal.record());
 }
 
 std::string root_of(const ComponentFacts& facts) {
   return facts.root.value_or("").string();
 }
 
+// Returns the commit that the environment in use has served; nullopt: one that
+// was verified, and a run that was killed had not said so yet.
+std::optional<CommitId> served_until(const ComponentRecord& known,
+                                     const CommitId& from) {
+  return known.commit.value_or(from) == from ? std::optional(from)
+                                             : std::nullopt;
+}
+
 // Lets a rollback find the environment in use, and know the one at `kept` for
 // what took its place. One without a label gets it from the record, unless the
-// record speaks of another one.
+// record speaks of another one, or it is one that a rollback leaves: that
+// served nothing that one goes back to.
 void prepare_way_back(const Component& component,
                       const std::filesystem::path& kept,
                       const ComponentFacts& facts, Work& work) {
@@ -67,12 +78,13 @@ void prepare_way_back(const Component& component,
   const auto label = store.live_label(component);
   const bool is_told = label && (is_way_back || label->on_trial);
   const bool is_known = known.root == root_of(facts);
+  const bool is_nameless = !label && (returns(work.journal.record()) ||
+                                      (is_known && !known.configured.empty()));
   if (store.is_folder(store.live(component)) &&
-      store.has_interpreter(component) && !is_told &&
-      (label || known.configured.empty() || !is_known)) {
+      store.has_interpreter(component) && !is_told && !is_nameless) {
     Label leaving =
         label.value_or(Label{.inputs = is_known ? known.inputs : Inputs{}});
-    leaving.served = work.change->from;
+    leaving.served = served_until(known, work.change->from);
     store.set_live_label(component, leaving);
   }
   if (!is_way_back) {
@@ -201,7 +213,9 @@ void apply_step(const PutAside& step, Work& work) {
   const bool is_way_back = work.journal.record().roll_back_to.has_value();
   auto label = store.live_label(step.component);
   if (label && !label->on_trial && !is_way_back) {
-    label->served = work.change->from;
+    auto components = work.journal.record().components;
+    label->served =
+        served_until(components[step.component.name], work.change->from);
     store.set_live_label(step.component, *label);
   }
   const std::vector<std::string> users = users_of(step);

@@ -96,7 +96,7 @@ void Host::fetch() {
     Command question = version_question(runtime, asking());
     // Unlike a program that is not here, env(1) can always be started.
     question.arguments.insert(question.arguments.begin(), question.program);
-    question.program = "env";
+    question.program = "/usr/bin/env";
     questions.push_back(std::move(question));
   }
   const Results answers = git.fetch(std::move(questions));

@@ -165,8 +165,9 @@ bool are_metrics_stale(const Config& config) {
   if (made && config.metrics->parent_path() == *config.state_dir) {
     return false;  // each write of the file changes that folder again
   }
+  // Some file systems keep whole seconds (utimensat(2)).
   return changed && (!made || made->tv_sec != changed->tv_sec ||
-                     made->tv_nsec != changed->tv_nsec);
+                     (made->tv_nsec != 0 && made->tv_nsec != changed->tv_nsec));
 }
 
 void write_stale_metrics(const Config& config, const MetricsWriter& write) {

@@ -223,9 +223,11 @@ bool has_news(const Config& config) {
   complete(seen, config);
   const auto notice = next_notice(journal.record(), seen);
   std::error_code unknown;
-  // Only the end of a run tells that what stopped one is over.
-  const bool is_owed = notice ? notice->event.has_value()
-                              : was_told_of_stop(journal.record().told);
+  // Only the end of a run tells that what stopped one is over, and one that is
+  // held does not come to it.
+  const bool is_owed =
+      notice ? notice->event.has_value()
+             : !seen.held_since && was_told_of_stop(journal.record().told);
   return (notice && !notice->event) ||
          (is_owed && is_due(journal.record(), seen.now)) ||
          std::filesystem::exists(*config.state_dir / told_name, unknown);

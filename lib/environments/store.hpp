@@ -113,6 +113,8 @@ class Store {
   // Lists those of the environment in use that are gone, or in whose place is
   // something of another kind.
   std::vector<std::string> lost_outputs(const Component& component) const;
+  // Returns true when that very output stands at the path.
+  bool is_in_place(const std::string& path, const Output& output) const;
   // Returns the places of the outputs of an environment, by their paths.
   std::map<std::string, std::filesystem::path> places_of_outputs(
       const Component& component,

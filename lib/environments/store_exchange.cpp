@@ -77,6 +77,12 @@ std::vector<std::string> Store::lost_outputs(const Component& component) const {
   return lost;
 }
 
+bool Store::is_in_place(const std::string& path, const Output& output) const {
+  const ActingAs user(user_);
+  const auto found = identity_at(*checkout_, path);
+  return found && is_same_thing(*found, output.identity);
+}
+
 std::map<std::string, fs::path> Store::places_of_outputs(
     const Component& component, const fs::path& environment) const {
   std::map<std::string, fs::path> places;

@@ -203,7 +203,10 @@ void look_at_component(const Config& config, const Component& component,
   }
   require_short_label(home, commit, facts.inputs, store);
   look_at_environments(home, commit, is_way_back, sources, facts);
-  if (is_left && store.has_live_label(before)) {
+  const auto there = store.live_label(before);
+  const bool is_back =
+      is_way_back && there && !there->on_trial && there->served == commit;
+  if (is_left && !is_back && store.has_live_label(before)) {
     facts.left = before;
     facts.tracked.merge(tracked_outputs(before, commit, sources));
   }

@@ -15,7 +15,8 @@ namespace {
 
 // Takes out of the files in the way of a move those that the build of a
 // component made: its environment is exchanged or put aside, and they go before
-// git moves.
+// git moves. Those that the target does not track stay as they are, also when a
+// stopped move would have replaced them.
 void leave_out_outputs(const ComponentFacts& facts, const Store& store,
                        Target& target) {
   Outputs outputs;
@@ -25,9 +26,9 @@ void leave_out_outputs(const ComponentFacts& facts, const Store& store,
   if (facts.left) {
     outputs.merge(store.outputs_of(store.live(*facts.left)));
   }
-  for (const auto& [output, unused] : outputs) {
-    if (facts.tracked.contains(output)) {
-      const auto is_of_it = [&path = output](const std::string& file) {
+  for (const auto& [path, output] : outputs) {
+    if (facts.tracked.contains(path) || store.is_in_place(path, output)) {
+      const auto is_of_it = [&path = path](const std::string& file) {
         return file == path || file.starts_with(path + '/');
       };
       std::erase_if(target.in_the_way, is_of_it);

@@ -336,6 +336,23 @@ class DroppedRollBack(RollBack):
             "crash": "yes\n"})
 
 
+class TrackedThenNot(Deployment):
+    """Of a push that has what a build made; the next one has it no more."""
+
+    has_outputs = True
+
+    def prepare(self, host):
+        host.make_outputs()
+        # The first build made none of them.
+        shutil.rmtree(host.checkout / ".git/deployment-update/environments")
+        host.push("Track it", {"frontend/dist/page": "tracked\n"})
+
+    def judge(self, host):
+        host.tip = host.push("Do not", {"frontend/dist/page": None})
+        host.versions[host.tip] = "1"
+        super().judge(host)
+
+
 class OutputsRollBackByHand(RollBackByHand):
     has_outputs = True
 
@@ -369,6 +386,22 @@ class NoWorkspace(RollBack):
         super().judge(host)
         require(not (host.checkout / "node_modules").exists(),
                 "the environment of the root is still there")
+
+
+class OwnRoot(RollBack):
+    """The same where a folder of that name stood in the root."""
+
+    def prepare(self, host):
+        be_like_npm(host)
+        own = host.checkout / "node_modules/own"
+        own.parent.mkdir()
+        own.touch()
+        host.push_version("2", crash="yes\n", **WORKSPACES)
+
+    def judge(self, host):
+        super().judge(host)
+        require((host.checkout / "node_modules/own").exists(),
+                "what stood in the root is gone")
 
 
 WORKSPACES = {"package.json": '{"workspaces": ["frontend"]}\n'}
@@ -420,4 +453,6 @@ release = true
     DroppedRollBack("dropped-roll-back"),
     Workspace("workspace"),
     NoWorkspace("no-workspace"),
+    OwnRoot("own-root"),
+    TrackedThenNot("tracked-then-not"),
 ]

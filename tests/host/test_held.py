@@ -244,10 +244,15 @@ class Held(Breaking, Installs, Group):
             self.host.write(path, "raise RuntimeError\n")
             began = time.monotonic()
             self.host.run("systemctl", "restart", BACK)
+            client = subprocess.Popen(
+                ["nsenter", "-t", str(self.host.first_process()), "-n", "curl",
+                 "-s", "-m", "150", f"http://127.0.0.1:{BACK_END}/"])
             until("the socket to be given up", lambda: self.ask(
                 "is-active", BACK_SOCKET) == "failed", 120)
             waited = time.monotonic() - began
             require(waited > 19, f"given up after {waited} s")
+            # 56: it was reset, and had not been refused.
+            require(client.wait(30) == 56, f"curl ended with {client.wait()}")
             with Requests(self.host, BACK_END) as requests:
                 until("a refusal", lambda: self.host.run(
                     "curl", "-s", f"http://127.0.0.1:{BACK_END}/",

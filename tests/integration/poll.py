@@ -180,6 +180,15 @@ class Poll(WorldCase):
         self.assertIn('"event":"recovered"', told.read_text())
         self.leaves_it_out(NO_CHANGES)
 
+    def test_a_hold_after_such_a_run_was_told_of(self):
+        self.tells()
+        self.world.git(self.world.origin, "update-ref", "-d",
+                       "refs/heads/prod")
+        self.world.run(environment=OF_TIMER)
+        self.deploy(0, "--hold", "mending")
+        self.starts_one()
+        self.leaves_it_out(self.deploy(0))
+
     @needs_root
     def test_a_run_that_failed_for_whatever_reason(self):
         """The unit notes that, and not the program, which it may not have

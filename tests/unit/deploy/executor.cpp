@@ -22,9 +22,9 @@ TEST_CASE("runs the commands of each step in their order") {
            Case{Fetch{.commit = commit('b')},
                 {"git fetch --quiet --no-recurse-submodules -- origin "
                  "refs/heads/prod",
-                 "env node --print `${process.versions.node} "
+                 "/usr/bin/env node --print `${process.versions.node} "
                  "${process.versions.modules}`",
-                 "env python3 --version",
+                 "/usr/bin/env python3 --version",
                  "git rev-list --objects --quiet " + id('b') + " --not --all"}},
            Case{Checkout{.from = "x", .to = "prod", .commit = commit('a')},
                 {"git checkout --quiet --no-overwrite-ignore prod --"}},
