@@ -1,5 +1,7 @@
 #include "lib/checkout/git.hpp"
 
+#include <array>
+
 namespace deployment {
 namespace {
 
@@ -32,16 +34,15 @@ Command Git::changing(std::string purpose, const Words& arguments) const {
   return changing;
 }
 
-Results Git::fetch(std::vector<Command> beside) {
+Results Git::fetch(const Sequence& beside) {
   const Command fetching =
       changing(fmt::format("fetching {} of {}", branch(), remote()),
                {"fetch", "--quiet", "--no-recurse-submodules", "--", remote(),
                 remote_ref()});
-  beside.insert(beside.begin(), fetching);
-  Results results = runner().run_all(beside);
-  require_success(fetching, results.front());
-  results.erase(results.begin());
-  return results;
+  std::vector<Results> results =
+      runner().run_sequences(std::array{Sequence{fetching}, beside});
+  require_success(fetching, results.front().front());
+  return results.back();
 }
 
 void Git::checkout() {

@@ -91,7 +91,7 @@ void Host::fetch() {
     runtimes.emplace(preset_of(component).runtime);
   }
   runtimes.erase("");
-  std::vector<Command> questions;
+  Sequence questions;
   for (const std::string& runtime : runtimes) {
     Command question = version_question(runtime, asking());
     // Unlike a program that is not here, env(1) can always be started.
@@ -99,13 +99,12 @@ void Host::fetch() {
     question.program = "/usr/bin/env";
     questions.push_back(std::move(question));
   }
-  const Results answers = git.fetch(std::move(questions));
-  auto answer = answers.begin();
-  for (const std::string& runtime : runtimes) {
-    if (answer->status.success()) {
-      versions[runtime] = answer->out;
+  auto runtime = runtimes.begin();
+  for (const CommandResult& answer : git.fetch(questions)) {
+    if (answer.status.success()) {
+      versions[*runtime] = answer.out;
     }
-    ++answer;
+    ++runtime;
   }
 }
 

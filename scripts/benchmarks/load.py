@@ -7,15 +7,16 @@ Each contender has a host of its own, as in scripts/bench outage:
   staged       deployment-update --build staged
   held         the same, installed by scripts/install --hold-connections
 
-Of the first three a quarter of the rounds is enough: they fail in all of them.
+The first three get a tenth of the rounds: requests fail in all of these.
 
 hey(1) asks inside the host, from before each push until its version is served:
-100 new connections a second on each port, 20 at once, GET and on the back end
-POST with a body too, and 50 requests a second on connections that are kept. A
-request that waits delays the next ones of its connection. A request counts as
-failed when it gets no answer with status 200; the slowest is one of those that
-do. One that hangs when the load ends is not counted. A push "beside a stream"
-is one of code while a client holds a response of the back end open.
+100 new connections a second on each port, 20 each fifth of a second, GET and
+on the back end POST with a body too, and 50 requests a second on connections
+that are kept. Each client asks once a second; one whose request waits for
+longer asks the next one later. A request counts as failed when it gets no
+answer with status 200; the slowest is one of those that do. One that hangs
+when the load ends is not counted. A push "beside a stream" is one of code
+while a client holds a response of the back end open.
 
 Needs root and what tests/host needs, and a build in build/release (made).
 """
@@ -43,10 +44,10 @@ PUSHES = {"code": (), "requirements.txt": ("requirements.txt",),
           "package.json": ("package.json",), "code, beside a stream": ()}
 NEW = ["-disable-keepalive"]
 POST = ["-m", "POST", "-d", "x" * 1000]
-# For each load its port, path, requests a second, and options of hey. Each of
-# its workers asks EACH times a second, all at once; one that waits holds up no
-# other.
-EACH = 5
+# For each load its port, path, requests a second, and options of hey. All
+# workers of one hey ask at once, each second: so each load is SHIFTS of them,
+# begun one after the other.
+SHIFTS = 5
 LOADS = {
     "front end, new connections": [(FRONT_END, "/main.js", 100, NEW)],
     "front end, kept connections": [(FRONT_END, "/main.js", 50, [])],
@@ -90,13 +91,16 @@ class Loads:
         self._host = host
 
     def __enter__(self):
-        self._running = [
-            (name, inside(self._host, "hey", "-z", "1h", "-t", "100", "-c",
-                          str(rate // EACH), "-q", str(EACH), *options,
-                          f"http://127.0.0.1:{port}{path}",
-                          stdout=subprocess.PIPE, text=True))
-            for name, parts in LOADS.items()
-            for port, path, rate, options in parts]
+        self._running = []
+        for _ in range(SHIFTS):
+            self._running += [
+                (name, inside(self._host, "hey", "-z", "1h", "-t", "100", "-c",
+                              str(rate // SHIFTS), "-q", "1", *options,
+                              f"http://127.0.0.1:{port}{path}",
+                              stdout=subprocess.PIPE, text=True))
+                for name, parts in LOADS.items()
+                for port, path, rate, options in parts]
+            time.sleep(1 / SHIFTS)
         return self
 
     def __exit__(self, *_):
@@ -245,7 +249,7 @@ def load(options):
         restart = {port: statistics.median(found)
                    for port, found in times.items()}
         pushes = {bench.contender: options.rounds
-                  if bench.contender == "held" else -(-options.rounds // 4)
+                  if bench.contender == "held" else -(-options.rounds // 10)
                   for bench in benches}
         results = measure(benches, pushes)
     away = [f"the {end} end for {outage.middle(times[port])}"

@@ -2,6 +2,8 @@
 
 import statistics
 
+from support.figures import checked
+
 COLOURS = {"fetch": "#69c", "build": "#6a6", "fast-forward": "#c96",
            "exchange": "#963", "restart": "#c66", "rest": "#bbb"}
 WORDS = {
@@ -10,7 +12,8 @@ WORDS = {
     "fast-forward": "git moves the checkout",
     "exchange": "put environments into use",
     "restart": "systemctl restart",
-    "rest": "the rest, until both ports serve: the services start"}
+    "rest": "the rest: questions and notes of the program, and the services' "
+            "start until both ports serve"}
 
 
 class Timeline:
@@ -21,11 +24,13 @@ class Timeline:
         self.script = script  # when its push is served; None: not measured
         self.parts = {word: statistics.median(seconds(run, word)
                                               for run in runs)
-                      for word in WORDS if word != "rest"}
-        self.parts["rest"] = max(0, self.served - sum(self.parts.values()))
+                      for word in WORDS}
 
 
 def seconds(run, word):
+    if word == "rest":
+        named = sum(seconds(run, one) for one in WORDS if one != "rest")
+        return checked("the rest", run["served"], run["served"] - named)
     return sum(took for step, took in run["steps"].items()
                if step.split(": ")[-1] == word)
 

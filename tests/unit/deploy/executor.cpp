@@ -184,6 +184,30 @@ TEST_CASE("labels for the way back what the record speaks of, and no other") {
   }
 }
 
+TEST_CASE(
+    "takes nothing for an environment of the commit that it goes back to "
+    "but what served it") {
+  const Inputs others = {{"f", "1"}};
+  for (const bool is_left_in_its_place : {true, false}) {
+    Deploying fake;
+    Record record = fake.saved();
+    if (is_left_in_its_place) {  // by a service of the workspace that is left
+      record.roll_back_to = record.deployed;
+      record.components["web"].root = ".";
+    } else {  // it was verified, and a kill came before the end
+      record.components["web"].commit = commit('b');
+    }
+    fake.go_on_with(record);
+    write_file(fake.host.store.live(web) / "what", "in use");
+    if (!is_left_in_its_place) {
+      fake.host.store.set_live_label(web, {.inputs = {{"f", "2"}}});
+    }
+    fake.keep("built");
+    fake.apply(new_modules);
+    CHECK_FALSE(fake.host.store.find(web, others, commit('a')).has_value());
+  }
+}
+
 TEST_CASE("tells when a fetch does not bring the commit") {
   Deploying fake;
   fake.runner.answer("rev-list --objects", failed(1));
@@ -197,10 +221,11 @@ TEST_CASE("tells when a fetch does not bring the commit") {
 TEST_CASE("a runtime that is not here fails no fetch, and is asked later") {
   Deploying fake;
   fake.runner.answer("env node", failed(127));
-  fake.runner.answer("env python3", printed("Python 3.11.2\n"));
   fake.apply(Fetch{.commit = commit('b')});
-  CHECK(fake.host.versions ==
-        std::map<std::string, std::string>{{"python3", "Python 3.11.2\n"}});
+  CHECK_FALSE(fake.host.versions.contains("node"));
+  fake.runner.answer("env node", printed("20.1.0 115\n"));
+  fake.apply(Fetch{.commit = commit('b')});
+  CHECK(fake.host.versions.at("node") == "20.1.0 115\n");
 }
 
 TEST_CASE("leaves in the record what a step that failed had begun") {
