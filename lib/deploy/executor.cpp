@@ -117,7 +117,7 @@ void apply_step(const RemoveLock& step, Work& work) {
 }
 
 void apply_step(const Fetch& step, Work& work) {
-  work.host.fetch();
+  work.host.git.fetch();
   if (!work.host.git.has_commit(step.commit)) {
     throw Error(
         fmt::format("fetched {}, but it does not contain {}",

@@ -2,8 +2,6 @@
 
 #include <unistd.h>
 
-#include <set>
-
 #include "lib/base/text.hpp"
 #include "lib/checkout/ownership.hpp"
 #include "lib/environments/installs.hpp"
@@ -85,43 +83,17 @@ Standing Host::standing(const Record& record) const {
   return look_at_standing(config, record, *checkout, store);
 }
 
-void Host::fetch() {
-  std::set<std::string> runtimes;
-  for (const Component& component : config.components) {
-    runtimes.emplace(preset_of(component).runtime);
-  }
-  runtimes.erase("");
-  Sequence questions;
-  for (const std::string& runtime : runtimes) {
-    Command question = version_question(runtime, asking());
-    // Unlike a program that is not here, env(1) can always be started.
-    question.arguments.insert(question.arguments.begin(), question.program);
-    question.program = "/usr/bin/env";
-    questions.push_back(std::move(question));
-  }
-  auto runtime = runtimes.begin();
-  for (const CommandResult& answer : git.fetch(questions)) {
-    if (answer.status.success()) {
-      versions[*runtime] = answer.out;
-    }
-    ++runtime;
-  }
-}
-
-Context Host::asking() const {
-  Context context = as_user;
-  context.timeout = config.git_timeout;
-  return context;
-}
-
 Observation Host::observe(const Record& record, const Heads& heads,
                           const GitReader& objects, bool force) const {
+  std::map<std::string, std::string> versions;
   const auto ask_once = [&](std::string_view runtime) {
-    std::string& answer = versions[std::string(runtime)];
-    if (answer.empty()) {
-      answer = runner.run_checked(version_question(runtime, asking())).out;
+    std::string& version = versions[std::string(runtime)];
+    if (version.empty()) {
+      Context context = as_user;
+      context.timeout = config.git_timeout;
+      version = version_of(runtime, runner, context);
     }
-    return version_in(runtime, answer);
+    return version;
   };
   const auto in_place_reason = [this] {
     return config.build == BuildMode::in_place

@@ -21,13 +21,6 @@ struct Host {
   Context logged(const std::string& tag,
                  std::chrono::milliseconds timeout) const;
 
-  // Fetches the branch. Asks for the versions that planning needs meanwhile:
-  // node takes longer for that than git does.
-  void fetch();
-
-  // Returns a context for questions to programs of the checkout's user.
-  Context asking() const;
-
   // Gathers all facts. `objects` also sees the remote's tip, or is `git`.
   // Throws Error when git fails.
   Observation observe(const Record& record, const Heads& heads,
@@ -50,8 +43,6 @@ struct Host {
   Git git;
   Store store;
   Systemd systemd;
-  // Keeps what runtimes have answered to the question for their version.
-  mutable std::map<std::string, std::string> versions = {};
 };
 
 }  // namespace deployment

@@ -22,9 +22,6 @@ TEST_CASE("runs the commands of each step in their order") {
            Case{Fetch{.commit = commit('b')},
                 {"git fetch --quiet --no-recurse-submodules -- origin "
                  "refs/heads/prod",
-                 "/usr/bin/env node --print `${process.versions.node} "
-                 "${process.versions.modules}`",
-                 "/usr/bin/env python3 --version",
                  "git rev-list --objects --quiet " + id('b') + " --not --all"}},
            Case{Checkout{.from = "x", .to = "prod", .commit = commit('a')},
                 {"git checkout --quiet --no-overwrite-ignore prod --"}},
@@ -216,16 +213,6 @@ TEST_CASE("tells when a fetch does not bring the commit") {
   CHECK(std::string(error.what()) ==
         "fetched prod, but it does not contain " + id('b'));
   CHECK(contains(error.advice().value_or(""), "moved back meanwhile"));
-}
-
-TEST_CASE("a runtime that is not here fails no fetch, and is asked later") {
-  Deploying fake;
-  fake.runner.answer("env node", failed(127));
-  fake.apply(Fetch{.commit = commit('b')});
-  CHECK_FALSE(fake.host.versions.contains("node"));
-  fake.runner.answer("env node", printed("20.1.0 115\n"));
-  fake.apply(Fetch{.commit = commit('b')});
-  CHECK(fake.host.versions.at("node") == "20.1.0 115\n");
 }
 
 TEST_CASE("leaves in the record what a step that failed had begun") {
