@@ -563,7 +563,10 @@ def report(results, options, failures):
             texts[name] += ["", "- left out: the original script, which is "
                             "not there"]
     if "outage" in texts:
-        texts["timeline"] = list(timeline.table_of(timelines_of(results)))
+        texts["timeline"] = [
+            "The same from the histories of the runs above, in medians:", "",
+            *timeline.table_of(timelines_of(results)), "",
+            "![From the push until both ports serve](timeline.svg)"]
     return texts
 
 
