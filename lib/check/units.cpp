@@ -1,8 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-
 #include "lib/base/text.hpp"
 #include "lib/check/questions.hpp"
 #include "lib/deploy/services.hpp"
@@ -39,9 +36,9 @@ std::optional<UnitProperties> look_at_unit(const Question& question,
   std::optional<UnitProperties> properties;
   question.found.look_at("units", check_again, [&] {
     const UnitProperties shown = question.systemd.show(
-        unit, {"LoadState", "UnitFileState", "NeedDaemonReload", "ActiveState",
-               "ExecStart", "Environment", "EnvironmentFiles", "Triggers",
-               "TriggeredBy", "WantedBy", "RequiredBy"});
+        unit,
+        {"LoadState", "UnitFileState", "NeedDaemonReload", "ActiveState",
+         "ExecStart", "Triggers", "TriggeredBy", "WantedBy", "RequiredBy"});
     require_loaded({.load_state = value_of(shown, "LoadState")}, unit);
     properties = shown;
     if (value_of(shown, "NeedDaemonReload") == "yes") {
@@ -138,20 +135,6 @@ void look_at_poll(const Question& question, const std::string& poll,
                          poll, service),
          .remedy = "give both the same, or write them into the configuration, "
                    "which both read"});
-  }
-  const bool has_other_variables = std::ranges::any_of(
-      std::array{"Environment", "EnvironmentFiles"}, [&](const char* name) {
-        return value_of(*properties, name) != value_of(of_runs, name);
-      });
-  if (has_other_variables) {
-    question.found.add(
-        {.about = "units",
-         .what = fmt::format("{} asks the remote with other variables than {} "
-                             "has",
-                             poll, service),
-         .remedy = fmt::format("give both the same Environment= and "
-                               "EnvironmentFile=: systemctl edit {}",
-                               poll)});
   }
 }
 

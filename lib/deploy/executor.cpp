@@ -49,7 +49,9 @@ void move_to(const CommitId& commit, bool from_another, Work& work,
   }
   work.journal.write(transition::move_ended);
   // An output that this commit does not track may have left for another one.
-  take_back_halves(work.host, work.journal.record());
+  if (commit == work.change->to) {
+    take_back_halves(work.host, work.journal.record());
+  }
 }
 
 std::string root_of(const ComponentFacts& facts) {

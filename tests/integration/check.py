@@ -232,16 +232,6 @@ def poll_asks_another_remote(world):
     return mend
 
 
-@broken(f"{POLL} asks the remote with other variables than {SERVICE} has",
-        alone=True)
-def poll_lacks_a_proxy(world):
-    program = "{ path=/usr/local/bin/deployment-update ; argv[]=program"
-    proxy = "https_proxy=http://proxy:3128"
-    world.units.set(POLL, ExecStart=f"{program} --poll {SERVICE} ; x }}")
-    world.units.set(SERVICE, ExecStart=f"{program} ; x }}", Environment=proxy)
-    return lambda: world.units.set(POLL, Environment=proxy, ExecStart="")
-
-
 @broken(f"a file of {FRONT_END} was changed, and systemd has not read it",
         alone=True)
 def unit_was_changed(world):
