@@ -112,6 +112,14 @@ std::string read_by_builds_of(const Component& component,
   return sha256(read);
 }
 
+// Returns true when a rollback to `commit` has put back already what stood at
+// `home` then: nobody leaves that.
+bool has_come_back(const Component& home, const CommitId& commit,
+                   const Store& store) {
+  const auto label = store.live_label(home);
+  return label && !label->on_trial && label->served == commit;
+}
+
 void require_short_label(const Component& home, const CommitId& commit,
                          const Inputs& inputs, const Store& store) {
   const Label longest = {.inputs = inputs,
@@ -203,10 +211,8 @@ void look_at_component(const Config& config, const Component& component,
   }
   require_short_label(home, commit, facts.inputs, store);
   look_at_environments(home, commit, is_way_back, sources, facts);
-  const auto there = store.live_label(before);
-  const bool is_back =
-      is_way_back && there && !there->on_trial && there->served == commit;
-  if (is_left && !is_back && store.has_live_label(before)) {
+  if (is_left && store.has_live_label(before) &&
+      !(is_way_back && has_come_back(before, commit, store))) {
     facts.left = before;
     facts.tracked.merge(tracked_outputs(before, commit, sources));
   }

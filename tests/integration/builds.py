@@ -3,6 +3,7 @@ make."""
 
 import json
 
+from integration.checks import config
 from support import needs_staging
 from support.record import entries, make_due
 from support.world import World, made_from, WorldCase
@@ -17,14 +18,6 @@ mkdir -p dist
 cat page.js >dist/page
 """
 FILES = {".gitignore": "node_modules/\nvenv/\ndist/\n"}
-
-
-def config(frontend="", backend="", more=""):
-    return (f"settle = 0\n{more}"
-            "[frontend]\ntype = npm\nservice = frontend-deployment.service\n"
-            f"{frontend}"
-            "[backend]\ntype = python\n"
-            f"service = backend-deployment.service\n{backend}")
 
 
 class Case(WorldCase):

@@ -926,6 +926,19 @@ class Instances(Installer):
         run = self.uninstall("--instance", "my-blog", "--with-application")
         self.assertIn("nothing to remove", run.text)
 
+    def test_one_is_removed_with_the_socket_of_its_service(self):
+        """A connection to it would start the service again."""
+        self.set_up_two()
+        self.root.write(f"{UNITS}/blog.socket",
+                        "[Socket]\nListenStream=/run/blog\n"
+                        "[Install]\nWantedBy=sockets.target\n")
+        self.root.systemctl("enable", "blog.socket")
+        self.assertIn("blog.socket", self.root.links())
+        run = self.uninstall("--instance", "my-blog", "--with-application")
+        self.assertNotIn("blog.socket", self.root.links())
+        self.assertRegex(run.text, "(?s)disabled blog.socket\n.*"
+                         "disabled blog.service\n")
+
     def test_one_that_there_is_not_is_not_removed(self):
         self.set_up_two()
         run = self.root.uninstall("--instance", "other")
