@@ -166,8 +166,8 @@ void look_at_all(const Question& question) {
   look_for(question, "git", [&] { look_at_git(question); });
   if (uses(config, Component::Type::npm)) {
     look_for(question, "nodejs", [&] {
-      question.found.saw(
-          "tools", "node " + node_version(question.runner, question.context));
+      question.found.saw("tools", "node " + version_of("node", question.runner,
+                                                       question.context));
     });
     look_for(question, "npm", [&] {
       question.found.saw(
@@ -179,9 +179,9 @@ void look_at_all(const Question& question) {
   }
   if (uses(config, Component::Type::python)) {
     look_for(question, "python3", [&] {
-      question.found.saw(
-          "tools",
-          "python3 " + python_version(question.runner, question.context));
+      question.found.saw("tools",
+                         "python3 " + version_of("python3", question.runner,
+                                                 question.context));
       look_for(question, "python3-venv", [&] {
         ask_tool(question, "looking for venv of python3", "python3",
                  {"-c", "import ensurepip, venv"});

@@ -1,5 +1,7 @@
 #include "lib/checkout/git.hpp"
 
+#include <array>
+
 namespace deployment {
 namespace {
 
@@ -32,10 +34,15 @@ Command Git::changing(std::string purpose, const Words& arguments) const {
   return changing;
 }
 
-void Git::fetch() {
-  change(fmt::format("fetching {} of {}", branch(), remote()),
-         {"fetch", "--quiet", "--no-recurse-submodules", "--", remote(),
-          remote_ref()});
+Results Git::fetch(const Sequence& beside) {
+  const Command fetching =
+      changing(fmt::format("fetching {} of {}", branch(), remote()),
+               {"fetch", "--quiet", "--no-recurse-submodules", "--", remote(),
+                remote_ref()});
+  std::vector<Results> results =
+      runner().run_sequences(std::array{Sequence{fetching}, beside});
+  require_success(fetching, results.front().front());
+  return results.back();
 }
 
 void Git::checkout() {

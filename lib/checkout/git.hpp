@@ -11,8 +11,8 @@ class Git : public GitReader {
   using GitReader::GitReader;
 
   // Fetches the branch, with tags and the remote-tracking branch, as git pull
-  // does.
-  void fetch();
+  // does. Runs `beside` at the same time and returns its results.
+  Results fetch(const Sequence& beside);
   void checkout();
   void fast_forward(const CommitId& commit);
   void reset(const CommitId& commit);

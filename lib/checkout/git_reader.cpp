@@ -67,10 +67,15 @@ std::string GitReader::ask(std::string purpose, Words arguments,
 
 CommandResult GitReader::run_checked(const Command& command) const {
   CommandResult result = runner_->run(command);
+  require_success(command, result);
+  return result;
+}
+
+void GitReader::require_success(const Command& command,
+                                const CommandResult& result) const {
   if (!result.status.success()) {
     throw CommandError(command, result, advice_about(result.err));
   }
-  return result;
 }
 
 std::string GitReader::advised(const std::string& arguments) const {

@@ -137,6 +137,8 @@ class GitReader {
   // Throws CommandError unless the command succeeds. When git speaks of objects
   // that it cannot read, the advice depends on what git fsck finds.
   CommandResult run_checked(const Command& command) const;
+  void require_success(const Command& command,
+                       const CommandResult& result) const;
   std::string remote_ref() const;
   CommandRunner& runner() const { return *runner_; }
   const Context& context() const { return context_; }

@@ -2,6 +2,9 @@
 
 #include <unistd.h>
 
+#include <set>
+#include <utility>
+
 #include "lib/base/text.hpp"
 #include "lib/checkout/ownership.hpp"
 #include "lib/environments/installs.hpp"
@@ -18,9 +21,14 @@ using std::chrono::milliseconds;
 
 namespace {
 
-Context removing(Context context, const Config& config) {
-  context.timeout = config.install_timeout;
+Context limited(Context context, milliseconds timeout) {
+  context.timeout = timeout;
   return context;
+}
+
+Command question_for(std::string_view runtime, const Host& host) {
+  return version_question(runtime,
+                          limited(host.as_user, host.config.git_timeout));
 }
 
 }  // namespace
@@ -49,7 +57,7 @@ Host::Host(const Config& the_config, Log& the_log, CommandRunner& the_runner)
               !config.new_privileges && (user || geteuid() != 0)},
       git(runner, logged("git", config.git_timeout), config.remote,
           config.branch),
-      store(checkout, runner, removing(as_user, config)),
+      store(checkout, runner, limited(as_user, config.install_timeout)),
       systemd(make_systemd(config, runner)) {}
 
 Context Host::logged(const std::string& tag, milliseconds timeout) const {
@@ -83,17 +91,41 @@ Standing Host::standing(const Record& record) const {
   return look_at_standing(config, record, *checkout, store);
 }
 
+void Host::fetch(const Record& record) {
+  std::set<std::string> runtimes;
+  for (const Component& component : config.components) {
+    const auto known = record.components.find(component.name);
+    if (known != record.components.end() && !known->second.inputs.empty()) {
+      runtimes.emplace(preset_of(component).runtime);
+    }
+  }
+  runtimes.erase("");
+  Sequence questions;
+  for (const std::string& runtime : runtimes) {
+    Command question = question_for(runtime, *this);
+    // Unlike a program that is not here, env(1) can always be started.
+    question.arguments.insert(question.arguments.begin(), question.program);
+    question.program = "/usr/bin/env";
+    questions.push_back(std::move(question));
+  }
+  auto runtime = runtimes.begin();
+  for (const CommandResult& answer : git.fetch(questions)) {
+    if (answer.status.success()) {
+      asked_ahead[*runtime] = answer.out;
+    }
+    ++runtime;
+  }
+}
+
 Observation Host::observe(const Record& record, const Heads& heads,
                           const GitReader& objects, bool force) const {
-  std::map<std::string, std::string> versions;
+  auto answers = std::exchange(asked_ahead, {});
   const auto ask_once = [&](std::string_view runtime) {
-    std::string& version = versions[std::string(runtime)];
-    if (version.empty()) {
-      Context context = as_user;
-      context.timeout = config.git_timeout;
-      version = version_of(runtime, runner, context);
+    std::string& answer = answers[std::string(runtime)];
+    if (answer.empty()) {
+      answer = runner.run_checked(question_for(runtime, *this)).out;
     }
-    return version;
+    return version_in(runtime, answer);
   };
   const auto in_place_reason = [this] {
     return config.build == BuildMode::in_place

@@ -21,6 +21,11 @@ struct Host {
   Context logged(const std::string& tag,
                  std::chrono::milliseconds timeout) const;
 
+  // Fetches the branch. Meanwhile asks the runtimes of what is deployed for
+  // their versions, which observe() needs next: node takes longer for that than
+  // git for a push of code.
+  void fetch(const Record& record);
+
   // Gathers all facts. `objects` also sees the remote's tip, or is `git`.
   // Throws Error when git fails.
   Observation observe(const Record& record, const Heads& heads,
@@ -43,6 +48,9 @@ struct Host {
   Git git;
   Store store;
   Systemd systemd;
+  // What runtimes have answered since the last look, to the question for their
+  // version.
+  mutable std::map<std::string, std::string> asked_ahead = {};
 };
 
 }  // namespace deployment

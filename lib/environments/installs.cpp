@@ -8,25 +8,32 @@
 namespace deployment {
 namespace {
 
-// Asks `program` for its version, which is a part of labels.
-std::string answer_of(const std::string& program, const Words& arguments,
-                      CommandRunner& runner, Context context) {
-  context.on_line = nullptr;
-  context.longest_answer = longest_line;
-  const CommandResult result = runner.run_checked(
-      {.purpose = fmt::format("asking {} for its version", program),
-       .program = program,
-       .arguments = arguments,
-       .context = std::move(context)});
-  return std::string(trimmed(result.out));
-}
-
 Command as_command(const std::string& purpose, const CommandWords& words,
                    const Context& context) {
   return {.purpose = purpose,
           .program = words.front(),
           .arguments = {words.begin() + 1, words.end()},
           .context = context};
+}
+
+std::string python_version_in(std::string_view answer) {
+  constexpr std::string_view prefix = "Python ";
+  if (!answer.starts_with(prefix)) {
+    throw Error(
+        fmt::format("unexpected output from python3 --version: '{}'", answer));
+  }
+  return std::string(answer.substr(prefix.size()));
+}
+
+std::string node_version_in(std::string_view answer) {
+  std::string_view abi = answer;
+  std::string_view version = take_part(abi, ' ');
+  const auto major = parse_number(take_part(version, '.'));
+  if (!major || !parse_number(abi)) {
+    throw Error(fmt::format(
+        "unexpected output from node, asked for its version: '{}'", answer));
+  }
+  return fmt::format("{}, ABI {}", *major, abi);
 }
 
 void put_first_in_path(Variables& variables, const std::string& folder) {
@@ -58,30 +65,30 @@ Sequence install_commands(const std::string& purpose, const Context& context,
   return commands;
 }
 
-std::string python_version(CommandRunner& runner, const Context& context) {
-  const std::string answer =
-      answer_of("python3", {"--version"}, runner, context);
-  constexpr std::string_view prefix = "Python ";
-  if (!answer.starts_with(prefix)) {
-    throw Error(
-        fmt::format("unexpected output from python3 --version: '{}'", answer));
-  }
-  return answer.substr(prefix.size());
+Command version_question(std::string_view runtime, Context context) {
+  context.on_line = nullptr;
+  context.longest_answer = longest_line;
+  const Words arguments =
+      runtime == node_input
+          ? Words{"--print",
+                  "`${process.versions.node} ${process.versions.modules}`"}
+          : Words{"--version"};
+  return {.purpose = fmt::format("asking {} for its version", runtime),
+          .program = std::string(runtime),
+          .arguments = arguments,
+          .context = std::move(context)};
 }
 
-std::string node_version(CommandRunner& runner, const Context& context) {
-  const std::string answer = answer_of(
-      "node",
-      {"--print", "`${process.versions.node} ${process.versions.modules}`"},
-      runner, context);
-  std::string_view abi = answer;
-  std::string_view version = take_part(abi, ' ');
-  const auto major = parse_number(take_part(version, '.'));
-  if (!major || !parse_number(abi)) {
-    throw Error(fmt::format(
-        "unexpected output from node, asked for its version: '{}'", answer));
-  }
-  return fmt::format("{}, ABI {}", *major, abi);
+std::string version_in(std::string_view runtime, std::string_view answer) {
+  answer = trimmed(answer);
+  return runtime == node_input ? node_version_in(answer)
+                               : python_version_in(answer);
+}
+
+std::string version_of(std::string_view runtime, CommandRunner& runner,
+                       const Context& context) {
+  return version_in(runtime,
+                    runner.run_checked(version_question(runtime, context)).out);
 }
 
 Variables activated(Variables variables, const std::filesystem::path& venv) {
@@ -101,12 +108,6 @@ Context in_environment(Context context, const Component& component) {
                       environment / (is_of_node ? ".bin" : "bin"));
   }
   return context;
-}
-
-std::string version_of(std::string_view runtime, CommandRunner& runner,
-                       const Context& context) {
-  return runtime == node_input ? node_version(runner, context)
-                               : python_version(runner, context);
 }
 
 }  // namespace deployment

@@ -14,17 +14,15 @@ Sequence install_commands(const std::string& purpose, const Context& context,
                           const Component& component,
                           const std::vector<std::filesystem::path>& manifests);
 
-// Returns the version of the python3 on the PATH of `context`, as "3.11.2".
-// Throws Error when it cannot be asked.
-std::string python_version(CommandRunner& runner, const Context& context);
-
-// Returns the version of the node on the PATH of `context`, as far as what npm
-// installs depends on it: "18, ABI 108". Throws Error when it cannot be asked.
-std::string node_version(CommandRunner& runner, const Context& context);
-
-// Asks for the version of the runtime of a preset.
+// Returns the version of the runtime of a preset that is on the PATH of
+// `context`, as far as what is installed depends on it: "18, ABI 108" of node,
+// "3.11.2" of python3. Throws Error when it cannot be asked.
 std::string version_of(std::string_view runtime, CommandRunner& runner,
                        const Context& context);
+
+// The same in two parts: the question, and what an answer to it says.
+Command version_question(std::string_view runtime, Context context);
+std::string version_in(std::string_view runtime, std::string_view answer);
 
 // Returns `variables` as bin/activate of `venv` changes them: VIRTUAL_ENV set,
 // its bin first in PATH, no PYTHONHOME

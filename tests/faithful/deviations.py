@@ -522,28 +522,43 @@ def verifies_restart(case: Case) -> None:
         tick["calls"] = looks + calls
 
 
-def asks_first(case: Case, manifest: str, question: list[str]) -> None:
-    """A tick that has something to deploy asks first, when the commit has the
-    manifest."""
+VERSION_QUESTIONS = {
+    "frontend": ["node", "--print",
+                 "`${process.versions.node} ${process.versions.modules}`"],
+    "backend": ["python3", "--version"]}
+
+
+def asks_for_version(case: Case, component: str) -> None:
+    """A tick that has something to deploy asks first: while it fetches, for
+    what is installed, and then for what the commit has besides."""
+    last = None
     for number, tick in enumerate(case.ticks):
-        if (not tick["says_no_changes"] and number not in case.postponed
-                and tick["before"]["commit"]
-                and manifest in tick["remote"]["files"]):
-            tick["calls"].insert(0, ask(question, ".",
+        fetches = tick["remote"]["prod"] not in (None, last)
+        last = tick["remote"]["prod"]
+        installed = tick["before"]["hashes"] if fetches else {}
+        if (tick["says_no_changes"] or number in case.postponed
+                or not tick["before"]["commit"]):
+            continue
+        if component in installed:
+            place = 0
+        elif f"{component}/{MANIFESTS[component]}" in tick["remote"]["files"]:
+            ahead = [VERSION_QUESTIONS[other] for other in installed]
+            place = sum(call["argv"] in ahead for call in tick["calls"])
+        else:
+            continue
+        tick["calls"].insert(place, ask(VERSION_QUESTIONS[component], ".",
                                         tick["before"]["commit"]))
 
 
 def reports_python_version(case: Case) -> None:
     """python3 is asked for its version, as part of what decides the back
     end's environment."""
-    asks_first(case, "backend/requirements.txt", ["python3", "--version"])
+    asks_for_version(case, "backend")
 
 
 def reports_node_version(case: Case) -> None:
     """So is node, for the front end's."""
-    asks_first(case, "frontend/package.json", [
-        "node", "--print",
-        "`${process.versions.node} ${process.versions.modules}`"])
+    asks_for_version(case, "frontend")
 
 
 def one_failure_code(case: Case) -> None:

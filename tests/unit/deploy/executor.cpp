@@ -22,6 +22,8 @@ TEST_CASE("runs the commands of each step in their order") {
            Case{Fetch{.commit = commit('b')},
                 {"git fetch --quiet --no-recurse-submodules -- origin "
                  "refs/heads/prod",
+                 "/usr/bin/env node --print `${process.versions.node} "
+                 "${process.versions.modules}`",
                  "git rev-list --objects --quiet " + id('b') + " --not --all"}},
            Case{Checkout{.from = "x", .to = "prod", .commit = commit('a')},
                 {"git checkout --quiet --no-overwrite-ignore prod --"}},
@@ -213,6 +215,24 @@ TEST_CASE("tells when a fetch does not bring the commit") {
   CHECK(std::string(error.what()) ==
         "fetched prod, but it does not contain " + id('b'));
   CHECK(contains(error.advice().value_or(""), "moved back meanwhile"));
+}
+
+TEST_CASE("asks runtimes of what is deployed while it fetches") {
+  Deploying fake;
+  fake.go_on_with({.components = {{"web", {.inputs = inputs}}}});
+  fake.runner.answer("env node", printed("20.1.0 115\n"));
+  fake.apply(Fetch{.commit = commit('b')});
+  CHECK(fake.host.asked_ahead ==
+        std::map<std::string, std::string>{{"node", "20.1.0 115\n"}});
+  CHECK_FALSE(fake.runner.has_run("python3"));
+}
+
+TEST_CASE("a runtime that is not here fails no fetch, and is asked later") {
+  Deploying fake;
+  fake.go_on_with({.components = {{"web", {.inputs = inputs}}}});
+  fake.runner.answer("env node", failed(127));
+  fake.apply(Fetch{.commit = commit('b')});
+  CHECK(fake.host.asked_ahead.empty());
 }
 
 TEST_CASE("leaves in the record what a step that failed had begun") {

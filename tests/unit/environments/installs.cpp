@@ -93,21 +93,21 @@ TEST_CASE("programs of an environment come first in it") {
 TEST_CASE("the interpreter's version is what it calls itself") {
   FakeRunner python(
       [](const Command&) { return CommandResult{.out = "Python 3.11.2\n"}; });
-  CHECK(python_version(python, in_backend) == "3.11.2");
+  CHECK(version_of("python3", python, in_backend) == "3.11.2");
   FakeRunner other(
       [](const Command&) { return CommandResult{.out = "pyenv: none\n"}; });
-  CHECK(message_of<Error>([&] { python_version(other, in_backend); }) ==
+  CHECK(message_of<Error>([&] { version_of("python3", other, in_backend); }) ==
         "unexpected output from python3 --version: 'pyenv: none'");
 }
 
 TEST_CASE("node's version is its major one and that of its ABI") {
   FakeRunner node([](const Command&) { return printed("20.11.1 115\n"); });
-  CHECK(node_version(node, in_backend) == "20, ABI 115");
+  CHECK(version_of("node", node, in_backend) == "20, ABI 115");
   CHECK(node.lines() == Lines{"node --print '`${process.versions.node} "
                               "${process.versions.modules}`'"});
   for (const char* answer : {"", "v20", "20.11.1", "20.11.1 x", "x.1 115"}) {
     FakeRunner other([&](const Command&) { return printed(answer); });
-    CHECK(message_of<Error>([&] { node_version(other, in_backend); }) ==
+    CHECK(message_of<Error>([&] { version_of("node", other, in_backend); }) ==
           "unexpected output from node, asked for its version: '" +
               std::string(answer) + "'");
   }
