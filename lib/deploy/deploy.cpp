@@ -100,7 +100,10 @@ class Run {
 
   int deploy_or_fail() {
     try {
-      end_orphans_of_a_killed_run(host_, record());
+      if (was_killed_) {
+        end_orphans_of_a_killed_run(host_);
+        heads_ = host_.git.heads_here(heads_->tip);
+      }
       return deploy();
     } catch (const Interrupted& interruption) {
       // As long as it plans, what a killed run left is still there.

@@ -41,10 +41,7 @@ Standing recognize_checkout(Host& host, Journal& journal) {
   return host.standing(journal.record());
 }
 
-void end_orphans_of_a_killed_run(Host& host, const Record& record) {
-  if (!record.pending || !record.pending->running) {
-    return;
-  }
+void end_orphans_of_a_killed_run(Host& host) {
   const ActingAs user(host.user);
   const int ended = end_orphans(host.config.repo_dir);
   if (ended > 0) {

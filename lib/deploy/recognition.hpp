@@ -22,6 +22,6 @@ void name_checkout(Host& host, Journal& journal);
 void adopt_what_stands(const Host& host, const Heads& heads, Journal& journal);
 
 // Ends the processes of the checkout's user that a killed run has left.
-void end_orphans_of_a_killed_run(Host& host, const Record& record);
+void end_orphans_of_a_killed_run(Host& host);
 
 }  // namespace deployment

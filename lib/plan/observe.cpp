@@ -103,7 +103,8 @@ Target examine_target(const Config& config, const Record& record,
   const GitReader& objects = sources.objects;
   Target target{.commit = commit};
   const bool knows_deployed =
-      record.deployed && objects.has_commit(*record.deployed);
+      record.deployed && (record.deployed == seen.current_commit ||
+                          objects.has_commit(*record.deployed));
   target.from_subject =
       objects.subject(knows_deployed ? *record.deployed : seen.current_commit);
   Headline headline = objects.headline(commit);
@@ -160,12 +161,17 @@ Observation observe(const Config& config, const Record& record,
                     const Heads& heads, bool force, const Sources& sources) {
   const GitReader& git = sources.git;
   const GitReader& objects = sources.objects;
-  Observation seen{.heads = heads,
-                   .current_commit = git.current_commit(),
-                   .current_branch = git.current_branch(),
-                   .tip_is_here = git.has_commit(heads.tip),
-                   .git_locks = find_git_locks(config, git.checkout())};
-  if (!seen.tip_is_here && !objects.has_commit(heads.tip)) {
+  const bool is_on_branch = heads.on_branch && heads.local;
+  Observation seen{
+      .heads = heads,
+      .current_commit = is_on_branch ? *heads.local : git.current_commit(),
+      .current_branch =
+          is_on_branch ? std::optional(config.branch) : git.current_branch(),
+      .tip_is_here = git.has_commit(heads.tip),
+      .git_locks = find_git_locks(config, git.checkout())};
+  const bool is_anywhere =
+      seen.tip_is_here || (&objects != &git && objects.has_commit(heads.tip));
+  if (!is_anywhere) {
     return seen;
   }
   if (record.roll_back_to && !objects.has_commit(*record.roll_back_to)) {

@@ -107,8 +107,12 @@ TEST_CASE("observes what git says of the checkout") {
   REQUIRE(seen.divergence.has_value());
   CHECK(seen.divergence->ours == 0);
   CHECK(seen.divergence->theirs == 1);
+  CHECK_FALSE(fake.runner.has_run("HEAD"));  // the heads say it
+  fake.heads.on_branch = false;
   fake.runner.answer("symbolic-ref", failed(1));
   CHECK(fake.observe().current_branch == std::nullopt);
+  fake.runner.answer("rev-parse --verify", printed(id('c') + '\n'));
+  CHECK(fake.observe().current_commit == commit('c'));
 }
 
 TEST_CASE("refuses a new component of a configuration without a folder") {
