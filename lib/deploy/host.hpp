@@ -48,8 +48,7 @@ struct Host {
   Git git;
   Store store;
   Systemd systemd;
-  // What runtimes have answered since the last look, to the question for their
-  // version.
+  // Holds what runtimes have answered to fetch(), until the next observe().
   mutable std::map<std::string, std::string> asked_ahead = {};
 };
 

@@ -18,6 +18,9 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds pause{250};
+// Services that start need the processors more: systemd is asked less often
+// than its main processes are looked at.
+constexpr milliseconds between_questions{1000};
 constexpr milliseconds least_time{1000};  // that a health check gets
 
 template <typename Value>
@@ -43,7 +46,9 @@ std::string describe_listeners(const std::string& unit,
 struct Unit {
   std::string name;
   std::optional<UnitState> first = {};
-  Endpoints held = {};  // by its .socket units
+  std::optional<UnitState> last = {};
+  steady_clock::time_point asked = {};  // when systemd said the last
+  Endpoints held = {};                  // by its .socket units
 };
 
 // The services of a component, which are watched together.
@@ -89,7 +94,7 @@ class Watch {
   Troubles watch_until(steady_clock::time_point end) {
     for (;;) {
       const bool is_over = steady_clock::now() >= end;
-      Troubles troubles = look_at_units();
+      Troubles troubles = look_at_units(is_over);
       const bool all_pass = troubles.empty() && make_checks(troubles);
       if (!troubles.empty() || (is_over && all_pass)) {
         return troubles;
@@ -128,13 +133,13 @@ class Watch {
   steady_clock::time_point start() const { return start_; }
 
  private:
-  Troubles look_at_units() {
+  Troubles look_at_units(bool is_over) {
     Troubles troubles;
     for (Watched& service : services_) {
       std::optional<Endpoints> listeners = Endpoints();
       std::vector<std::string> by_unit;
       for (Unit& unit : service.units) {
-        const UnitState now = systemd_.state_of(unit.name);
+        const UnitState& now = state_of(unit, is_over);
         if (const auto trouble = trouble_of(unit, now)) {
           troubles.try_emplace(
               service.component.name,
@@ -152,6 +157,19 @@ class Watch {
                               : fmt::format("{}", fmt::join(by_unit, ", ")));
     }
     return troubles;
+  }
+
+  // Returns what systemd said a moment ago, as long as the main process that it
+  // named is there and nothing is decided by the answer.
+  const UnitState& state_of(Unit& unit, bool is_over) {
+    const auto now = steady_clock::now();
+    const bool is_recent = unit.last && now - unit.asked < between_questions;
+    if (is_over || !is_recent || unit.last->main_pid == 0 ||
+        !is_alive(unit.last->main_pid)) {
+      unit.last = systemd_.state_of(unit.name);
+      unit.asked = now;
+    }
+    return *unit.last;
   }
 
   std::optional<std::string> trouble_of(Unit& unit, const UnitState& now) {

@@ -166,6 +166,27 @@ TEST_CASE("a service is watched to the end of the settle window") {
   CHECK(host.runner.asked.size() >= 3);  // first, between, and at the end
 }
 
+TEST_CASE("systemd is asked at once when a main process is gone") {
+  Host host;
+  host.config.settle = 1h;
+  Helper server([] { return pause(); });
+  host.state = [&](int n) {
+    return n == 1 ? fmt::format(
+                        "ActiveState=active\nSubState=running\nResult=success\n"
+                        "MainPID={}\nInvocationID=2\nNRestarts=0\n",
+                        server.pid())
+                  : "ActiveState=failed\nSubState=failed\nResult=exit-code\n"
+                    "MainPID=0\nInvocationID=2\nNRestarts=0\n";
+  };
+  host.health = [&](int) {
+    server.kill(SIGKILL);
+    server.wait();
+    return 7;
+  };
+  CHECK(host.trouble_of(checked()) ==
+        "it is failed (failed), result exit-code");
+}
+
 TEST_CASE("what an earlier run restarted is verified too") {
   Host host;
   host.state = [](int) { return running_unit("1"); };
