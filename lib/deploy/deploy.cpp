@@ -100,7 +100,7 @@ class Run {
 
   int deploy_or_fail() {
     try {
-      if (was_killed_) {
+      if (was_killed_ || (record().pending && record().pending->running)) {
         end_orphans_of_a_killed_run(host_);
         heads_ = host_.git.heads_here(heads_->tip);
       }

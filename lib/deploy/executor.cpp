@@ -119,7 +119,11 @@ void apply_step(const RemoveLock& step, Work& work) {
 }
 
 void apply_step(const Fetch& step, Work& work) {
-  work.host.fetch(work.journal.record());
+  if (step.is_here) {  // and was looked at
+    work.host.git.fetch({});
+  } else {
+    work.host.fetch(work.journal.record());
+  }
   if (!work.host.git.has_commit(step.commit)) {
     throw Error(
         fmt::format("fetched {}, but it does not contain {}",

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -26,9 +27,12 @@ Context limited(Context context, milliseconds timeout) {
   return context;
 }
 
-Command question_for(std::string_view runtime, const Host& host) {
-  return version_question(runtime,
-                          limited(host.as_user, host.config.git_timeout));
+// A runtime that answers later while git fetches is asked again.
+constexpr milliseconds patience{5000};
+
+Command question_for(std::string_view runtime, const Host& host,
+                     milliseconds timeout) {
+  return version_question(runtime, limited(host.as_user, timeout));
 }
 
 }  // namespace
@@ -102,8 +106,9 @@ void Host::fetch(const Record& record) {
   runtimes.erase("");
   Sequence questions;
   for (const std::string& runtime : runtimes) {
-    Command question = question_for(runtime, *this);
-    // Unlike a program that is not here, env(1) can always be started.
+    Command question = question_for(
+        runtime, *this, std::min<milliseconds>(patience, config.git_timeout));
+    // Unlike a program that is not here, env(1) can be started.
     question.arguments.insert(question.arguments.begin(), question.program);
     question.program = "/usr/bin/env";
     questions.push_back(std::move(question));
@@ -123,7 +128,9 @@ Observation Host::observe(const Record& record, const Heads& heads,
   const auto ask_once = [&](std::string_view runtime) {
     std::string& answer = answers[std::string(runtime)];
     if (answer.empty()) {
-      answer = runner.run_checked(question_for(runtime, *this)).out;
+      answer =
+          runner.run_checked(question_for(runtime, *this, config.git_timeout))
+              .out;
     }
     return version_in(runtime, answer);
   };

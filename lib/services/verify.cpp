@@ -139,7 +139,8 @@ class Watch {
       std::optional<Endpoints> listeners = Endpoints();
       std::vector<std::string> by_unit;
       for (Unit& unit : service.units) {
-        const UnitState& now = state_of(unit, is_over);
+        const UnitState& now = state_of(
+            unit, is_over || service.time_left() <= milliseconds::zero());
         if (const auto trouble = trouble_of(unit, now)) {
           troubles.try_emplace(
               service.component.name,
@@ -160,11 +161,11 @@ class Watch {
   }
 
   // Returns what systemd said a moment ago, as long as the main process that it
-  // named is there and nothing is decided by the answer.
-  const UnitState& state_of(Unit& unit, bool is_over) {
+  // named is there and nothing is `decided` by the answer.
+  const UnitState& state_of(Unit& unit, bool decided) {
     const auto now = steady_clock::now();
     const bool is_recent = unit.last && now - unit.asked < between_questions;
-    if (is_over || !is_recent || unit.last->main_pid == 0 ||
+    if (decided || !is_recent || unit.last->main_pid == 0 ||
         !is_alive(unit.last->main_pid)) {
       unit.last = systemd_.state_of(unit.name);
       unit.asked = now;

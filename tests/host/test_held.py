@@ -8,7 +8,7 @@ import time
 from host.test_host import Breaking, Group, requirements, server
 from host.test_install import BACK, FRONT, UNITS, Installs
 from support import TOP, require
-from support.host import BACK_END, CHECKOUT, FRONT_END, until
+from support.host import BACK_END, CHECKOUT, FRONT_END, UNIT, until
 
 BACK_SOCKET = "backend-deployment.socket"
 FRONT_SOCKET = "frontend-deployment.socket"
@@ -174,6 +174,20 @@ class Held(Breaking, Installs, Group):
                                             "import colorama\n")})
             self.wait_until_deployed(commit, after)
         requests.require_no_failure()
+
+    def test_a_rollback_by_hand_refuses_nobody(self):
+        for text in ("back end to go back to", "back end to leave"):
+            after = self.host.cursor()
+            commit = self.host.push_back_end(text)
+            self.wait_until_deployed(commit, after)
+        self.wait_until_idle()
+        with Requests(self.host) as requests:
+            said = self.host.run(UNIT, "--wait=60", "--rollback").stderr
+            self.host.wait_for_back_end("back end to go back to")
+        requests.require_no_failure()
+        require("rolled back to " in said, said)
+        require(self.listens() == ["8000", "3000"], self.listens())
+        self.fix("back end after a rollback by hand")
 
     def test_nothing_is_in_the_way(self):
         require("nothing is in the way\n" in self.said, self.said)

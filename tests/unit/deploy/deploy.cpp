@@ -466,6 +466,22 @@ TEST_CASE("a run looks for processes left behind only after a killed one") {
   }
 }
 
+TEST_CASE("what a git that was left moved is seen when it has ended") {
+  FakeHost fake;
+  fake.push('b');
+  Record killed = deployed_a();
+  killed.pending = Pending{.tip = commit('b'), .running = true};
+  fake.save(killed);
+  int asked = 0;
+  fake.runner.answer("for-each-ref", [&](const Command&) {
+    return printed("* " + id(++asked == 1 ? 'a' : 'b') + " refs/heads/prod\n");
+  });
+  fake.runner.answer(id('b') + "..." + id('b'), printed("0\t0\n"));
+  CHECK(end_of(fake).code == 0);
+  CHECK(fake.saved().deployed == commit('b'));
+  CHECK_FALSE(fake.runner.has_run(" merge "));
+}
+
 // A host on which web runs `a`; the remote has `b`, with another package.json.
 // The commands do what they should: the branch moves, an environment is what
 // package.json says, and the service is restarted.
