@@ -185,8 +185,8 @@ def bars(results, restart):
 
 
 def chart(results, pushes):
-    failed = {(push, contender): round(sum(
-        totals(found)[1] for found in loads.values()) / pushes[contender])
+    failed = {(push, contender): sum(
+        totals(found)[1] for found in loads.values()) / pushes[contender]
         for (push, contender), loads in results.items()}
     left, width, y, most = 190, 360, 30, max(1, *failed.values())
     parts, shown = [], None
@@ -199,8 +199,8 @@ def chart(results, pushes):
         parts.append(
             f'<rect x="{left}" y="{y}" width="{max(1, length):.0f}" '
             f'height="13" fill="{COLOURS[contender]}"/><text x="'
-            f'{left + length + 5:.0f}" y="{y + 11}">{contender}: {number:,}'
-            '</text>')
+            f'{left + length + 5:.0f}" y="{y + 11}">{contender}: '
+            f'{number:,.{2 if 0 < number < 1 else 0}f}</text>')
         y += 16
     return ('<svg xmlns="http://www.w3.org/2000/svg" '
             f'width="{left + width + 130}" height="{y + 10}" '

@@ -545,8 +545,9 @@ def report(results, options, failures):
     for name, part in parts.items():
         if set(part) <= set(restarts):
             continue
-        large = (f" with the small back end, {options.large} with {WHEELS} "
-                 "more wheels," if name == "outage" else "")
+        large = ("" if name != "outage" else " with the small back end" + (
+            f", {options.large} with {WHEELS} more wheels,"
+            if options.large else ""))
         texts[name] = [
             f"Medians (ranges) of {options.rounds} rounds{large} {head[0]}",
             *head[1:], *rows_of(part), "",
