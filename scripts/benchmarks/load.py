@@ -69,11 +69,15 @@ def inside(host, *command, **options):
         **options)
 
 
+def errors_in(text):
+    return text.partition("Error distribution:")[2].strip("\n")
+
+
 def count(text):
     """Requests, those that failed, and the slowest that did not, as a report
     of hey has them."""
     statuses = re.findall(r"^  \[(\d{3})\]\t(\d+) responses$", text, re.M)
-    errors = text.partition("Error distribution:")[2]
+    errors = errors_in(text)
     lost = sum(int(number) for number in
                re.findall(r"^  \[(\d+)\]\t", errors, re.M))
     answered = sum(int(number) for _, number in statuses)
@@ -107,9 +111,12 @@ class Loads:
         for _, process in self._running:
             process.send_signal(signal.SIGINT)
         self.counted = {name: [] for name in LOADS}
+        self.errors = []
         for name, process in self._running:
             text, _ = process.communicate(timeout=PATIENCE)
             self.counted[name].append(count(text))
+            if errors_in(text):
+                self.errors += [f"{name}:", errors_in(text)]
 
 
 @contextlib.contextmanager
@@ -138,6 +145,8 @@ def deploy(bench, push):
         if bench.said.returncode != 0:
             raise SystemExit(f"{bench.contender}: {bench.said.stderr}")
         outage.wait_for_answers(answers, bench.expected())
+    if loads.errors and bench.contender == "held":
+        note("\n".join(loads.errors))
     return loads.counted
 
 
@@ -227,7 +236,9 @@ def measure(benches, pushes):
                 if number >= pushes[bench.contender]:
                     continue
                 note(f"round {number + 1}, {push}: {bench.contender}")
-                for load, found in deploy(bench, push).items():
+                with bench.at_work():
+                    counted = deploy(bench, push)
+                for load, found in counted.items():
                     results.setdefault((push, bench.contender), {}).setdefault(
                         load, []).extend(found)
     return results
@@ -243,7 +254,8 @@ def load(options):
         install_program(stage, program.parent)
         benches = [boot(stack, stage, name) for name in names]
         staged = benches[names.index("staged")]
-        restarts = [bare_restart(staged) for _ in range(RESTARTS)]
+        with staged.at_work():
+            restarts = [bare_restart(staged) for _ in range(RESTARTS)]
         times = {port: [one[port] for one in restarts]
                  for port in (FRONT_END, BACK_END)}
         restart = {port: statistics.median(found)

@@ -2,7 +2,8 @@
 
 Each contender has a host of its own with two services (vite on port 3000,
 uvicorn on port 8000) and a checkout that belongs to root, the only kind that
-the original script can work in. They take turns, push by push:
+the original script can work in. They take turns, push by push, and the
+services of the others are suspended meanwhile:
 
   the script   the original one (../shared/reference; skipped where it is not
                there)
@@ -228,6 +229,21 @@ class BenchHost:
                        "done")
         host.wait_for_back_end("back end 1")
         host.wait_for_front_end("front end 1")
+        self.rest()
+
+    def rest(self):
+        """Suspends its services while other hosts are measured: uvicorn
+        --reload looks at all files four times a second."""
+        self.host.run("systemctl", "kill", "--signal=STOP", *UNITS,
+                      check=False)
+
+    @contextlib.contextmanager
+    def at_work(self):
+        self.host.run("systemctl", "kill", "--signal=CONT", *UNITS)
+        try:
+            yield
+        finally:
+            self.rest()
 
     def expected(self):
         return {FRONT_END: f"front end {self.number}",
@@ -405,7 +421,8 @@ def measure(benches, rounds, size, events, failures):
                     continue  # whatever is pushed
                 note(f"{size}, round {number + 1}, {event}: "
                      f"{bench.contender}")
-                found = EVENTS[event](bench)
+                with bench.at_work():
+                    found = EVENTS[event](bench)
                 key = (size, event, bench.contender)
                 if found:
                     results.setdefault(key, []).append(found)
@@ -522,11 +539,12 @@ def grow(bench, wheels):
     bench.host.shell("cp /srv/more-wheels/* /srv/wheels/")
     bench.requirements += [f"w{number:02}" for number in range(WHEELS)]
     bench.host.push("Grow", bench.files("requirements.txt"))
-    if bench.contender == "restart":
-        bench.host.run(PROGRAM, timeout=PATIENCE)
-    else:
-        bench.deploy()
-    bench.check_served()
+    with bench.at_work():
+        if bench.contender == "restart":
+            bench.host.run(PROGRAM, timeout=PATIENCE)
+        else:
+            bench.deploy()
+        bench.check_served()
 
 
 def report(results, options, failures):

@@ -4,16 +4,17 @@ import statistics
 
 from support.figures import checked
 
-COLOURS = {"fetch": "#69c", "build": "#6a6", "fast-forward": "#c96",
-           "exchange": "#963", "restart": "#c66", "rest": "#bbb"}
+COLOURS = {"own": "#96c", "fetch": "#69c", "build": "#6a6",
+           "fast-forward": "#c96", "exchange": "#963", "restart": "#c66",
+           "start": "#bbb"}
 WORDS = {
+    "own": "the program asks git, systemd and the remote, and takes notes",
     "fetch": "git fetches the commit; meanwhile node says its version",
     "build": "install aside (git, npm, pip)",
     "fast-forward": "git moves the checkout",
     "exchange": "put environments into use",
     "restart": "systemctl restart",
-    "rest": "the rest: questions and notes of the program, and the services' "
-            "start until both ports serve"}
+    "start": "the services start, until both ports serve"}
 
 
 class Timeline:
@@ -28,9 +29,12 @@ class Timeline:
 
 
 def seconds(run, word):
-    if word == "rest":
-        named = sum(seconds(run, one) for one in WORDS if one != "rest")
-        return checked("the rest", run["served"], run["served"] - named)
+    if word == "own":  # all of the run that no step is
+        return checked("the program's own time", run["took"],
+                       run["took"] - sum(run["steps"].values()))
+    if word == "start":
+        before = sum(seconds(run, one) for one in WORDS if one != "start")
+        return checked("the start", run["served"], run["served"] - before)
     return sum(took for step, took in run["steps"].items()
                if step.split(": ")[-1] == word)
 

@@ -89,6 +89,127 @@ class Requests:
                 f"failed, as {self.failed[:3]}")
 
 
+# Makes connections to a port and asks once on each. Then, for each line of its
+# standard input, posts 1,000 bytes on each of them and prints the statuses, or
+# what went wrong.
+KEEP = r"""
+import http.client, json, sys
+
+kept = [http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=100)
+        for _ in range(int(sys.argv[2]))]
+
+def ask(*request):
+    found = [""] * len(kept)
+    for number, one in enumerate(kept):
+        try:
+            one.request(*request)
+        except (OSError, http.client.HTTPException) as error:
+            found[number] = type(error).__name__
+    for number, one in enumerate(kept):
+        try:
+            if not found[number]:
+                answer = one.getresponse()
+                answer.read()
+                found[number] = answer.status
+        except (OSError, http.client.HTTPException) as error:
+            found[number] = type(error).__name__
+        one.auto_open = 0  # no second connection in its place
+    print(json.dumps(found), flush=True)
+
+ask("GET", "/")
+for _ in sys.stdin:
+    ask("POST", "/", b"x" * 1000)
+"""
+
+# Restarts the back end beside connections in each state, and prints what
+# became of them.
+RESTART_BESIDE = r"""
+import http.client, json, socket, subprocess, time
+
+UNIT = "backend-deployment.service"
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+def connect():
+    return socket.create_connection(("127.0.0.1", 8000), 60)
+
+def post(path):
+    return (f"POST {path} HTTP/1.1\r\nHost: x\r\n"
+            "Content-Length: 10\r\n\r\n12345").encode()
+
+def answer(connection):
+    found = http.client.HTTPResponse(connection)
+    found.begin()
+    found.read()
+    return [found.status, found.getheader("connection", "")]
+
+def rest(connection):
+    try:
+        return connection.recv(1000).decode()
+    except ConnectionError:
+        return ""
+
+def wait_for_store(is_reached):
+    end = time.monotonic() + 30
+    while not is_reached(int(subprocess.check_output(
+            ["systemctl", "show", "--property=NFileDescriptorStore", "--value",
+             UNIT]))):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+reading, early, silent, idle = (connect() for _ in range(4))
+reading.sendall(post("/read"))
+early.sendall(post("/"))  # is answered before its end
+idle.sendall(GET)
+found = {"before": [answer(early), answer(idle)]}
+restart = subprocess.Popen(["systemctl", "restart", UNIT])
+wait_for_store(lambda number: number == 2)
+for one in (reading, early):
+    try:
+        one.sendall(b"67890")
+    except ConnectionError:
+        pass
+found["reading"] = [answer(reading), rest(reading)]
+found["early"] = rest(early)
+silent.sendall(GET)
+idle.sendall(post("/read") + b"67890")
+found["after"] = [answer(silent), answer(idle)]
+found["restart"] = restart.wait(30)
+wait_for_store(lambda number: number == 0)
+print(json.dumps(found))
+"""
+
+
+class Kept:
+    """Clients that keep their connections while the context lasts."""
+
+    def __init__(self, host, port, number):
+        self._command = [
+            "nsenter", "-t", str(host.first_process()), "-n",
+            "/usr/bin/python3", "-c", KEEP, str(port), str(number)]
+        self._served = [200] * number
+
+    def __enter__(self):
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True)
+        self.require_served()
+        return self
+
+    def __exit__(self, *_):
+        self._process.communicate(timeout=200)
+
+    def post(self):
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+
+    def answers(self):
+        return json.loads(self._process.stdout.readline())
+
+    def require_served(self):
+        answers = self.answers()
+        require(answers == self._served, answers)
+
+
 class Streaming(Group):
     """One client that holds a response open."""
 
@@ -188,6 +309,66 @@ class Held(Breaking, Installs, Group):
         require("rolled back to " in said, said)
         require(self.listens() == ["8000", "3000"], self.listens())
         self.fix("back end after a rollback by hand")
+
+    def test_connections_that_are_kept_outlive_restarts(self):
+        with Kept(self.host, BACK_END, 300) as kept:
+            for _ in range(2):
+                self.host.run("systemctl", "restart", BACK)
+                kept.post()
+                kept.require_served()
+            until("systemd to keep none", lambda: self.host.show(
+                BACK, "NFileDescriptorStore") == "0", 10)
+
+    def require_moved(self):
+        found = json.loads(self.host.run(
+            "/usr/bin/python3", "-c", RESTART_BESIDE).stdout)
+        require(found == {
+            "before": [[200, ""], [200, ""]], "early": "", "restart": 0,
+            "reading": [[200, "close"], ""], "after": [[200, ""], [200, ""]],
+        }, found)
+
+    def test_a_restart_moves_connections_that_are_idle(self):
+        self.require_moved()
+
+    def test_so_it_does_with_the_other_parser_and_loop(self):
+        """Those of uvicorn[standard]."""
+        after = self.host.cursor()
+        commit = self.host.push("More for uvicorn", {
+            "backend/requirements.txt": requirements("uvicorn", "httptools",
+                                                     "uvloop")})
+        self.wait_until_deployed(commit, after)
+        self.wait_until_idle()
+        self.require_moved()
+        mapped = self.host.shell(
+            f"cat /proc/{self.host.show(BACK, 'MainPID')}/maps")
+        require("uvloop" in mapped and "httptools" in mapped, mapped)
+
+    def test_requests_on_them_wait_for_a_process_that_starts(self):
+        path = f"{CHECKOUT}/backend/server.py"
+        good = self.host.outside(path).read_text()
+        with Kept(self.host, BACK_END, 5) as kept:
+            try:
+                self.host.write(path, "raise RuntimeError\n")
+                self.host.run("systemctl", "restart", BACK)
+                kept.post()
+                until("a second start", lambda: self.host.show(
+                    BACK, "NRestarts") not in ("0", "1"), 60)
+            finally:
+                self.host.write(path, good)
+                self.host.run("chown", "ubuntu:", path)
+            kept.require_served()
+
+    def test_they_end_with_a_service_that_is_stopped(self):
+        before = self.host.fetch(BACK_END)
+        with Kept(self.host, BACK_END, 5) as kept:
+            self.host.run("systemctl", "stop", BACK_SOCKET, BACK)
+            try:
+                kept.post()
+                answers = kept.answers()
+            finally:
+                self.host.run("systemctl", "start", BACK)
+        require(200 not in answers and "TimeoutError" not in answers, answers)
+        self.host.wait_for_back_end(before)
 
     def test_nothing_is_in_the_way(self):
         require("nothing is in the way\n" in self.said, self.said)

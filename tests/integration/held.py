@@ -16,12 +16,14 @@ from support import PATIENCE, TOP, until
 MODULE = (TOP / "units/hold-connections/frontend-deployment.service.d"
           / "held-port.cjs")
 
-# Answers /slow in two parts, the second one when SIGUSR2 comes.
+# Answers /slow in two parts, the second one when SIGUSR2 comes, and /late only
+# then.
 SERVER = """
 const http = require('http');
 const server = http.createServer((request, response) => {
-  if (request.url !== '/slow') return response.end('served');
-  response.write('begun ');
+  if (request.url === '/slow') response.write('begun ');
+  else if (request.url === '/late') console.log('late');
+  else return response.end('served');
   process.once('SIGUSR2', () => response.end('ended'));
 });
 """
@@ -104,6 +106,17 @@ class OnStandardInput(unittest.TestCase):
         self.assertEqual(server.wait(PATIENCE), 0)
         self.start_and_wait(SERVER + LISTEN)
         self.assertEqual(waiting.getresponse().read(), b"served")
+
+    def test_an_answer_that_begins_later_says_that_it_is_the_last(self):
+        server = self.start_and_wait(SERVER + LISTEN)
+        late = self.connect("/late")
+        self.assertEqual(server.stdout.readline(), "late\n")
+        self.tell_to_end(server)
+        server.send_signal(signal.SIGUSR2)
+        answer = late.getresponse()
+        self.assertEqual(answer.read(), b"ended")
+        self.assertEqual(answer.getheader("Connection"), "close")
+        self.assertEqual(server.wait(PATIENCE), 0)
 
     def test_the_way_to_end_of_the_program_comes_last(self):
         server = self.start_and_wait(

@@ -1,6 +1,7 @@
 """A run without a change: two processes at once, and not one write."""
 
 import re
+import subprocess
 import unittest
 
 from support.tracing import (opened_to_write, program_of, starts_process,
@@ -108,6 +109,33 @@ class NoChangeElsewhere(NoChange):
         order = [call for call in self.calls[self.program]
                  if starts_process(call) or call[0] in WAITS]
         self.assertTrue(all(map(starts_process, order[:2])), order)
+
+
+class NoChangeInALinkedWorkTree(NoChangeElsewhere):
+    @classmethod
+    def prepare(cls):
+        world = cls.world
+        main = world.root / "main"
+        world.checkout.rename(main)
+        world.git(main, "checkout", "--quiet", "--detach")
+        world.git(main, "worktree", "add", "--quiet", str(world.checkout),
+                  "prod")
+        for name in ("frontend/node_modules", "backend/venv"):
+            (main / name).rename(world.checkout / name)
+
+
+def has_reftable():
+    said = subprocess.run(["git", "refs", "migrate", "-h"],
+                          capture_output=True, text=True)
+    return "--ref-format" in said.stdout
+
+
+@unittest.skipUnless(has_reftable(), "git before 2.46 does not have it")
+class NoChangeInReftable(NoChangeElsewhere):
+    @classmethod
+    def prepare(cls):
+        cls.world.git(cls.world.checkout, "refs", "migrate",
+                      "--ref-format=reftable")
 
 
 class FirstRun(unittest.TestCase):

@@ -9,11 +9,16 @@ const { Server } = require('node:net');
 
 const { close, listen } = Server.prototype;
 
-// Ends after the requests, and 0.1 s in which those come that were sent before.
-// vite would cut them off.
+// Ends after the requests, which vite would cut off. While there are connections,
+// waits 0.1 s for those requests that were sent before.
 function endGracefully(server) {
+  const connections = new Set();
   const open = new Set();
   let isEnding = false;
+  server.prependListener('connection', (socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
   server.prependListener('request', (request, response) => {
     response.shouldKeepAlive &&= !isEnding;
     open.add(response);
@@ -25,11 +30,16 @@ function endGracefully(server) {
     if (isEnding) return;
     isEnding = true;
     close.call(server); // that of HTTP also closes connections that are kept
+    open.forEach((response) => {
+      if (!response.headersSent) response.shouldKeepAlive = false;
+    });
+    const last = Date.now() + 100;
     setInterval(() => {
       if (open.size > 0) return;
+      if (connections.size > 0 && Date.now() < last) return;
       if (endings.length === 0) process.exit();
       endings.splice(0).forEach((end) => end.call(process, 'SIGTERM'));
-    }, 100);
+    }, 10);
   });
 }
 

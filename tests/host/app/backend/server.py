@@ -5,6 +5,8 @@ VERSION = "back end 1"
 
 async def app(scope, receive, send):
     assert scope["type"] == "http"
+    while scope["path"] == "/read" and (await receive()).get("more_body"):
+        pass
     await send({"type": "http.response.start", "status": 200,
                 "headers": [(b"content-type", b"text/plain")]})
     while scope["path"] == "/stream":  # it never ends
