@@ -240,6 +240,7 @@ class BenchHost:
     @contextlib.contextmanager
     def at_work(self):
         self.host.run("systemctl", "kill", "--signal=CONT", *UNITS)
+        self.check_served()
         try:
             yield
         finally:
@@ -538,8 +539,8 @@ def grow(bench, wheels):
     bench.host.copy(wheels, "/srv/more-wheels")
     bench.host.shell("cp /srv/more-wheels/* /srv/wheels/")
     bench.requirements += [f"w{number:02}" for number in range(WHEELS)]
-    bench.host.push("Grow", bench.files("requirements.txt"))
     with bench.at_work():
+        bench.host.push("Grow", bench.files("requirements.txt"))
         if bench.contender == "restart":
             bench.host.run(PROGRAM, timeout=PATIENCE)
         else:

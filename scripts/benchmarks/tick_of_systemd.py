@@ -91,6 +91,16 @@ def rows(found):
                f"{statistics.median(switches):.0f} |")
 
 
+def bars(found):
+    cpu = {name: statistics.median(cpu for cpu, _, _ in values)
+           for name, values in found.items()}
+    for other, limit in ((EMPTY, 2.0), ("bare", 1.2)):
+        ratio = cpu[f"{UNIT}-poll"] / cpu[other]
+        yield (f"- as installed: {ratio:.2f} times the CPU of {WORDS[other]}; "
+               f"at most {limit}: "
+               f"{'met' if ratio <= limit else 'not met'}")
+
+
 def table(rounds, starts):
     """Returns the lines of the table."""
     build()
@@ -110,4 +120,5 @@ def table(rounds, starts):
             f"{describe_machine()}, in a booted container. Ratios are to the "
             "empty unit in the same rounds.", "",
             "| unit | CPU | range | ratio | wall | context switches |",
-            "| --- | ---: | ---: | ---: | ---: | ---: |", *rows(found)]
+            "| --- | ---: | ---: | ---: | ---: | ---: |", *rows(found), "",
+            "What it is held to:", "", *bars(found)]

@@ -31,11 +31,10 @@ class Units(unittest.TestCase):
         need not be installed on the machine that runs this test.
         """
         cls.root = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-        run = subprocess.run(["cmake", "--install", BUILD],
-                             env=os.environ | {"DESTDIR": str(cls.root)},
-                             capture_output=True, text=True, timeout=PATIENCE)
-        if run.returncode != 0:
-            raise AssertionError(run.stderr)
+        install = cls.start_install(cls.root, "/usr/local")
+        _, said = install.communicate(timeout=PATIENCE)
+        if install.returncode != 0:
+            raise AssertionError(said)
         shutil.copytree("/usr/lib/systemd/system",
                         cls.root / "usr/lib/systemd/system", symlinks=True)
         for program in ("usr/bin/npm", "bin/bash", "bin/sh"):
@@ -43,6 +42,28 @@ class Units(unittest.TestCase):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("#!/bin/sh\n")
             path.chmod(0o755)
+
+    @staticmethod
+    def start_install(root, prefix):
+        return subprocess.Popen(
+            ["cmake", "--install", BUILD, "--prefix", prefix],
+            env=os.environ | {"DESTDIR": str(root)},
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def test_several_may_install_from_one_build(self):
+        with tempfile.TemporaryDirectory() as folder:
+            installs = {
+                Path(folder) / str(number): ("/usr", "/usr/local")[number % 2]
+                for number in range(20)}
+            started = [self.start_install(root, prefix)
+                       for root, prefix in installs.items()]
+            said = [(install.communicate(timeout=PATIENCE)[1],
+                     install.returncode) for install in started]
+            self.assertEqual(said, [("", 0)] * len(said))
+            for root, prefix in installs.items():
+                unit = root / "etc/systemd/system/deployment-update.service"
+                self.assertIn(f"ExecStart={prefix}/bin/deployment-update\n",
+                              unit.read_text())
 
     def verify(self, unit, **environment):
         return subprocess.run(

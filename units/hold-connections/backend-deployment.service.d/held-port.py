@@ -5,11 +5,10 @@ just sent a request on one gets no answer. This one first accepts no more, and
 waits for up to 0.1 s for requests that have begun to arrive. Connections on
 which nothing is under way it gives to systemd, which keeps them for the next
 process, as it does the socket: what clients send meanwhile waits there
-(FDSTORE=1 in sd_notify(3)). The others end with their answers, which say so
-where they have not begun.
+(FDSTORE=1 in sd_notify(3)). Those with a request under way end with its
+answer, which says so where it has not begun. All others are closed.
 
-It needs uvicorn in one process, and NotifyAccess=main for what it gives to
-systemd.
+It needs uvicorn in one process, and FileDescriptorStoreMax= of the service.
 """
 
 import asyncio
@@ -55,9 +54,10 @@ def is_idle(connection):
                 and not connection.conn.trailing_data[0])
     if connection.cycle is None:
         return connection.scope is None
-    # False where the answer came before the end of the request.
-    return (not connection.cycle.more_body
-            and connection.scope is connection.cycle.scope)
+    # The scope is another one when the next request has begun to arrive.
+    # more_body stays true where the answer came before the end of a request.
+    return (connection.scope is connection.cycle.scope
+            and not connection.cycle.more_body)
 
 
 def can_move(connection):
@@ -68,14 +68,11 @@ def can_move(connection):
 
 
 def give(connections):
-    """Gives those that are idle to systemd, and closes them here."""
-    idle = list(filter(can_move, connections))
+    """Gives those that are idle to systemd."""
+    idle = [one.transport.get_extra_info("socket").fileno()
+            for one in connections if can_move(one)]
     for start in range(0, len(idle), AT_ONCE):
-        some = idle[start:start + AT_ONCE]
-        notify(f"FDSTORE=1\nFDNAME={NAME}", [
-            one.transport.get_extra_info("socket").fileno() for one in some])
-        for one in some:
-            one.shutdown()
+        notify(f"FDSTORE=1\nFDNAME={NAME}", idle[start:start + AT_ONCE])
 
 
 def end_with_answers(connections):
@@ -85,7 +82,7 @@ def end_with_answers(connections):
 
 
 async def prepare(server):
-    """Leaves only connections that end with their answers."""
+    """Leaves only connections that end with the answer under way."""
     loop = asyncio.get_running_loop()
     last = loop.time() + GRACE
     while True:
@@ -95,9 +92,15 @@ async def prepare(server):
         if loop.time() > last or all(is_idle(one) or is_under_way(one)
                                      for one in connections):
             break
-    if "NOTIFY_SOCKET" in os.environ:
-        give(connections)
     end_with_answers(connections)
+    try:
+        if "NOTIFY_SOCKET" in os.environ:
+            give(connections)
+    finally:
+        # uvicorn does this, too. An old one with a new Python first waits
+        # until all have ended.
+        for one in connections:
+            one.shutdown()
 
 
 async def prepare_and_shut_down(self, sockets=None):
@@ -135,21 +138,24 @@ async def serve_kept(server):
             config.timeout_keep_alive, protocol.timeout_keep_alive_handler)
         return protocol
 
-    try:
-        await asyncio.gather(*(loop.connect_accepted_socket(
-            create_protocol, one) for one in kept))
-    except Exception as error:  # the service has to start all the same
-        warn("closing connections that were kept", error)
-        for one in kept:
+    # From here on they are closed when this process ends, or given anew.
+    notify(f"FDSTOREREMOVE=1\nFDNAME={NAME}")
+    for one, result in zip(kept, await asyncio.gather(
+            *(loop.connect_accepted_socket(create_protocol, one)
+              for one in kept), return_exceptions=True)):
+        if isinstance(result, Exception):
+            warn("closing a connection that was kept", result)
             one.close()
     kept.clear()
-    notify(f"FDSTOREREMOVE=1\nFDNAME={NAME}")
 
 
 async def start_up_and_serve_kept(self, sockets=None):
     await start_up(self, sockets)
     if self.started and kept and not self.should_exit:
-        await serve_kept(self)
+        try:
+            await serve_kept(self)
+        except Exception as error:  # the service has to start all the same
+            warn("leaving connections that were kept", error)
     if self.started and self.should_exit:  # it does not call this itself
         await self.shutdown(sockets)
 
