@@ -611,6 +611,10 @@ def outage(options):
         names.remove("the script")
     wanted = [event for event in EVENTS if options.only is None or
               (event in CRASHES) == (options.only == "crashes")]
+    if options.only == "served":
+        wanted = list(SERVED_AT_MOST)
+        names.remove("in-place")
+        options.write = False  # the tables have other rows, too
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(
             prefix="outage-", dir="/var/tmp")))
@@ -672,9 +676,10 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--large", type=int, default=5, metavar="ROUNDS",
                         help="rounds with the large back end; 0: none")
-    parser.add_argument("--only", choices=("outage", "crashes"),
+    parser.add_argument("--only", choices=("outage", "crashes", "served"),
                         help="only pushes that work or cannot be installed, "
-                        "or only those that crash")
+                        "those that crash, or those that are held to be "
+                        "served as soon as by the script (not written)")
     parser.add_argument("--write", action="store_true",
                         help="put table and chart into docs/")
     # So that the hosts end with it.
