@@ -359,26 +359,6 @@ class Held(Breaking, Installs, Group):
                 self.host.run("chown", "ubuntu:", path)
             kept.require_served()
 
-    def test_requests_on_them_wait_for_a_rollback(self):
-        self.host.run("systemctl", "stop", "deployment-update.timer")
-        try:
-            self.wait_until_idle()
-            after = self.host.cursor()
-            self.host.push("It breaks", {
-                "backend/server.py": "raise RuntimeError\n"})
-            with Kept(self.host, BACK_END, 5) as kept:
-                self.host.run("systemctl", "start", "--no-block",
-                              "deployment-update.service")
-                until("it to break", lambda: "RuntimeError" in self.host.run(
-                    "journalctl", "-u", BACK, "--cursor", after).stdout, 30)
-                kept.post()
-                kept.require_served()
-            until("the rollback", lambda: "rolled back to " in
-                  self.host.journal_text(after), 60)
-        finally:
-            self.host.run("systemctl", "start", "deployment-update.timer")
-        self.fix("back end after a rollback")
-
     def test_they_end_with_a_service_that_is_stopped(self):
         before = self.host.fetch(BACK_END)
         with Kept(self.host, BACK_END, 5) as kept:
