@@ -125,20 +125,16 @@ class NoChangeInALinkedWorkTree(NoChangeElsewhere):
             (main / name).rename(world.checkout / name)
 
 
-def has_reftable():
-    said = subprocess.run(["git", "refs", "migrate", "-h"],
-                          capture_output=True, text=True)
-    return "--ref-format" in said.stdout
-
-
-@unittest.skipUnless(has_reftable(), "git before 2.46 does not have it")
-class NoChangeInReftable(NoChangeElsewhere):
-    @classmethod
-    def prepare(cls):
-        # git 2.47 cannot migrate these.
-        shutil.rmtree(cls.world.checkout / ".git/logs")
-        cls.world.git(cls.world.checkout, "refs", "migrate",
-                      "--ref-format=reftable")
+# Debian 12's git does not have it; on Debian 13 these tests run too.
+if b"--ref-format" in subprocess.run(["git", "refs", "migrate", "-h"],
+                                     capture_output=True).stdout:
+    class NoChangeInReftable(NoChangeElsewhere):
+        @classmethod
+        def prepare(cls):
+            # git 2.47 cannot migrate these.
+            shutil.rmtree(cls.world.checkout / ".git/logs")
+            cls.world.git(cls.world.checkout, "refs", "migrate",
+                          "--ref-format=reftable")
 
 
 class FirstRun(unittest.TestCase):
