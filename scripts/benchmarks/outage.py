@@ -614,7 +614,6 @@ def outage(options):
     if options.only == "served":
         wanted = list(SERVED_AT_MOST)
         names.remove("in-place")
-        options.write = False  # the tables have other rows, too
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(
             prefix="outage-", dir="/var/tmp")))
@@ -679,12 +678,16 @@ def main():
     parser.add_argument("--only", choices=("outage", "crashes", "served"),
                         help="only pushes that work or cannot be installed, "
                         "those that crash, or those that are held to be "
-                        "served as soon as by the script (not written)")
+                        "served as soon as by the script")
     parser.add_argument("--write", action="store_true",
                         help="put table and chart into docs/")
     # So that the hosts end with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    outage(parser.parse_args())
+    options = parser.parse_args()
+    if options.only == "served" and options.write:
+        parser.error("--only served has too few rows for the tables of docs/: "
+                     "leave out --write")
+    outage(options)
 
 
 if __name__ == "__main__":

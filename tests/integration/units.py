@@ -8,7 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from support import BUILD, PATIENCE, TOP
+from support import BUILD, PATIENCE, TOP, install_program
 
 UNITS = ["frontend-deployment.service", "backend-deployment.service",
          "deployment-update.service", "deployment-update.timer",
@@ -31,10 +31,7 @@ class Units(unittest.TestCase):
         need not be installed on the machine that runs this test.
         """
         cls.root = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-        install = cls.start_install(cls.root, "/usr/local")
-        _, said = install.communicate(timeout=PATIENCE)
-        if install.returncode != 0:
-            raise AssertionError(said)
+        install_program(cls.root)
         shutil.copytree("/usr/lib/systemd/system",
                         cls.root / "usr/lib/systemd/system", symlinks=True)
         for program in ("usr/bin/npm", "bin/bash", "bin/sh"):
@@ -43,20 +40,16 @@ class Units(unittest.TestCase):
             path.write_text("#!/bin/sh\n")
             path.chmod(0o755)
 
-    @staticmethod
-    def start_install(root, prefix):
-        return subprocess.Popen(
-            ["cmake", "--install", BUILD, "--prefix", prefix],
-            env=os.environ | {"DESTDIR": str(root)},
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-
     def test_several_may_install_from_one_build(self):
         with tempfile.TemporaryDirectory() as folder:
             installs = {
                 Path(folder) / str(number): ("/usr", "/usr/local")[number % 2]
                 for number in range(20)}
-            started = [self.start_install(root, prefix)
-                       for root, prefix in installs.items()]
+            started = [subprocess.Popen(
+                ["cmake", "--install", BUILD, "--prefix", prefix],
+                env=os.environ | {"DESTDIR": str(root)}, text=True,
+                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                for root, prefix in installs.items()]
             said = [(install.communicate(timeout=PATIENCE)[1],
                      install.returncode) for install in started]
             self.assertEqual(said, [("", 0)] * len(said))
