@@ -139,6 +139,7 @@ class Building {
     host_.store.keep_staged(install.component, install.facts.inputs,
                             made_[install.component.name],
                             install.facts.tracked);
+    host_.store.keep_empty(install.component, of_empty(install));
   }
 
  private:
@@ -152,7 +153,29 @@ class Building {
     }
     begin_with_copy(component, host_.store, host_.runner, host_.as_user,
                     host_.log);
-    return in_stage(commands_to_install(install, host_));
+    Sequence commands = in_stage(commands_to_install(install, host_));
+    if (const auto makes = std::ssize(preset_of(component).prepares)) {
+      const auto first = commands.begin() + makes;
+      if (!step_.from_scratch &&
+          begin_with_empty(component, of_empty(install), host_.store,
+                           host_.runner, host_.as_user, host_.log)) {
+        commands.erase(commands.begin(), first);
+      } else {
+        commands.insert(first, copy_folder(host_.store.staged(component),
+                                           host_.store.staged_empty(component),
+                                           host_.as_user));
+      }
+    }
+    return commands;
+  }
+
+  // An empty environment is as its runtime makes it.
+  static Inputs of_empty(const Install& install) {
+    Inputs inputs = install.facts.inputs;
+    const std::string_view runtime = preset_of(install.component).runtime;
+    std::erase_if(inputs,
+                  [&](const auto& entry) { return entry.first != runtime; });
+    return inputs;
   }
 
   void run_builds(const Component& component, const Install& install) {
@@ -292,9 +315,6 @@ void build_aside(const Build& step, Work& work) {
   }
   if (is_told && !step.installs.empty()) {
     failure = build_and_keep(step, *building);
-  }
-  if (step.tried.empty()) {
-    host.store.remove_stage();
   }
   building->require_success();
   if (failure) {

@@ -27,8 +27,11 @@ Context limited(Context context, milliseconds timeout) {
   return context;
 }
 
-// A runtime that answers later while git fetches is asked again.
+// What is asked while git fetches and answers later is asked again.
 constexpr milliseconds patience{5000};
+
+// What services do after it, nobody knows from what they did before.
+constexpr milliseconds longest_memory{1000};
 
 Command question_for(std::string_view runtime, const Host& host,
                      milliseconds timeout) {
@@ -97,34 +100,55 @@ Standing Host::standing(const Record& record) const {
 
 void Host::fetch(const Record& record) {
   std::set<std::string> runtimes;
+  std::vector<std::string> units;
   for (const Component& component : config.components) {
     const auto known = record.components.find(component.name);
     if (known != record.components.end() && !known->second.inputs.empty()) {
       runtimes.emplace(preset_of(component).runtime);
+      units.insert(units.end(), component.services.begin(),
+                   component.services.end());
     }
   }
   runtimes.erase("");
   Sequence questions;
+  std::vector<std::string*> answers;
   for (const std::string& runtime : runtimes) {
-    Command question = question_for(
-        runtime, *this, std::min<milliseconds>(patience, config.git_timeout));
+    questions.push_back(question_for(runtime, *this, config.git_timeout));
+    answers.push_back(&asked_ahead.versions[runtime]);
+  }
+  for (const std::string& unit : units) {
+    questions.push_back(systemd.question(unit));
+    answers.push_back(&asked_ahead.states[unit]);
+  }
+  for (Command& question : questions) {
+    question.context.timeout = std::min(patience, question.context.timeout);
     // Unlike a program that is not here, env(1) can be started.
     question.arguments.insert(question.arguments.begin(), question.program);
     question.program = "/usr/bin/env";
-    questions.push_back(std::move(question));
   }
-  auto runtime = runtimes.begin();
-  for (const CommandResult& answer : git.fetch(questions)) {
-    if (answer.status.success()) {
-      asked_ahead[*runtime] = answer.out;
+  const auto begin = std::chrono::steady_clock::now();
+  auto answer = answers.begin();
+  for (CommandResult& result : git.fetch(questions)) {
+    if (result.status.success()) {
+      **answer = std::move(result.out);
     }
-    ++runtime;
+    ++answer;
   }
+  if (std::chrono::steady_clock::now() - begin > longest_memory) {
+    asked_ahead.states.clear();
+  }
+}
+
+UnitState Host::state_of(const std::string& unit) const {
+  const auto asked = asked_ahead.states.find(unit);
+  return asked == asked_ahead.states.end() || asked->second.empty()
+             ? systemd.state_of(unit)
+             : parse_unit_state(asked->second, unit);
 }
 
 Observation Host::observe(const Record& record, const Heads& heads,
                           const GitReader& objects, bool force) const {
-  auto answers = std::exchange(asked_ahead, {});
+  auto answers = std::exchange(asked_ahead.versions, {});
   const auto ask_once = [&](std::string_view runtime) {
     std::string& answer = answers[std::string(runtime)];
     if (answer.empty()) {

@@ -21,10 +21,12 @@ struct Host {
   Context logged(const std::string& tag,
                  std::chrono::milliseconds timeout) const;
 
-  // Fetches the branch. Meanwhile asks the runtimes of what is deployed for
-  // their versions, which observe() needs next: node takes longer for that than
-  // git for a push of code.
+  // Fetches the branch. Meanwhile asks what is needed next of what is deployed:
+  // the versions of its runtimes, and the states of its services.
   void fetch(const Record& record);
+
+  // Returns the state of a unit, as it was not long ago. Throws Error.
+  UnitState state_of(const std::string& unit) const;
 
   // Gathers all facts. `objects` also sees the remote's tip, or is `git`.
   // Throws Error when git fails.
@@ -48,8 +50,13 @@ struct Host {
   Git git;
   Store store;
   Systemd systemd;
-  // Holds what runtimes have answered to fetch(), until the next observe().
-  mutable std::map<std::string, std::string> asked_ahead = {};
+  // Holds the answers to fetch(): those of runtimes until the next observe(),
+  // and those of units until look_at_services().
+  struct Answers {
+    std::map<std::string, std::string> versions = {};
+    std::map<std::string, std::string> states = {};
+  };
+  mutable Answers asked_ahead = {};
 };
 
 }  // namespace deployment

@@ -123,7 +123,7 @@ void look_at(const Restart& restart, Work& work) {
   const Component& component = restart.component;
   std::vector<UnitState> states;
   for (const std::string& unit : component.services) {
-    const UnitState state = work.host.systemd.state_of(unit);
+    const UnitState state = work.host.state_of(unit);
     require_loaded(state, unit);
     if (restart.reloads && !state.can_reload) {
       throw Error(
@@ -207,7 +207,7 @@ void require_services(const Plan& plan, const Record& record,
       continue;
     }
     for (const std::string& unit : component->services) {
-      if (host.systemd.state_of(unit).load_state == "not-found") {
+      if (host.state_of(unit).load_state == "not-found") {
         throw Obstacle(
             fmt::format("component {}: systemd does not know its service {}; "
                         "nothing was changed",
@@ -237,6 +237,7 @@ void look_at_services(const Plan& plan, Work& work) {
       look_at(*restart, work);
     }
   }
+  work.host.asked_ahead.states.clear();
 }
 
 void say_what_goes_on(const Component& component, const Work& work) {

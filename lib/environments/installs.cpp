@@ -25,15 +25,19 @@ std::string python_version_in(std::string_view answer) {
   return std::string(answer.substr(prefix.size()));
 }
 
+// Reads "v18.19.0". What is compiled for a node runs on all of its major
+// version: NODE_MODULE_VERSION, which it must match, is one for each
+// (https://github.com/nodejs/node/blob/main/doc/abi_version_registry.json).
 std::string node_version_in(std::string_view answer) {
-  std::string_view abi = answer;
-  std::string_view version = take_part(abi, ' ');
-  const auto major = parse_number(take_part(version, '.'));
-  if (!major || !parse_number(abi)) {
-    throw Error(fmt::format(
-        "unexpected output from node, asked for its version: '{}'", answer));
+  const std::size_t dot = answer.find('.');
+  const auto major = answer.starts_with('v') && dot != std::string_view::npos
+                         ? parse_number(answer.substr(1, dot - 1))
+                         : std::nullopt;
+  if (!major) {
+    throw Error(
+        fmt::format("unexpected output from node --version: '{}'", answer));
   }
-  return fmt::format("{}, ABI {}", *major, abi);
+  return std::to_string(*major);
 }
 
 void put_first_in_path(Variables& variables, const std::string& folder) {
@@ -68,14 +72,9 @@ Sequence install_commands(const std::string& purpose, const Context& context,
 Command version_question(std::string_view runtime, Context context) {
   context.on_line = nullptr;
   context.longest_answer = longest_line;
-  const Words arguments =
-      runtime == node_input
-          ? Words{"--print",
-                  "`${process.versions.node} ${process.versions.modules}`"}
-          : Words{"--version"};
   return {.purpose = fmt::format("asking {} for its version", runtime),
           .program = std::string(runtime),
-          .arguments = arguments,
+          .arguments = {"--version"},
           .context = std::move(context)};
 }
 

@@ -15,7 +15,7 @@ Sequence install_commands(const std::string& purpose, const Context& context,
                           const std::vector<std::filesystem::path>& manifests);
 
 // Returns the version of the runtime of a preset that is on the PATH of
-// `context`, as far as what is installed depends on it: "18, ABI 108" of node,
+// `context`, as far as what is installed depends on it: "18" of node,
 // "3.11.2" of python3. Throws Error when it cannot be asked.
 std::string version_of(std::string_view runtime, CommandRunner& runner,
                        const Context& context);

@@ -49,11 +49,22 @@ StagedCommit lay_out(const Layout& layout, Git& git, Store& store,
 // times.
 Command copy(std::string purpose, const Words& arguments, Context context);
 
+// The same, of the folder `from` to `to`.
+Command copy_folder(const std::filesystem::path& from,
+                    const std::filesystem::path& to, const Context& context);
+
 // Copies the environment in use into the stage, where its type wants that, as
 // npm does to spare a download. A copy that fails is no failure: nothing of it
 // stays.
 void begin_with_copy(const Component& component, Store& store,
                      CommandRunner& runner, const Context& context, Log& log);
+
+// Likewise with an empty environment that was made from `inputs`: copying a
+// venv takes a tenth of the time that python3 needs to make one. Returns false
+// when there is none, or the copy fails.
+bool begin_with_empty(const Component& component, const Inputs& inputs,
+                      Store& store, CommandRunner& runner,
+                      const Context& context, Log& log);
 
 // Copies the environment in use into the stage, and what its install made
 // beside it. Returns false when that fails: nothing of it stays then.

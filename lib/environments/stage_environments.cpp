@@ -8,23 +8,54 @@
 namespace deployment {
 namespace fs = std::filesystem;
 
-void begin_with_copy(const Component& component, Store& store,
-                     CommandRunner& runner, const Context& context, Log& log) {
-  const fs::path from = store.live(component);
-  if (!preset_of(component).begins_with_copy || !store.is_folder(from)) {
-    return;
-  }
+Command copy_folder(const fs::path& from, const fs::path& to,
+                    const Context& context) {
   const auto here = [&](const fs::path& path) {
     return path.lexically_relative(context.directory).string();
   };
-  const fs::path to = store.staged(component);
-  const CommandResult result = runner.run(copy(
-      "copying " + from.string(), {"-T", "--", here(from), here(to)}, context));
-  if (!result.status.success()) {
+  return copy("copying " + from.string(), {"-T", "--", here(from), here(to)},
+              context);
+}
+
+namespace {
+
+// Copies the folder `from` to the place of the component's environment in the
+// stage. Returns false when that fails: nothing of it stays then.
+bool begin_with(const fs::path& from, const Component& component, Store& store,
+                CommandRunner& runner, const Context& context, Log& log) {
+  const bool copied =
+      runner.run(copy_folder(from, store.staged(component), context))
+          .status.success();
+  if (!copied) {
     store.remove_staged(component);
     log.warning(fmt::format("{} could not be copied; {} installs from scratch",
                             from.string(), preset_of(component).name));
   }
+  return copied;
+}
+
+}  // namespace
+
+void begin_with_copy(const Component& component, Store& store,
+                     CommandRunner& runner, const Context& context, Log& log) {
+  const fs::path in_use = store.live(component);
+  if (preset_of(component).begins_with_copy && store.is_folder(in_use)) {
+    begin_with(in_use, component, store, runner, context, log);
+  }
+}
+
+bool begin_with_empty(const Component& component, const Inputs& inputs,
+                      Store& store, CommandRunner& runner,
+                      const Context& context, Log& log) {
+  if (!store.take_empty(component, inputs)) {
+    return false;
+  }
+  const fs::path empty = store.staged_empty(component);
+  const bool begun = begin_with(empty, component, store, runner, context, log);
+  if (!begun) {
+    store.remove_from_stage(empty);
+  }
+  return begun;
 }
 
 bool copy_environment(const Component& component, Store& store,
@@ -36,17 +67,11 @@ bool copy_environment(const Component& component, Store& store,
       copies[context.directory / path] = store.staged_tree() / path;
     }
   }
-  const auto here = [&](const fs::path& path) {
-    return path.lexically_relative(context.directory).string();
-  };
   const bool copied = std::ranges::all_of(copies, [&](const auto& entry) {
     const auto& [from, to] = entry;
     store.make_folder_in_stage(
         to.parent_path().lexically_relative(store.stage()));
-    return runner
-        .run(copy("copying " + from.string(),
-                  {"-T", "--", here(from), here(to)}, context))
-        .status.success();
+    return runner.run(copy_folder(from, to, context)).status.success();
   });
   if (!copied) {
     for (const auto& [from, to] : copies) {

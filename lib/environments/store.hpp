@@ -86,6 +86,18 @@ class Store {
                    const Made& made = {},
                    const std::set<std::string>& without = {});
 
+  // The following are about empty environments: as the commands that make one
+  // anew leave it, with nothing installed yet. One of each component is kept,
+  // and is in the stage while a build begins with a copy of it: when that fails
+  // it may be to blame, and goes with the stage.
+
+  std::filesystem::path staged_empty(const Component& component) const;
+  // Moves it into the stage. Returns false when none was made from `inputs` at
+  // the component's place.
+  bool take_empty(const Component& component, const Inputs& inputs);
+  // Keeps the one in the stage, if there is one, instead of another one.
+  void keep_empty(const Component& component, const Inputs& inputs);
+
   // Puts a kept environment into use and keeps the one that was, each with its
   // outputs, but for paths that git has `tracked`. Returns false when the file
   // system cannot exchange two folders (renameat2(2): EXDEV on overlayfs,
@@ -193,6 +205,9 @@ class Store {
   // Lists those of a component, and then those that others kept for its place.
   std::vector<std::filesystem::path> kept_at(const Component& home) const;
   std::filesystem::path shelf(const Component& component) const;
+  std::filesystem::path empty(const Component& component) const;
+  // The folder of empty environments, here and in the stage.
+  static constexpr const char* empties = "empty";
 
   // True when the environment in use has a file or link `name`: one system
   // call.

@@ -64,8 +64,8 @@ Inputs of_component(const std::string& component, Inputs inputs);
 // Returns the inputs without these: what the install depends on.
 Inputs without_builds(Inputs inputs);
 
-// Takes node's version out of both where one of them does not know it, as
-// records and labels of old do not: then it says nothing.
+// Leaves of node's version what earlier versions of this program knew, too: its
+// major one, and nothing where one of the two does not have it.
 void keep_comparable(Inputs& before, Inputs& after);
 
 // Returns true when an environment that was made from `before` serves `after`.

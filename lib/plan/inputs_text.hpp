@@ -5,7 +5,7 @@
 
 namespace deployment {
 
-// "node (18, ABI 108), package.json (0123456789ab)"
+// "node (18), package.json (0123456789ab)"
 std::string list_inputs(const Inputs& inputs);
 
 // Says why an environment made from `before` does not serve `after`.

@@ -117,7 +117,8 @@ void plan_build(Plan& plan, const Needs& needs, const Config& config,
                 const Target& target, bool force) {
   Build build{.commit = target.commit,
               .installs = {},
-              .has_submodules = updates_submodules(config, target)};
+              .has_submodules = updates_submodules(config, target),
+              .from_scratch = force};
   for (const Install& install : needs.installs) {
     if (!install.facts.kept || force) {
       build.installs.push_back(install);

@@ -254,15 +254,18 @@ std::map<std::string, std::string> Systemd::show(
   return shown;
 }
 
-UnitState Systemd::state_of(const std::string& unit) const {
-  const CommandResult result = runner_.run_checked(command(
+Command Systemd::question(const std::string& unit) const {
+  return command(
       fmt::format("asking for the state of {}", unit),
       {"show",
        "--property=ActiveState,SubState,Result,InvocationID,MainPID,NRestarts,"
        "LoadState,ControlGroup,TriggeredBy,ActiveEnterTimestampMonotonic,"
        "CanReload,EnvironmentFiles,FragmentPath,DropInPaths",
-       unit}));
-  return parse_unit_state(result.out, unit);
+       unit});
+}
+
+UnitState Systemd::state_of(const std::string& unit) const {
+  return parse_unit_state(runner_.run_checked(question(unit)).out, unit);
 }
 
 Endpoints Systemd::held_for(const UnitState& unit) const {

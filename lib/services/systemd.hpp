@@ -74,6 +74,8 @@ class Systemd {
   void reload(const std::string& unit);
 
   UnitState state_of(const std::string& unit) const;
+  // The question, of which parse_unit_state() reads the answer.
+  Command question(const std::string& unit) const;
 
   // Returns those of `properties` that systemd tells of the unit, or of itself
   // when `unit` is empty. One that has several values has a line for each.

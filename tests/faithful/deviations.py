@@ -412,8 +412,7 @@ def keeps_environments(case: Case) -> None:
 
 def is_question(call: dict) -> bool:
     return (call["argv"][:2] == ["systemctl", "show"]
-            or call["argv"][1:] == ["--version"]
-            or call["argv"][:2] == ["node", "--print"])
+            or call["argv"][1:] == ["--version"])
 
 
 def in_concurrent_order(calls: list[dict]) -> list[dict]:
@@ -434,6 +433,23 @@ def builds_aside(case: Case) -> None:
         if tick["calls"]:
             tick["calls"].sort(key=is_restart)
             tick["calls"] = in_concurrent_order(tick["calls"])
+
+
+def copies_empty_venv(case: Case) -> None:
+    """A venv begins with a copy of the one before as python3 had made it,
+    unless the last install failed or another python3 makes it."""
+    makers: list[str | None] = []
+    for tick in case.ticks:
+        calls = [call for call in tick["calls"]
+                 if step_of(call) == ("install", "backend")]
+        if not calls:
+            continue
+        maker = tick["given"].get("python")
+        if maker in makers:
+            tick["calls"] = [call for call in tick["calls"]
+                             if call["argv"][:3] != ["python3", "-m", "venv"]]
+        failed = any(call["exit"] != 0 for call in calls)
+        makers = [] if failed else [maker]
 
 
 # Deviations that hold everywhere.
@@ -486,22 +502,48 @@ def units_of(tick: dict) -> list[str]:
             tick["remote"]["files"]]
 
 
+def may_deploy(case: Case, number: int) -> bool:
+    tick = case.ticks[number]
+    return bool(not tick["says_no_changes"] and number not in case.postponed
+                and tick["before"]["commit"])
+
+
+def asked_ahead(case: Case) -> list[list[str]]:
+    """The components that each tick asks about while it fetches: those that
+    are installed, when the remote has a commit that it never had."""
+    had = {None, case.ticks[0]["before"]["commit"]}
+    ahead = []
+    for number, tick in enumerate(case.ticks):
+        tip = tick["remote"]["prod"]
+        fetches = tip not in had and may_deploy(case, number)
+        had.add(tip)
+        ahead.append([component for component in SERVICES.values()
+                      if fetches and component in tick["before"]["hashes"]])
+    return ahead
+
+
 def verifies_restart(case: Case) -> None:
     """Each service that is to be restarted is looked at before anything is
-    changed, and when all are restarted, twice: to see it up, and to see it
-    stay up. The first that is down ends that; one that a tick restarted and
-    did not see stay up is looked at in the next one. After a restart that
-    fails a look tells whether the service was started at all."""
+    changed: that of what is installed while git fetches, whether it is to be
+    restarted or not. When all are restarted, each is looked at twice: to see
+    it up, and to see it stay up. The first that is down ends that; one that a
+    tick restarted and did not see stay up is looked at in the next one. After
+    a restart that fails a look tells whether the service was started at
+    all."""
     unseen: list[dict] = []
-    for tick in case.ticks:
+    for tick, ahead in zip(case.ticks, asked_ahead(case)):
+        looks = [show(unit, tick["before"]["commit"])
+                 for unit, component in SERVICES.items() if component in ahead]
         if not tick["calls"]:
+            tick["calls"] = looks
             continue
         restarts = [call for call in tick["calls"] if is_restart(call)]
         at = tick["remote"]["prod"]
         unseen = [call for call in unseen if call["at"] == at]
         done = {call["argv"][2] for call in unseen}
-        looks = [show(unit, tick["before"]["commit"])
-                 for unit in units_of(tick) if unit not in done]
+        looks += [show(unit, tick["before"]["commit"])
+                  for unit in units_of(tick)
+                  if unit not in done and SERVICES[unit] not in ahead]
         calls = []
         for call in tick["calls"]:
             calls.append(call)
@@ -523,27 +565,22 @@ def verifies_restart(case: Case) -> None:
 
 
 VERSION_QUESTIONS = {
-    "frontend": ["node", "--print",
-                 "`${process.versions.node} ${process.versions.modules}`"],
+    "frontend": ["node", "--version"],
     "backend": ["python3", "--version"]}
 
 
 def asks_for_version(case: Case, component: str) -> None:
-    """A tick that has something to deploy asks first: while it fetches, for
-    what is installed, and then for what the commit has besides."""
-    last = None
-    for number, tick in enumerate(case.ticks):
-        fetches = tick["remote"]["prod"] not in (None, last)
-        last = tick["remote"]["prod"]
-        installed = tick["before"]["hashes"] if fetches else {}
-        if (tick["says_no_changes"] or number in case.postponed
-                or not tick["before"]["commit"]):
-            continue
-        if component in installed:
+    """A tick that has something to deploy asks for the version of what is
+    installed while it fetches, and then for what the commit has besides."""
+    for number, ahead in enumerate(asked_ahead(case)):
+        tick = case.ticks[number]
+        manifest = f"{component}/{MANIFESTS[component]}"
+        if component in ahead:
             place = 0
-        elif f"{component}/{MANIFESTS[component]}" in tick["remote"]["files"]:
-            ahead = [VERSION_QUESTIONS[other] for other in installed]
-            place = sum(call["argv"] in ahead for call in tick["calls"])
+        elif may_deploy(case, number) and manifest in tick["remote"]["files"]:
+            versions = [VERSION_QUESTIONS[other] for other in ahead]
+            place = len(ahead) + sum(call["argv"] in versions
+                                     for call in tick["calls"])
         else:
             continue
         tick["calls"].insert(place, ask(VERSION_QUESTIONS[component], ".",
@@ -608,7 +645,10 @@ ASIDE_BY_SCENARIO: dict[str, Edit] = {
     "production-untouched": production_untouched,
     "keeps-environments": keeps_environments,
 }
-ASIDE_EVERYWHERE: dict[str, Edit] = {"builds-aside": builds_aside}
+ASIDE_EVERYWHERE: dict[str, Edit] = {
+    "builds-aside": builds_aside,
+    "copies-empty-venv": copies_empty_venv,
+}
 
 ALL = BY_SCENARIO | EVERYWHERE | ASIDE_BY_SCENARIO | ASIDE_EVERYWHERE
 

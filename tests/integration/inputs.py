@@ -6,6 +6,7 @@ Deployments are built aside, and git is the real one.
 """
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -99,27 +100,28 @@ class Npm(Deployed):
         self.world.stand_in("node", f"#!/bin/sh\necho '{answer}'\n")
 
     def test_another_node_makes_another_environment(self):
-        self.use_node("20.11.1 115")
+        self.use_node("v20.11.1")
         self.assert_builds({"README": "2\n"},
-                           "node was 18, ABI 108 and is 20, ABI 115")
+                           "node was 18 and is 20")
 
     def test_a_node_of_the_same_kind_makes_none(self):
-        self.use_node("18.20.4 108")
+        self.use_node("v18.20.4")
         self.world.push("Code", {"README": "2\n"})
         self.deploy(0)
         self.assertEqual(self.installs(), [])
 
     def test_an_upgrade_of_the_program_builds_nothing(self):
         world = self.world
-        for path in (world.record, world.checkout /
-                     "frontend/node_modules/.deployment-update"):
-            lines = path.read_text().splitlines(keepends=True)
-            kept = [line for line in lines if ", ABI " not in line]
-            self.assertLess(len(kept), len(lines))
-            path.write_text("".join(kept))
-        world.push("Code", {"README": "2\n"})
-        self.deploy(0)
-        self.assertEqual(self.installs(), [])
+        of_node = re.compile("^(.*)18(?:, ABI 108)?  node\n", re.MULTILINE)
+        for before in (r"\g<1>18, ABI 108  node\n", ""):
+            for path in (world.record, world.checkout /
+                         "frontend/node_modules/.deployment-update"):
+                text, count = of_node.subn(before, path.read_text())
+                self.assertEqual(count, 1, path)
+                path.write_text(text)
+            world.push("Code", {"README": f"{before}\n"})
+            self.deploy(0)
+            self.assertEqual(self.installs(), [])
         # A change is still seen, and told without the version.
         world.push_version(2)
         self.assertNotIn("node was", self.deploy(0))
@@ -134,6 +136,78 @@ class Npm(Deployed):
         self.world.push_version(2)
         self.use_node("none")
         self.assert_refused("unexpected output from node", self.deploy(1))
+
+
+@needs_staging
+class EmptyVenv(Deployed):
+    """One as python3 made it is kept, and copied for the next build."""
+
+    makes = "python3 -m venv venv"
+
+    def deploy_version(self, version, code=0, *options):
+        self.world.push_version(version)
+        return self.deploy(code, *options)
+
+    def empty(self):
+        return self.world.checkout / ".git/deployment-update/empty/backend"
+
+    def test_the_next_venv_begins_with_a_copy(self):
+        self.assertFalse((self.empty() / "made-from").exists())
+        for version in (2, 3):
+            self.deploy_version(version)
+            self.assertEqual(self.pip_calls(), [
+                "pip install --upgrade pip",
+                "pip install -r requirements.txt"])
+            self.assertEqual(self.world.in_use(), made_from(version))
+        self.assert_nothing_is_left()
+
+    def pip_calls(self):
+        """And those that make a venv."""
+        return [call for call in self.world.calls()
+                if call.startswith(("pip ", "python3 "))]
+
+    def test_force_makes_one_from_scratch(self):
+        (self.empty() / "bin/pip").unlink()
+        self.deploy(0, "--force")
+        self.assertEqual(self.pip_calls()[0], self.makes)
+        self.assertTrue((self.empty() / "bin/pip").exists())
+
+    def test_one_that_is_damaged_is_used_once(self):
+        (self.empty() / "bin/python3").unlink()
+        text = self.deploy_version(2, 1)
+        self.assertIn("installing backend", text)
+        self.assertEqual(self.pip_calls(), [])
+        make_due(self.world.record)
+        self.deploy(0)
+        self.assertEqual(self.pip_calls()[0], self.makes)
+        self.assertEqual(self.world.in_use(), made_from(2))
+        self.deploy_version(3)
+        self.assertNotIn(self.makes, self.pip_calls())
+
+    def test_one_that_cannot_be_copied_is_no_failure(self):
+        (self.world.bin / "cp").unlink()
+        self.world.stand_in("cp", f"""#!/bin/sh
+case "$*" in
+*/empty/backend' '*) exit 1 ;;
+esac
+exec {shutil.which("cp")} "$@"
+""")
+        text = self.deploy_version(2)
+        self.assertIn("could not be copied; python installs from scratch",
+                      text)
+        self.assertEqual(self.pip_calls()[0], self.makes)
+        self.assertEqual(self.world.in_use(), made_from(2))
+
+    def test_a_checkout_that_moved_makes_one_of_its_own(self):
+        world = self.world
+        moved = world.root / "moved"
+        world.checkout.rename(moved)
+        world.checkout = moved
+        shutil.rmtree(world.state)
+        world.tell(CHECKOUT=moved)
+        world.config(self.config + f"repo-dir = {moved}\n")
+        self.deploy_version(2)
+        self.assertEqual(self.pip_calls()[0], self.makes)
 
 
 @needs_staging

@@ -110,8 +110,8 @@ class InPlace(unittest.TestCase):
 
     def test_status_tells_of_it(self):
         self.assertEqual(self.world.run("--force").returncode, 0)
-        self.break_pip()
-        commit = self.world.push_version(2)
+        commit = self.world.push_version(2, **{
+            "backend/requirements.txt": "missing==2\n"})
         self.world.run()
         text = self.world.run("--status").stdout
         self.assertRegex(

@@ -138,9 +138,9 @@ class Call:
         return 0
 
     def node(self) -> int:
-        if self.arguments[:1] != ["--print"]:
+        if self.arguments != ["--version"]:
             return NOT_UNDERSTOOD
-        print("18.19.0 108")
+        print("v18.19.0")
         return 0
 
     def python3(self) -> int:

@@ -28,7 +28,7 @@ FakeHost::FakeHost()
   runner.answer("symbolic-ref", printed("prod\n"));
   runner.answer("for-each-ref", printed("* " + id('a') + " refs/heads/prod\n"));
   runner.answer("rev-list --count", printed("1\n"));
-  runner.answer("node --print", printed("18.19.0 108\n"));
+  runner.answer("node --version", printed("v18.19.0\n"));
   runner.answer("log -1", printed("A subject\n"));
   runner.answer("rm -rf --one-file-system", remove_for_real);
   push('a');

@@ -1,7 +1,10 @@
 #include "lib/deploy/executor.hpp"
 
+#include <thread>
+
 #include "lib/base/error.hpp"
 #include "lib/base/signals.hpp"
+#include "lib/deploy/services.hpp"
 #include "lib/model/record_text.hpp"
 #include "lib/model/transitions.hpp"
 #include "tests/unit/deploy/deploying.hpp"
@@ -10,6 +13,12 @@ namespace deployment {
 namespace {
 
 using Lines = std::vector<std::string>;
+
+const std::string show_web =
+    "systemctl show "
+    "--property=ActiveState,SubState,Result,InvocationID,MainPID,NRestarts,"
+    "LoadState,ControlGroup,TriggeredBy,ActiveEnterTimestampMonotonic,"
+    "CanReload,EnvironmentFiles,FragmentPath,DropInPaths web.service";
 
 TEST_CASE("runs the commands of each step in their order") {
   struct Case {
@@ -22,9 +31,7 @@ TEST_CASE("runs the commands of each step in their order") {
            Case{Fetch{.commit = commit('b')},
                 {"git fetch --quiet --no-recurse-submodules -- origin "
                  "refs/heads/prod",
-                 "/usr/bin/env node --print `${process.versions.node} "
-                 "${process.versions.modules}`",
-                 "git rev-list --objects --quiet " + id('b') + " --not --all"}},
+                 "/usr/bin/env node --version", "/usr/bin/env " + show_web}},
            Case{Checkout{.from = "x", .to = "prod", .commit = commit('a')},
                 {"git checkout --quiet --no-overwrite-ignore prod --"}},
            Case{FastForward{.from = commit('a'), .to = commit('b')},
@@ -209,9 +216,9 @@ TEST_CASE(
 
 TEST_CASE("tells when a fetch does not bring the commit") {
   Deploying fake;
-  fake.runner.answer("rev-list --objects", failed(1));
-  const auto error =
-      error_of<Error>([&] { fake.apply(Fetch{.commit = commit('b')}); });
+  const Fetch fetch{.commit = commit('b')};
+  fake.apply(fetch);
+  const auto error = error_of<Error>([&] { fake.apply(fetch); });
   CHECK(std::string(error.what()) ==
         "fetched prod, but it does not contain " + id('b'));
   CHECK(contains(error.advice().value_or(""), "moved back meanwhile"));
@@ -220,11 +227,37 @@ TEST_CASE("tells when a fetch does not bring the commit") {
 TEST_CASE("asks runtimes of what is deployed while it fetches") {
   Deploying fake;
   fake.go_on_with({.components = {{"web", {.inputs = inputs}}}});
-  fake.runner.answer("env node", printed("20.1.0 115\n"));
+  fake.runner.answer("env node", printed("v20.1.0\n"));
   fake.apply(Fetch{.commit = commit('b')});
-  CHECK(fake.host.asked_ahead ==
-        std::map<std::string, std::string>{{"node", "20.1.0 115\n"}});
+  CHECK(fake.host.asked_ahead.versions ==
+        std::map<std::string, std::string>{{"node", "v20.1.0\n"}});
   CHECK_FALSE(fake.runner.has_run("python3"));
+}
+
+TEST_CASE("asks for the services of what is deployed while it fetches") {
+  Deploying fake;
+  fake.go_on_with({.components = {{"web", {.inputs = inputs}}}});
+  fake.apply(Fetch{.commit = commit('b')});
+  CHECK(fake.host.state_of("web.service").invocation_id == "old");
+  const std::size_t asked = fake.runner.asked.size();
+  look_at_services({.steps = {restart_web}}, fake.work);
+  CHECK(fake.work.states_before.at("web.service").invocation_id == "old");
+  CHECK(fake.runner.asked.size() == asked);
+  // Later it is asked anew.
+  fake.apply(restart_web);
+  CHECK(fake.host.state_of("web.service").invocation_id == "new");
+}
+
+TEST_CASE("remembers no state over a long fetch") {
+  Deploying fake;
+  fake.go_on_with({.components = {{"web", {.inputs = inputs}}}});
+  fake.runner.answer(" fetch ", [](const Command&) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1001));
+    return CommandResult{};
+  });
+  fake.apply(Fetch{.commit = commit('b')});
+  CHECK(fake.host.asked_ahead.states.empty());
+  CHECK(fake.host.asked_ahead.versions.contains("node"));
 }
 
 TEST_CASE("a runtime that is not here fails no fetch, and is asked later") {
@@ -232,7 +265,7 @@ TEST_CASE("a runtime that is not here fails no fetch, and is asked later") {
   fake.go_on_with({.components = {{"web", {.inputs = inputs}}}});
   fake.runner.answer("env node", failed(127));
   fake.apply(Fetch{.commit = commit('b')});
-  CHECK(fake.host.asked_ahead.empty());
+  CHECK(fake.host.asked_ahead.versions.at("node").empty());
 }
 
 TEST_CASE("leaves in the record what a step that failed had begun") {

@@ -248,6 +248,40 @@ TEST_CASE("a stage is opened empty, whatever a killed run left in it") {
   CHECK_FALSE(fs::exists(store.staged_tree() / "left"));
 }
 
+TEST_CASE("an empty environment is kept for its runtime and its place") {
+  const Checkout checkout;
+  const Inputs of_18 = {{"node", "18"}};
+  const auto make = [&](const std::string& what) {
+    checkout.store().open_stage();
+    write_file(checkout.store().staged_empty(web) / "what", what);
+  };
+  const auto take = [&](const Component& component, const Inputs& inputs) {
+    checkout.store().open_stage();
+    return checkout.store().take_empty(component, inputs);
+  };
+  checkout.store().open_stage();
+  checkout.store().keep_empty(web, of_18);  // there is none
+  CHECK_FALSE(take(web, of_18));
+  make("one");
+  checkout.store().keep_empty(web, of_18);
+  make("two");
+  checkout.store().keep_empty(web, of_18);
+
+  CHECK_FALSE(take(web, {{"node", "20"}}));
+  Component moved = web;
+  moved.directory = "site";
+  CHECK_FALSE(take(moved, of_18));
+  Component other = web;
+  other.name = "other";
+  CHECK_FALSE(take(other, of_18));
+
+  CHECK(take(web, of_18));
+  CHECK(read_file(checkout.store().staged_empty(web) / "what") == "two");
+  checkout.store().keep_empty(web, of_18);
+  CHECK(take(web, of_18));
+  CHECK_FALSE(take(web, of_18));  // it went with the stage
+}
+
 TEST_CASE("removing follows no link out of the checkout") {
   const Checkout checkout;
   const Folder elsewhere;
