@@ -8,6 +8,7 @@
 
 #include "lib/base/text.hpp"
 #include "lib/deploy/checks.hpp"
+#include "lib/deploy/report.hpp"
 #include "lib/deploy/stage_contents.hpp"
 #include "lib/environments/installs.hpp"
 #include "lib/environments/outputs.hpp"
@@ -139,7 +140,24 @@ class Building {
     host_.store.keep_staged(install.component, install.facts.inputs,
                             made_[install.component.name],
                             install.facts.tracked);
-    host_.store.keep_empty(install.component, of_empty(install));
+  }
+
+  // Keeps the empty environments of installs of which all went well. Nothing is
+  // lost with one that cannot be kept.
+  void keep_empties() {
+    const auto went_well = [](const CommandResult& result) {
+      return result.status.success();
+    };
+    for (std::size_t i = 0; i < step_.installs.size(); ++i) {
+      try {
+        if (std::ranges::all_of(results_[i], went_well)) {
+          host_.store.keep_empty(step_.installs[i].component,
+                                 of_empty(step_.installs[i]));
+        }
+      } catch (const Error& error) {
+        host_.log.warning(one_line(error));
+      }
+    }
   }
 
  private:
@@ -154,8 +172,8 @@ class Building {
     begin_with_copy(component, host_.store, host_.runner, host_.as_user,
                     host_.log);
     Sequence commands = in_stage(commands_to_install(install, host_));
-    if (const auto makes = std::ssize(preset_of(component).prepares)) {
-      const auto first = commands.begin() + makes;
+    if (const std::size_t makes = preset_of(component).prepares.size()) {
+      const auto first = commands.begin() + static_cast<std::ptrdiff_t>(makes);
       if (!step_.from_scratch &&
           begin_with_empty(component, of_empty(install), host_.store,
                            host_.runner, host_.as_user, host_.log)) {
@@ -169,13 +187,9 @@ class Building {
     return commands;
   }
 
-  // An empty environment is as its runtime makes it.
-  static Inputs of_empty(const Install& install) {
-    Inputs inputs = install.facts.inputs;
-    const std::string_view runtime = preset_of(install.component).runtime;
-    std::erase_if(inputs,
-                  [&](const auto& entry) { return entry.first != runtime; });
-    return inputs;
+  Inputs of_empty(const Install& install) const {
+    return inputs_of_empty(install.component, install.facts.inputs,
+                           host_.as_user);
   }
 
   void run_builds(const Component& component, const Install& install) {
@@ -269,6 +283,7 @@ std::optional<CommandError> build_and_keep(const Build& step,
   for (const Install* install : built) {
     building.keep(*install);
   }
+  building.keep_empties();
   return failure;
 }
 
@@ -315,6 +330,9 @@ void build_aside(const Build& step, Work& work) {
   }
   if (is_told && !step.installs.empty()) {
     failure = build_and_keep(step, *building);
+  }
+  if (step.tried.empty()) {
+    host.store.remove_stage();
   }
   building->require_success();
   if (failure) {

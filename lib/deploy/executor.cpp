@@ -121,16 +121,16 @@ void apply_step(const RemoveLock& step, Work& work) {
 void apply_step(const Fetch& step, Work& work) {
   if (step.is_here) {  // and was looked at
     work.host.git.fetch({});
-    return;
+  } else {
+    work.host.fetch(work.journal.record());
   }
-  if (std::exchange(work.has_fetched, true)) {  // and it is still not here
+  if (!work.host.git.has_commit(step.commit)) {
     throw Error(
         fmt::format("fetched {}, but it does not contain {}",
                     work.host.config.branch, step.commit),
         "the remote's branch was moved back meanwhile; the next run looks "
         "again");
   }
-  work.host.fetch(work.journal.record());
 }
 
 void apply_step(const Restore& step, Work& work) {
@@ -285,14 +285,14 @@ void apply_step(const Verify& step, Work& work) {
   verify_services(step.components, work);
 }
 
-// Forgets the stage before the first step that does not work in it. To remove
-// it takes time, and can wait until the services run again (prune()).
+// Removes the stage before the first step that does not work in it.
 void leave_stage(const Step& step, Work& work) {
   const bool works_there = std::holds_alternative<Check>(step) ||
                            std::holds_alternative<Gate>(step) ||
                            std::holds_alternative<Release>(step);
-  if (!works_there) {
+  if (!work.stage.empty() && !works_there) {
     work.stage.clear();
+    work.host.store.remove_stage();
   }
 }
 

@@ -27,11 +27,11 @@ Context limited(Context context, milliseconds timeout) {
   return context;
 }
 
-// What is asked while git fetches and answers later is asked again.
+// Limits how long a fetch waits for what is asked meanwhile.
 constexpr milliseconds patience{5000};
 
-// What services do after it, nobody knows from what they did before.
-constexpr milliseconds longest_memory{1000};
+// Limits a fetch behind which the states of services still count.
+constexpr milliseconds short_fetch{1000};
 
 Command question_for(std::string_view runtime, const Host& host,
                      milliseconds timeout) {
@@ -125,6 +125,7 @@ void Host::fetch(const Record& record) {
     // Unlike a program that is not here, env(1) can be started.
     question.arguments.insert(question.arguments.begin(), question.program);
     question.program = "/usr/bin/env";
+    question.may_fail = true;
   }
   const auto begin = std::chrono::steady_clock::now();
   auto answer = answers.begin();
@@ -134,7 +135,7 @@ void Host::fetch(const Record& record) {
     }
     ++answer;
   }
-  if (std::chrono::steady_clock::now() - begin > longest_memory) {
+  if (std::chrono::steady_clock::now() - begin > short_fetch) {
     asked_ahead.states.clear();
   }
 }

@@ -25,7 +25,8 @@ struct Host {
   // the versions of its runtimes, and the states of its services.
   void fetch(const Record& record);
 
-  // Returns the state of a unit, as it was not long ago. Throws Error.
+  // Returns the state of a unit: as it was while git fetched, if that was asked
+  // and took no longer than a second, or as it is. Throws Error.
   UnitState state_of(const std::string& unit) const;
 
   // Gathers all facts. `objects` also sees the remote's tip, or is `git`.

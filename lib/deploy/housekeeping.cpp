@@ -24,6 +24,14 @@ void attempt(Host& host, const Act& act) {
 
 void remove_what_is_old(Host& host, const Record& record) {
   host.store.remove_stage();
+  std::set<std::string> begin_empty;
+  for (const Component& component : host.config.components) {
+    if (!preset_of(component).prepares.empty() &&
+        host.config.build != BuildMode::in_place) {
+      begin_empty.insert(component.name);
+    }
+  }
+  host.store.remove_empties_but(begin_empty);
   const std::set<CommitId> commits = commits_to_keep(record);
   for (const Component& component : host.config.components) {
     host.store.remove_left_of_labels(home_of(component, record));

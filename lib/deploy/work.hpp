@@ -21,7 +21,6 @@ struct Work {
   std::optional<Change> change = {};  // that the steps deploy
   // That is carried out and has not moved anything yet.
   const Plan* plan = nullptr;
-  bool has_fetched = false;
   bool has_looked = false;              // whether it can move its outputs
   UnitStates states_before = {};        // of the units that they restart
   std::set<std::string> reloaded = {};  // units that go on since before

@@ -1,6 +1,8 @@
 #include "lib/environments/installs.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/base/text.hpp"
 #include "lib/model/label.hpp"
@@ -88,6 +90,21 @@ std::string version_of(std::string_view runtime, CommandRunner& runner,
                        const Context& context) {
   return version_in(runtime,
                     runner.run_checked(version_question(runtime, context)).out);
+}
+
+std::string program_at(std::string_view program, const Context& context) {
+  const auto path = context.variables.find("PATH");
+  const std::string folders =
+      path == context.variables.end() ? "" : path->second;
+  for (const std::string_view folder : split(folders, ':')) {
+    const std::string place = fmt::format("{}/{}", folder, program);
+    struct stat status {};
+    if (access(place.c_str(), X_OK) == 0 && stat(place.c_str(), &status) == 0) {
+      return fmt::format("{} {}.{}", place, status.st_ino,
+                         status.st_ctim.tv_sec);
+    }
+  }
+  return "";
 }
 
 Variables activated(Variables variables, const std::filesystem::path& venv) {

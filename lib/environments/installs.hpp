@@ -24,6 +24,11 @@ std::string version_of(std::string_view runtime, CommandRunner& runner,
 Command version_question(std::string_view runtime, Context context);
 std::string version_in(std::string_view runtime, std::string_view answer);
 
+// Returns the place of `program` on the PATH of `context`, whatever leads
+// there, and when it came there, so that another one of the same version is
+// known from it. Empty: it is not there.
+std::string program_at(std::string_view program, const Context& context);
+
 // Returns `variables` as bin/activate of `venv` changes them: VIRTUAL_ENV set,
 // its bin first in PATH, no PYTHONHOME
 // (https://docs.python.org/3/library/venv.html).

@@ -49,7 +49,7 @@ StagedCommit lay_out(const Layout& layout, Git& git, Store& store,
 // times.
 Command copy(std::string purpose, const Words& arguments, Context context);
 
-// The same, of the folder `from` to `to`.
+// The same, of the folder `from` to `to`; it may fail.
 Command copy_folder(const std::filesystem::path& from,
                     const std::filesystem::path& to, const Context& context);
 
@@ -65,6 +65,11 @@ void begin_with_copy(const Component& component, Store& store,
 bool begin_with_empty(const Component& component, const Inputs& inputs,
                       Store& store, CommandRunner& runner,
                       const Context& context, Log& log);
+
+// Returns what an empty environment is made from: the runtime alone, of
+// `inputs` and as `context` finds it.
+Inputs inputs_of_empty(const Component& component, Inputs inputs,
+                       const Context& context);
 
 // Copies the environment in use into the stage, and what its install made
 // beside it. Returns false when that fails: nothing of it stays then.

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "lib/base/text.hpp"
+#include "lib/environments/installs.hpp"
 #include "lib/environments/stage.hpp"
 
 namespace deployment {
@@ -13,8 +14,10 @@ Command copy_folder(const fs::path& from, const fs::path& to,
   const auto here = [&](const fs::path& path) {
     return path.lexically_relative(context.directory).string();
   };
-  return copy("copying " + from.string(), {"-T", "--", here(from), here(to)},
-              context);
+  Command copying = copy("copying " + from.string(),
+                         {"-T", "--", here(from), here(to)}, context);
+  copying.may_fail = true;
+  return copying;
 }
 
 namespace {
@@ -44,12 +47,22 @@ void begin_with_copy(const Component& component, Store& store,
   }
 }
 
+Inputs inputs_of_empty(const Component& component, Inputs inputs,
+                       const Context& context) {
+  const std::string_view runtime = preset_of(component).runtime;
+  std::erase_if(inputs,
+                [&](const auto& entry) { return entry.first != runtime; });
+  inputs["program"] = program_at(runtime, context);
+  return inputs;
+}
+
 bool begin_with_empty(const Component& component, const Inputs& inputs,
                       Store& store, CommandRunner& runner,
                       const Context& context, Log& log) {
   if (!store.take_empty(component, inputs)) {
     return false;
   }
+  store.remove_staged(component);  // git may track something there
   const fs::path empty = store.staged_empty(component);
   const bool begun = begin_with(empty, component, store, runner, context, log);
   if (!begun) {

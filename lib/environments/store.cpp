@@ -101,7 +101,7 @@ void Store::open_stage() {
   remove_stage();
   const ActingAs user(user_);
   checkout_->make_folders(staged_tree() / ".git");
-  checkout_->make_folders(stage() / empties);
+  checkout_->make_folders(stage() / "empty");
 }
 
 void Store::write_in_stage(const std::string& name, std::string_view content) {

@@ -97,6 +97,8 @@ class Store {
   bool take_empty(const Component& component, const Inputs& inputs);
   // Keeps the one in the stage, if there is one, instead of another one.
   void keep_empty(const Component& component, const Inputs& inputs);
+  // Removes those of other components.
+  void remove_empties_but(const std::set<std::string>& components);
 
   // Puts a kept environment into use and keeps the one that was, each with its
   // outputs, but for paths that git has `tracked`. Returns false when the file
@@ -205,9 +207,7 @@ class Store {
   // Lists those of a component, and then those that others kept for its place.
   std::vector<std::filesystem::path> kept_at(const Component& home) const;
   std::filesystem::path shelf(const Component& component) const;
-  std::filesystem::path empty(const Component& component) const;
-  // The folder of empty environments, here and in the stage.
-  static constexpr const char* empties = "empty";
+  std::filesystem::path empties() const;
 
   // True when the environment in use has a file or link `name`: one system
   // call.

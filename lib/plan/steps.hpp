@@ -78,7 +78,7 @@ struct Build {
   CommitId commit;
   std::vector<Install> installs;
   bool has_submodules = false;
-  bool from_scratch = false;  // uses nothing that was made before
+  bool from_scratch = false;  // begins with no empty environment
   // The components whose checks and releases follow: the commit stays laid out
   // for them.
   std::vector<Component> tried = {};

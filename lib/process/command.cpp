@@ -72,6 +72,11 @@ bool succeeded(const Results& results) {
   return results.empty() || results.back().status.success();
 }
 
+bool ends(const Sequence& sequence, const Results& results) {
+  return results.size() == sequence.size() ||
+         (!succeeded(results) && !sequence[results.size() - 1].may_fail);
+}
+
 void require_success(std::span<const Sequence> sequences,
                      std::span<const Results> results) {
   for (std::size_t i = 0; i < sequences.size(); ++i) {

@@ -70,6 +70,7 @@ struct Command {
   Words arguments = {};
   Context context = {};
   std::string input = {};  // on standard input; empty: that is /dev/null
+  bool may_fail = false;   // a sequence goes on behind it all the same
 };
 
 // "npm install --no-save", quoted where a shell would need it, for people.
@@ -124,13 +125,17 @@ class MountError : public Error {
   int error_number_;  // errno(3)
 };
 
-// Commands that run one after the other; the first that fails ends them.
+// Commands that run one after the other; the first that fails and may not ends
+// them.
 using Sequence = std::vector<Command>;
 
 // The results of one sequence that was run.
 using Results = std::vector<CommandResult>;
 
 bool succeeded(const Results& results);
+
+// Returns true when nothing of the sequence follows these results.
+bool ends(const Sequence& sequence, const Results& results);
 
 // Throws CommandError for the first sequence that failed.
 void require_success(std::span<const Sequence> sequences,

@@ -262,8 +262,7 @@ class Track {
       return true;
     }
     child_.reset();
-    if (!succeeded(results_) || termination_signal() != 0 ||
-        results_.size() == sequence_.size()) {
+    if (ends(sequence_, results_) || termination_signal() != 0) {
       return false;
     }
     const Command& command = sequence_[results_.size()];

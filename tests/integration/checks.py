@@ -216,6 +216,9 @@ class Checks(Case):
         world = self.world
         world.stand_in("python3", world.stand_in_text("python3")
                        + TOOL.replace("{calls}", str(world.calls_file)))
+        # It makes the tool of a version with the venv, in place of pip.
+        empty = world.checkout / ".git/deployment-update/empty"
+        shutil.rmtree(empty)
         world.stand_in("toolflask==2", "#!/bin/sh\nexit 9\n")
         self.configure(backend="check = toolflask==2\n")
         second = world.push_version(2)
@@ -225,6 +228,7 @@ class Checks(Case):
                          f"tool of {venv}, {venv}, {venv}/bin")
         # What only the environment in use has, the next one has not got.
         (world.bin / "toolflask==2").unlink()
+        shutil.rmtree(empty)
         world.push_version(3)
         self.assertIn("checking backend failed: toolflask==2: command not "
                       "found\n", self.deploy(1))

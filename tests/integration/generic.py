@@ -274,7 +274,7 @@ class Presets(WorldCase):
                       shown)
         self.deploy(0)
         self.assertEqual(sorted(self.world.calls()), [
-            "python3 -m venv venv", "tool ci --quick ",
+            "tool ci --quick ",
             f"tool ci --quick {self.world.checkout}/backend/venv"])
         self.configure("")
         said = self.deploy(0)

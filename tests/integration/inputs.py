@@ -198,6 +198,33 @@ exec {shutil.which("cp")} "$@"
         self.assertEqual(self.pip_calls()[0], self.makes)
         self.assertEqual(self.world.in_use(), made_from(2))
 
+    def test_one_that_cannot_be_kept_is_no_failure(self):
+        (self.world.bin / "cp").unlink()
+        self.world.stand_in("cp", f"""#!/bin/sh
+case "$*" in
+*/stage/empty/backend) mkdir "${{!#}}"; exit 1 ;;
+esac
+exec {shutil.which("cp")} "$@"
+""".replace("${!#}", ".git/deployment-update/stage/empty/backend"))
+        self.deploy(0, "--force")
+        self.assertEqual(self.pip_calls()[0], self.makes)
+        # What was kept before is.
+        self.deploy_version(2)
+        self.assertNotIn(self.makes, self.pip_calls())
+
+    def test_another_python3_of_the_same_version_makes_its_own(self):
+        self.world.stand_in("other", self.world.stand_in_text("python3"))
+        (self.world.bin / "other").rename(self.world.bin / "python3")
+        self.deploy_version(2)
+        self.assertEqual(self.pip_calls()[0], self.makes)
+
+    def test_one_of_a_component_that_is_gone_is_removed(self):
+        self.world.config(self.config + "[web]\ntype = npm\n"
+                          "directory = frontend\n"
+                          "service = frontend-deployment.service\n")
+        self.deploy(0)
+        self.assertFalse(self.empty().exists())
+
     def test_a_checkout_that_moved_makes_one_of_its_own(self):
         world = self.world
         moved = world.root / "moved"

@@ -440,7 +440,7 @@ class Refused(Case):
         self.world.push_version(2)
         self.deploy(0)
         self.world.stand_in(
-            "python3", self.world.stand_in_text("python3").replace(
+            "pip", self.world.stand_in_text("pip").replace(
                 "  cat requirements.txt >venv/made-from\n",
                 "  cat requirements.txt >venv/made-from\n"
                 "  echo pip >../shared.out\n"))
@@ -464,7 +464,7 @@ class Refused(Case):
         world.push_version(2)
         self.deploy(0)
         self.assertIn("migrate", world.calls())
-        world.stand_in("python3", world.stand_in_text("python3").replace(
+        world.stand_in("pip", world.stand_in_text("pip").replace(
             "  cat requirements.txt >venv/made-from\n",
             "  cat requirements.txt >venv/made-from\n"
             "  echo pip >../shared.out\n"))
@@ -502,9 +502,9 @@ class MadeAtOnce(Case):
 
     def setUp(self):
         super().setUp()
-        self.world.stand_in("python3", self.world.stand_in_text(
-            "python3").replace("then exit 1; fi\n", "then exit 1; fi\n"
-                               "  cat requirements.txt >../shared.out\n"))
+        self.world.stand_in("pip", self.world.stand_in_text("pip").replace(
+            "then exit 1; fi\n",
+            "then exit 1; fi\n  cat requirements.txt >../shared.out\n"))
 
     def shared(self):
         return self.path("../shared.out").read_text()
@@ -538,8 +538,8 @@ class MadeAtOnce(Case):
         """The commit after it belongs to the one that made it last."""
         self.world.push_version(2)
         self.deploy(0)
-        self.world.stand_in("python3", self.world.stand_in_text(
-            "python3").replace("  cat requirements.txt >../shared.out\n", ""))
+        self.world.stand_in("pip", self.world.stand_in_text(
+            "pip").replace("  cat requirements.txt >../shared.out\n", ""))
         self.npm_makes(self.makes + "cat package.json >../shared.out\n")
         self.world.push_version(3)
         self.assertNotIn("once more", self.deploy(0))
@@ -578,7 +578,7 @@ class OneFolder(WorldCase):
                      "service = backend-deployment.service\n")
         world.stand_in("npm", world.stand_in_text("npm")
                        + 10 * "git --version\n" + 'echo ends >>"$CALLS"\n')
-        world.stand_in("python3", world.stand_in_text("python3").replace(
+        world.stand_in("pip", world.stand_in_text("pip").replace(
             "then exit 1; fi\n",
             "then exit 1; fi\n  cat requirements.txt >made.out\n"))
         world.push("App", {".gitignore": IGNORES, "app/package.json": "{}\n",

@@ -19,11 +19,11 @@ class InPlace(unittest.TestCase):
         self.first = self.world.commit()
 
     def break_pip(self):
-        stand_in = self.world.stand_in_text("python3")
-        self.addCleanup(self.world.stand_in, "python3", stand_in)
-        self.world.stand_in("python3", stand_in.replace(
+        stand_in = self.world.stand_in_text("pip")
+        self.addCleanup(self.world.stand_in, "pip", stand_in)
+        self.world.stand_in("pip", stand_in.replace(
             'echo "Successfully installed"', "exit 1"))
-        return lambda: self.world.stand_in("python3", stand_in)
+        return lambda: self.world.stand_in("pip", stand_in)
 
     def run_when_due(self, *more, **options):
         """A run, as if the wait for the next try were over."""
@@ -110,8 +110,8 @@ class InPlace(unittest.TestCase):
 
     def test_status_tells_of_it(self):
         self.assertEqual(self.world.run("--force").returncode, 0)
-        commit = self.world.push_version(2, **{
-            "backend/requirements.txt": "missing==2\n"})
+        self.break_pip()
+        commit = self.world.push_version(2)
         self.world.run()
         text = self.world.run("--status").stdout
         self.assertRegex(

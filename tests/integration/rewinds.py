@@ -288,8 +288,8 @@ class Obstacles(Case):
     def test_one_after_failures(self):
         """A failed build waits; a person's edit in the meantime does not."""
         world = self.world
-        stand_in = world.stand_in_text("python3")
-        world.stand_in("python3", stand_in.replace(
+        stand_in = world.stand_in_text("pip")
+        world.stand_in("pip", stand_in.replace(
             'echo "Successfully installed"', "exit 1"))
         self.put_in_the_way()
         self.take_out_of_the_way()
@@ -297,7 +297,7 @@ class Obstacles(Case):
         self.assertEqual(world.commit(), self.first)
         (world.checkout / "backend/server.py").write_text("mine\n")
         make_due(world.record)
-        world.stand_in("python3", stand_in)
+        world.stand_in("pip", stand_in)
         self.assertIn("each run looks again",
                       self.ended(environment=OF_TIMER)[2])
         self.take_out_of_the_way()
@@ -328,12 +328,12 @@ class WithoutRemote(Case):
         self.assertEqual((code, out, text.count("\n")), (1, "", 1), text)
 
     def break_pip(self):
-        stand_in = self.world.stand_in_text("python3")
-        self.world.stand_in("python3", stand_in.replace(
+        stand_in = self.world.stand_in_text("pip")
+        self.world.stand_in("pip", stand_in.replace(
             'echo "Successfully installed"', "exit 1"))
         commit = self.world.push_version(3)
         self.assertEqual(self.ended()[0], 1)
-        self.world.stand_in("python3", stand_in)
+        self.world.stand_in("pip", stand_in)
         return commit
 
     def test_a_deployment_that_was_killed(self):

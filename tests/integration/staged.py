@@ -74,7 +74,7 @@ class Staged(WorldCase):
         at_work, go_on = world.root / "at-work", world.root / "go-on"
         os.mkfifo(go_on)
         world.tell(AT_WORK=at_work, GO_ON=go_on)
-        world.stand_in("python3", world.stand_in_text("python3").replace(
+        world.stand_in("pip", world.stand_in_text("pip").replace(
             "  cat requirements.txt >venv/made-from\n",
             "  cat requirements.txt >venv/made-from\n"
             '  echo up >"$AT_WORK"; cat "$GO_ON"\n'))

@@ -63,7 +63,7 @@ class Cases:
         world.environment |= SECRETS | SESSION | self.common | {
             "USER": "caller", "LOGNAME": "caller", "SHELL": "/bin/caller"}
         shows = SHOWS.format(folder=self.shown)
-        for name in ("npm", "python3", "systemctl"):  # and pip, in python3
+        for name in ("npm", "pip", "python3", "systemctl"):
             world.stand_in(name, world.stand_in_text(name).replace(
                 "#!/bin/sh\n", shows))
         world.stand_in("curl", shows + "printf 200\n")

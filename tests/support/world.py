@@ -68,7 +68,7 @@ class World(Repositories):
         self.environment["PATH"] = str(self.bin)
         self._make_bin()
         self._told = {}
-        self.tell(CALLS=self.calls_file, SERVICES=self.services,
+        self.tell(BIN=self.bin, CALLS=self.calls_file, SERVICES=self.services,
                   DOWN=self.down, CHECKOUT=self.checkout)
         self.services.mkdir()
         self.calls_file.touch()

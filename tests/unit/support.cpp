@@ -62,13 +62,10 @@ std::vector<std::vector<CommandResult>> FakeRunner::run_sequences(
     std::span<const Sequence> sequences) {
   std::vector<std::vector<CommandResult>> results;
   for (const Sequence& sequence : sequences) {
-    results.emplace_back();
-    for (const Command& command : sequence) {
-      asked.push_back(command);
-      results.back().push_back(answer_to(command));
-      if (!results.back().back().status.success()) {
-        break;
-      }
+    Results& done = results.emplace_back();
+    while (!ends(sequence, done)) {
+      asked.push_back(sequence[done.size()]);
+      done.push_back(answer_to(asked.back()));
     }
   }
   return results;

@@ -67,13 +67,13 @@ TEST_CASE("shows what is laid out, with the environment that will be used") {
   }
 }
 
-TEST_CASE("what was laid out is not shown any more when something moves") {
+TEST_CASE("removes what was laid out before anything moves") {
   Deploying fake;
   fake.apply(laid_out);
   fake.apply(check_in_use);
-  CHECK_FALSE(fake.work.stage.empty());
+  CHECK(fs::exists(fake.host.store.stage()));
   fake.runner.answer(" merge ", [&](const Command&) {
-    CHECK(fake.work.stage.empty());
+    CHECK_FALSE(fs::exists(fake.host.store.stage()));
     return CommandResult{};
   });
   fake.apply(FastForward{.from = commit('a'), .to = commit('b')});

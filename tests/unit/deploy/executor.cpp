@@ -31,7 +31,8 @@ TEST_CASE("runs the commands of each step in their order") {
            Case{Fetch{.commit = commit('b')},
                 {"git fetch --quiet --no-recurse-submodules -- origin "
                  "refs/heads/prod",
-                 "/usr/bin/env node --version", "/usr/bin/env " + show_web}},
+                 "/usr/bin/env node --version", "/usr/bin/env " + show_web,
+                 "git rev-list --objects --quiet " + id('b') + " --not --all"}},
            Case{Checkout{.from = "x", .to = "prod", .commit = commit('a')},
                 {"git checkout --quiet --no-overwrite-ignore prod --"}},
            Case{FastForward{.from = commit('a'), .to = commit('b')},
@@ -216,9 +217,9 @@ TEST_CASE(
 
 TEST_CASE("tells when a fetch does not bring the commit") {
   Deploying fake;
-  const Fetch fetch{.commit = commit('b')};
-  fake.apply(fetch);
-  const auto error = error_of<Error>([&] { fake.apply(fetch); });
+  fake.runner.answer("rev-list --objects", failed(1));
+  const auto error =
+      error_of<Error>([&] { fake.apply(Fetch{.commit = commit('b')}); });
   CHECK(std::string(error.what()) ==
         "fetched prod, but it does not contain " + id('b'));
   CHECK(contains(error.advice().value_or(""), "moved back meanwhile"));

@@ -48,6 +48,7 @@ TEST_CASE("builds in the stage and keeps the environments that succeeded") {
   const Store& store = fake.host.store;
   CHECK(store.find(web, inputs, commit('b')).has_value());
   CHECK_FALSE(store.find(api, inputs, commit('b')).has_value());
+  CHECK_FALSE(fs::exists(store.stage()));
   for (const Command& command : fake.runner.asked) {
     const std::set<std::string> others = {"git", "cp", "rm"};
     const bool installs =

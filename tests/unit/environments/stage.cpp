@@ -286,6 +286,46 @@ TEST_CASE("goes on without node_modules that cannot be copied") {
             " could not be copied; npm installs from scratch\n");
 }
 
+TEST_CASE("begins with nothing but the empty venv") {
+  Stage stage;
+  stage.runner.answer("rm -rf", remove_for_real);
+  const Inputs made_from = {{"python3", "3.11.2"}};
+  const auto begin = [&] {
+    return begin_with_empty(api, made_from, stage.host.store, stage.runner,
+                            stage.host.as_user, stage.log.log);
+  };
+  stage.lay_out();
+  CHECK_FALSE(begin());
+  write_file(stage.host.store.staged_empty(api) / "bin/python3", "");
+  stage.host.store.keep_empty(api, made_from);
+  write_file(stage.tree / "api/venv/tracked", "of git");
+  CHECK(begin());
+  CHECK(stage.copies() == Lines{"cp -a --reflink=auto -T -- "
+                                ".git/deployment-update/stage/empty/api "
+                                ".git/deployment-update/stage/tree/api/venv"});
+  CHECK_FALSE(fs::exists(stage.tree / "api/venv/tracked"));
+}
+
+TEST_CASE("an empty venv is made from its python3 alone") {
+  const Folder bin;
+  Context context{.variables = {{"PATH", "/nowhere:" + bin.path().string()}}};
+  const auto inputs = [&] {
+    return inputs_of_empty(
+        api, {{"python3", "3.11.2"}, {"requirements.txt", "1"}}, context);
+  };
+  CHECK(inputs() == Inputs{{"program", ""}, {"python3", "3.11.2"}});
+  const fs::path program = bin / "python3";
+  write_file(program, "");
+  fs::permissions(program, fs::perms::owner_all);
+  const Inputs before = inputs();
+  CHECK(before.at("program").starts_with(program.string() + " "));
+  CHECK(inputs() == before);
+  write_file(bin / "other", "");
+  fs::permissions(bin / "other", fs::perms::owner_all);
+  fs::rename(bin / "other", program);
+  CHECK(inputs() != before);
+}
+
 TEST_CASE("shows an environment at its place in the stage, to be read") {
   Stage stage;
   stage.lay_out();

@@ -37,8 +37,7 @@ class Observed : public FakeHost {
          .objects = git,
          .store = host.store,
          .version_of = [this](std::string_view runtime) -> std::string {
-           return runtime == "node" ? "18"
-                                    : (++versions_asked, "3.11.2");
+           return runtime == "node" ? "18" : (++versions_asked, "3.11.2");
          },
          .in_place_reason = [this] { return in_place_reason; }});
   }

@@ -569,6 +569,18 @@ TEST_CASE("the commands of a sequence run in order, until one fails") {
   CHECK(read_file(folder / "said") == "one\ntwo\n");
 }
 
+TEST_CASE("a sequence goes on behind a command that may fail") {
+  Sequence sequence = {shell("exit 3"), shell("echo done"), shell("exit 4"),
+                       shell("echo not run")};
+  sequence[0].may_fail = true;
+  const auto results =
+      ProcessRunner(test_log()).run_sequences({&sequence, 1}).front();
+  REQUIRE(results.size() == 3);
+  CHECK(results[0].status.code == 3);
+  CHECK(results[1].out == "done\n");
+  CHECK(results[2].status.code == 4);
+}
+
 TEST_CASE("sequences run at the same time, each at its own pace") {
   const Folder folder;
   const std::string fifo = folder / "fifo";
