@@ -1,6 +1,4 @@
 // The part of Store that keeps empty environments.
-#include <algorithm>
-
 #include "lib/base/error.hpp"
 #include "lib/environments/store.hpp"
 

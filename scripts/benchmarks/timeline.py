@@ -7,7 +7,7 @@ from support.figures import checked
 COLOURS = {"fetch": "#69c", "build": "#6a6", "fast-forward": "#c96",
            "exchange": "#963", "restart": "#c66", "rest": "#bbb"}
 WORDS = {
-    "fetch": "git fetches the commit; meanwhile node says its version",
+    "fetch": "git fetches; meanwhile runtimes and systemd are asked",
     "build": "install aside (git, npm, pip)",
     "fast-forward": "git moves the checkout",
     "exchange": "put environments into use",
