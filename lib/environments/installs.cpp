@@ -6,6 +6,7 @@
 
 #include "lib/base/text.hpp"
 #include "lib/model/label.hpp"
+#include "lib/process/variables.hpp"
 
 namespace deployment {
 namespace {
@@ -93,11 +94,7 @@ std::string version_of(std::string_view runtime, CommandRunner& runner,
 }
 
 std::string program_at(std::string_view program, const Context& context) {
-  const auto path = context.variables.find("PATH");
-  const std::string folders =
-      path == context.variables.end() ? "" : path->second;
-  for (const std::string_view folder : split(folders, ':')) {
-    const std::string place = fmt::format("{}/{}", folder, program);
+  for (const std::string& place : places_of(program, context.variables)) {
     struct stat status {};
     if (access(place.c_str(), X_OK) == 0 && stat(place.c_str(), &status) == 0) {
       return fmt::format("{} {}.{}", place, status.st_ino,

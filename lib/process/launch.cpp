@@ -12,8 +12,8 @@
 #include <cerrno>
 #include <csignal>
 
-#include "lib/base/text.hpp"
 #include "lib/process/places.hpp"
+#include "lib/process/variables.hpp"
 
 namespace deployment {
 namespace {
@@ -50,30 +50,12 @@ bool is_a_path(const std::string& program) {
   return program.find('/') != std::string::npos;
 }
 
-std::string search_path(const Command& command) {
-  const Variables& variables = command.context.variables;
-  const auto path = variables.find("PATH");
-  return path == variables.end() ? "" : path->second;
-}
-
-// Returns the paths at which the program is looked for, in their order.
-Words candidates_of(const Command& command) {
-  if (is_a_path(command.program)) {
-    return {command.program};
-  }
-  Words candidates;
-  const std::string folders = search_path(command);
-  for (const std::string_view folder : split(folders, ':')) {
-    candidates.push_back(fmt::format("{}/{}", folder, command.program));
-  }
-  return candidates;
-}
-
 Error not_found(const Command& command) {
-  return Error(fmt::format("{} failed: {}: command not found", command.purpose,
-                           describe(command)),
-               fmt::format("install {} or extend PATH, which is {}",
-                           command.program, search_path(command)));
+  return Error(
+      fmt::format("{} failed: {}: command not found", command.purpose,
+                  describe(command)),
+      fmt::format("install {} or extend PATH, which is {}", command.program,
+                  search_path(command.context.variables)));
 }
 
 bool has_controlling_terminal() {
@@ -191,7 +173,10 @@ Launched launch(const Command& command) {
   const Descriptor in = file_of(command.input);
   Words arguments = command.arguments;
   arguments.insert(arguments.begin(), command.program);
-  Words candidates = candidates_of(command);
+  Words candidates =
+      is_a_path(command.program)
+          ? Words{command.program}
+          : places_of(command.program, command.context.variables);
   Words variables;
   for (const auto& [name, value] : command.context.variables) {
     variables.push_back(name + '=' + value);

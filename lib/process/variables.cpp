@@ -1,8 +1,11 @@
 #include "lib/process/variables.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
+
+#include "lib/base/text.hpp"
 
 namespace deployment {
 namespace {
@@ -100,6 +103,20 @@ Variables child_variables(const std::optional<User>& user,
     variables["HOME"] = find_user(geteuid()).home;
   }
   return variables;
+}
+
+std::string search_path(const Variables& variables) {
+  const auto path = variables.find("PATH");
+  return path == variables.end() ? "" : path->second;
+}
+
+Words places_of(std::string_view program, const Variables& variables) {
+  Words places;
+  const std::string folders = search_path(variables);
+  for (const std::string_view folder : split(folders, ':')) {
+    places.push_back(fmt::format("{}/{}", folder, program));
+  }
+  return places;
 }
 
 }  // namespace deployment

@@ -10,6 +10,12 @@ namespace deployment {
 // there in any case.
 Variables common_variables();
 
+// The folders in which programs are looked for; empty: there is no PATH.
+std::string search_path(const Variables& variables);
+
+// Lists the paths at which a program is looked for, in their order.
+Words places_of(std::string_view program, const Variables& variables);
+
 // Returns the variables of a child that runs as `user`: the common ones, those
 // that `passed` names, as far as this process has them, and HOME, USER, LOGNAME
 // and SHELL of `user`. With nullopt, for the user of this process, these four
